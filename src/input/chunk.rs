@@ -1,0 +1,440 @@
+//! Cuts the sources into numbered chunks of whole lines, in constant memory.
+//!
+//! A line above [`LINE_BYTES_MAX`] passes as [`Piece::LongLine`] chunks: too long to be a document, but every
+//! byte of it must reach the reject file. A read error comes after the whole lines that were read before it.
+
+use std::{
+    io::{self, Read},
+    mem,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use super::{InputError, Source, decompress::Decompressed, sniff};
+
+/// The longest line that is looked at as a document, in bytes without its line end.
+pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How much of a source is looked at to tell that it is no NDJSON.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// A run of whole lines of one source, or a part of one line that is too long.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Counts up from 0 over all sources.
+    pub sequence: u64,
+    /// Index of the source in the order they were named.
+    pub source: usize,
+    /// Where `bytes` starts in the decompressed source.
+    pub byte_offset: u64,
+    /// The 1-based number of the first line in the source.
+    pub first_line: u64,
+    pub piece: Piece,
+    pub bytes: Vec<u8>,
+}
+
+/// What a chunk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// Whole lines; only the last line of a source may lack its line end.
+    Lines,
+    /// A part of a line above [`LINE_BYTES_MAX`]; `starts_at` is the byte offset where that line starts.
+    LongLine { starts_at: u64, ends: bool },
+}
+
+/// A source that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceDigest {
+    /// Decompressed bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the decompressed stream, in hexadecimal.
+    pub digest: String,
+}
+
+/// Reads sources one after another and hands out their chunks.
+pub struct ChunkReader {
+    sources: Vec<Source>,
+    chunk_bytes: usize,
+    consumed: Arc<AtomicU64>,
+    current: Option<OpenSource>,
+    next_source: usize,
+    next_sequence: u64,
+    digests: Vec<SourceDigest>,
+    first: Option<Chunk>,
+}
+
+struct OpenSource {
+    index: usize,
+    stream: Decompressed,
+    hasher: blake3::Hasher,
+    /// Bytes after the last line end that was handed out.
+    rest: Vec<u8>,
+    byte_offset: u64,
+    line: u64,
+    long_line_starts_at: Option<u64>,
+    at_start: bool,
+    ended: bool,
+    failed: Option<io::Error>,
+}
+
+impl std::fmt::Debug for ChunkReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkReader").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+impl ChunkReader {
+    /// Looks at the start of every regular file and reads the first chunk, so that an input that is no
+    /// NDJSON stops before anything is done.
+    pub fn open(sources: Vec<Source>, chunk_bytes: usize) -> Result<Self, InputError> {
+        assert!(chunk_bytes > 0, "a chunk holds at least one byte");
+        for source in &sources {
+            if source.stored_bytes().is_some() {
+                probe(source)?;
+            }
+        }
+        let mut reader = Self {
+            sources,
+            chunk_bytes,
+            consumed: Arc::new(AtomicU64::new(0)),
+            current: None,
+            next_source: 0,
+            next_sequence: 0,
+            digests: Vec::new(),
+            first: None,
+        };
+        reader.first = reader.read_chunk(Vec::new())?;
+        Ok(reader)
+    }
+
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Stored bytes used up of the source that is being read, for progress.
+    pub fn consumed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.consumed)
+    }
+
+    /// The sources read to their end so far, in order.
+    pub fn digests(&self) -> &[SourceDigest] {
+        &self.digests
+    }
+
+    /// The next chunk, in `buffer`'s memory where it can be reused; `None` after the last source.
+    pub fn next_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+        match self.first.take() {
+            Some(chunk) => Ok(Some(chunk)),
+            None => self.read_chunk(buffer),
+        }
+    }
+
+    fn read_chunk(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+        loop {
+            let Some(mut open) = self.current.take() else {
+                if self.next_source == self.sources.len() {
+                    return Ok(None);
+                }
+                self.current = Some(self.open_next()?);
+                continue;
+            };
+            let name = || self.sources[open.index].name();
+            match open.read_chunk(buffer, self.chunk_bytes, &name())? {
+                Ok(mut chunk) => {
+                    chunk.sequence = self.next_sequence;
+                    self.next_sequence += 1;
+                    self.current = Some(open);
+                    return Ok(Some(chunk));
+                }
+                Err(unused) => {
+                    buffer = unused;
+                    self.digests.push(open.digest());
+                }
+            }
+        }
+    }
+
+    fn open_next(&mut self) -> Result<OpenSource, InputError> {
+        let index = self.next_source;
+        self.next_source += 1;
+        let source = &self.sources[index];
+        let stream = Decompressed::new(source.open()?, Arc::clone(&self.consumed))
+            .map_err(|error| InputError::Open { name: source.name(), source: error })?;
+        Ok(OpenSource {
+            index,
+            stream,
+            hasher: blake3::Hasher::new(),
+            rest: Vec::new(),
+            byte_offset: 0,
+            line: 1,
+            long_line_starts_at: None,
+            at_start: true,
+            ended: false,
+            failed: None,
+        })
+    }
+}
+
+/// Refuses a file whose first bytes are not NDJSON; damage is left to the read that meets it.
+fn probe(source: &Source) -> Result<(), InputError> {
+    let name = source.name();
+    let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
+        .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
+    let mut head = Vec::new();
+    // An error keeps what was read before it, which is all that is wanted here.
+    let _ = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    refuse_foreign(&head[sniff::bom_bytes(&head)..], &name)
+}
+
+fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
+    match sniff::foreign(head, name) {
+        Some(sniff::Foreign { found, mend }) => {
+            Err(InputError::Format { name: name.to_owned(), found, mend })
+        }
+        None => Ok(()),
+    }
+}
+
+impl OpenSource {
+    /// The next chunk, or the unused buffer at the end of the source.
+    fn read_chunk(
+        &mut self,
+        mut buffer: Vec<u8>,
+        chunk_bytes: usize,
+        name: &str,
+    ) -> Result<Result<Chunk, Vec<u8>>, InputError> {
+        buffer.clear();
+        buffer.append(&mut self.rest);
+        self.fill(&mut buffer, chunk_bytes);
+        if mem::take(&mut self.at_start) {
+            self.fill(&mut buffer, HEAD_BYTES);
+            let bom = sniff::bom_bytes(&buffer);
+            buffer.drain(..bom);
+            self.byte_offset += bom as u64;
+            refuse_foreign(&buffer, name)?;
+        }
+        let Some((length, piece)) = self.cut(&mut buffer, chunk_bytes) else {
+            return match self.failed.take() {
+                Some(error) => Err(self.explain(error, name)),
+                None => Ok(Err(buffer)),
+            };
+        };
+        self.rest.extend_from_slice(&buffer[length..]);
+        buffer.truncate(length);
+        let chunk = Chunk {
+            sequence: 0,
+            source: self.index,
+            byte_offset: self.byte_offset,
+            first_line: self.line,
+            piece,
+            bytes: buffer,
+        };
+        self.byte_offset += length as u64;
+        self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        Ok(Ok(chunk))
+    }
+
+    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, else after the first
+    /// one that follows, reading on while there is none.
+    /// `None` when there is nothing (more) to hand out.
+    fn cut(&mut self, buffer: &mut Vec<u8>, chunk_bytes: usize) -> Option<(usize, Piece)> {
+        if let Some(starts_at) = self.long_line_starts_at {
+            let end = memchr::memchr(b'\n', buffer);
+            let ends = end.is_some() || (self.ended && self.failed.is_none());
+            if ends {
+                self.long_line_starts_at = None;
+            } else if self.ended {
+                return None;
+            }
+            let length = end.map_or(buffer.len(), |end| end + 1);
+            return Some((length, Piece::LongLine { starts_at, ends }));
+        }
+        loop {
+            let (head, tail) = buffer.split_at(buffer.len().min(chunk_bytes));
+            let end = memchr::memrchr(b'\n', head)
+                .or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
+            if let Some(end) = end {
+                return Some((end + 1, Piece::Lines));
+            }
+            if self.ended {
+                let whole = self.failed.is_none() && !buffer.is_empty();
+                return whole.then_some((buffer.len(), Piece::Lines));
+            }
+            // One byte more than the limit may still be the line's carriage return.
+            if buffer.len() > LINE_BYTES_MAX + 1 {
+                self.long_line_starts_at = Some(self.byte_offset);
+                return Some((buffer.len(), Piece::LongLine { starts_at: self.byte_offset, ends: false }));
+            }
+            let target = buffer.len() + chunk_bytes;
+            self.fill(buffer, target);
+        }
+    }
+
+    /// Reads until `buffer` holds `target` bytes, the source ends, or a read fails.
+    fn fill(&mut self, buffer: &mut Vec<u8>, target: usize) {
+        if self.ended || buffer.len() >= target {
+            return;
+        }
+        let before = buffer.len();
+        let wanted = target - before;
+        buffer.reserve_exact(wanted);
+        match (&mut self.stream).take(wanted as u64).read_to_end(buffer) {
+            Ok(count) => self.ended = count < wanted,
+            Err(error) => {
+                self.ended = true;
+                self.failed = Some(error);
+            }
+        }
+        self.hasher.update(&buffer[before..]);
+    }
+
+    fn explain(&self, source: io::Error, name: &str) -> InputError {
+        let fault = self.stream.fault();
+        let (name, byte_offset) = (name.to_owned(), fault.byte_offset);
+        if fault.unreadable {
+            InputError::Read { name, byte_offset, source }
+        } else {
+            InputError::Damaged { name, form: self.stream.form, byte_offset, source }
+        }
+    }
+
+    fn digest(&self) -> SourceDigest {
+        SourceDigest { bytes: self.byte_offset, digest: self.hasher.finalize().to_hex().to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source(bytes: &[u8]) -> (tempfile::NamedTempFile, Source) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let source = Source::File(file.path().to_owned());
+        (file, source)
+    }
+
+    fn chunks(bytes: &[u8], chunk_bytes: usize) -> Result<Vec<Chunk>, InputError> {
+        let (_file, source) = source(bytes);
+        let mut reader = ChunkReader::open(vec![source], chunk_bytes)?;
+        let mut chunks = Vec::new();
+        while let Some(chunk) = reader.next_chunk(Vec::new())? {
+            chunks.push(chunk);
+        }
+        assert_eq!(reader.digests().len(), 1);
+        Ok(chunks)
+    }
+
+    fn check(bytes: &[u8], chunk_bytes: usize, expected: &[&str]) {
+        let chunks = chunks(bytes, chunk_bytes).unwrap();
+        let texts: Vec<_> = chunks.iter().map(|c| std::str::from_utf8(&c.bytes).unwrap()).collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn lines_stay_whole() {
+        check(b"", 8, &[]);
+        check(b"\n", 8, &["\n"]);
+        check(b"{}", 8, &["{}"]);
+        check(b"{}\n{}\n", 1, &["{}\n", "{}\n"]);
+        check(b"{}\n{}\n", 4, &["{}\n", "{}\n"]);
+        check(b"{}\n{}\n", 6, &["{}\n{}\n"]);
+        check(b"{}\n{}", 64, &["{}\n", "{}"]);
+        check(b"{}\n{}\n{}", 1, &["{}\n", "{}\n", "{}"]);
+        check(b"{}\r\n\r\n{1234567890}\r\n", 5, &["{}\r\n", "\r\n", "{1234567890}\r\n"]);
+        check(b"\xef\xbb\xbf{}\n", 8, &["{}\n"]);
+        check(b"\xef\xbb\xbf", 8, &[]);
+    }
+
+    #[test]
+    fn a_line_above_the_limit_passes_in_pieces() {
+        for (over, ends_with) in [(2, ""), (2, "\n"), (100_000, "\n"), (3_000_000, "\n{}\n"), (2, "\n{}")] {
+            let text = format!("{{}}\n{}{ends_with}", "x".repeat(LINE_BYTES_MAX + over));
+            let chunks = chunks(text.as_bytes(), 1 << 20).unwrap();
+            let joined: Vec<u8> = chunks.iter().flat_map(|c| c.bytes.clone()).collect();
+            assert!(joined == text.as_bytes());
+            let ends: Vec<_> = chunks.iter().filter(|c| matches!(c.piece, Piece::LongLine { ends: true, .. })).collect();
+            assert!(ends.len() <= 1);
+            for chunk in &chunks {
+                assert!(chunk.bytes.len() <= LINE_BYTES_MAX + (2 << 20), "memory is bounded");
+                if let Piece::LongLine { starts_at, .. } = chunk.piece {
+                    assert_eq!(starts_at, 3);
+                    assert_eq!(chunk.first_line, 2);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_at_the_limit_is_a_line() {
+        for end in ["", "\n", "\r\n"] {
+            let text = format!("{}{end}", "x".repeat(LINE_BYTES_MAX));
+            let chunks = chunks(text.as_bytes(), 1 << 20).unwrap();
+            assert!(chunks.iter().all(|c| c.piece == Piece::Lines), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn damage_comes_after_the_whole_lines_before_it() {
+        let text: String = (0..50_000).map(|i| format!("{{\"line\":{i}}}\n")).collect();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        let whole = encoder.finish().unwrap();
+        let cut = whole.len() / 2;
+        let (_file, source) = source(&whole[..cut]);
+        let mut reader = ChunkReader::open(vec![source], 4096).unwrap();
+        let mut read = Vec::new();
+        let error = loop {
+            match reader.next_chunk(Vec::new()) {
+                Ok(Some(chunk)) => read.extend(chunk.bytes),
+                Ok(None) => panic!("the cut went unnoticed"),
+                Err(error) => break error,
+            }
+        };
+        assert!(!read.is_empty() && read.ends_with(b"\n") && text.as_bytes().starts_with(&read));
+        assert!(error.is_temporary());
+        assert!(matches!(error, InputError::Damaged { byte_offset, .. } if byte_offset <= cut as u64));
+    }
+
+    #[test]
+    fn several_sources_count_their_own_lines() {
+        let (_a, a) = source(b"{}\n{}\n");
+        let (_b, b) = source(b"");
+        let (_c, c) = source(b"{}");
+        let mut reader = ChunkReader::open(vec![a, b, c], 3).unwrap();
+        let mut seen = Vec::new();
+        while let Some(chunk) = reader.next_chunk(Vec::new()).unwrap() {
+            seen.push((chunk.sequence, chunk.source, chunk.first_line, chunk.byte_offset));
+        }
+        assert_eq!(seen, [(0, 0, 1, 0), (1, 0, 2, 3), (2, 2, 1, 0)]);
+        assert_eq!(reader.digests().iter().map(|d| d.bytes).collect::<Vec<_>>(), [6, 0, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_joined_are_the_input(
+            lines in proptest::collection::vec("[a-z{}\r]{0,20}", 0..30),
+            chunk_bytes in 1_usize..64,
+            final_newline: bool,
+        ) {
+            let mut text = lines.join("\n");
+            // Starts like an object, so that it is not taken for another format.
+            text.insert_str(0, "{x}\n");
+            if final_newline { text.push('\n'); }
+            let chunks = chunks(text.as_bytes(), chunk_bytes).unwrap();
+            let joined: Vec<u8> = chunks.iter().flat_map(|c| c.bytes.clone()).collect();
+            prop_assert_eq!(joined, text.as_bytes());
+            let mut offset = 0;
+            for (index, chunk) in chunks.iter().enumerate() {
+                prop_assert_eq!(chunk.byte_offset, offset);
+                offset += chunk.bytes.len() as u64;
+                prop_assert!(index + 1 == chunks.len() || chunk.bytes.ends_with(b"\n"));
+                let line = text.as_bytes()[..usize::try_from(chunk.byte_offset).unwrap()].iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+                prop_assert_eq!(chunk.first_line, line);
+            }
+        }
+    }
+}

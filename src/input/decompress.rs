@@ -1,0 +1,192 @@
+//! Unwraps gzip (every member) and zstd (every frame), recognised by their first bytes, never by name.
+//!
+//! The tricky thing is the position of a fault: what is counted are the stored bytes that the decoder has
+//! consumed, not those that happen to be buffered.
+
+use std::{
+    io::{self, BufRead, BufReader, Cursor, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+const STORED_BUFFER_BYTES: usize = 256 * 1024;
+const MAGIC_BYTES_MAX: usize = 6;
+
+/// A source's decompressed stream, with what is needed to explain a fault in it.
+pub(super) struct Decompressed {
+    stream: Box<dyn Read + Send>,
+    pub(super) form: &'static str,
+    consumed: Arc<AtomicU64>,
+    stored_read_failed: Arc<AtomicBool>,
+}
+
+/// Where in the stored bytes a read failed, and whether they could not be read or made no sense.
+pub(super) struct Fault {
+    pub(super) byte_offset: u64,
+    pub(super) unreadable: bool,
+}
+
+impl Decompressed {
+    /// Wraps `stored`; `consumed` counts its bytes as they are used, for progress.
+    pub(super) fn new(mut stored: Box<dyn Read + Send>, consumed: Arc<AtomicU64>) -> io::Result<Self> {
+        consumed.store(0, Ordering::Relaxed);
+        let magic = read_magic(&mut stored)?;
+        let stored_read_failed = Arc::new(AtomicBool::new(false));
+        let watched = Watched { inner: stored, failed: Arc::clone(&stored_read_failed) };
+        let rest = Cursor::new(magic.clone()).chain(watched);
+        let counted = Counted {
+            inner: BufReader::with_capacity(STORED_BUFFER_BYTES, rest),
+            consumed: Arc::clone(&consumed),
+        };
+        let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
+            Form::Plain => ("plain", Box::new(counted)),
+            Form::Gzip => ("gzip", Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
+            Form::Zstd => ("zstd", Box::new(zstd::stream::read::Decoder::with_buffer(counted)?)),
+        };
+        Ok(Self { stream, form, consumed, stored_read_failed })
+    }
+
+    pub(super) fn fault(&self) -> Fault {
+        Fault {
+            byte_offset: self.consumed.load(Ordering::Relaxed),
+            unreadable: self.form == "plain" || self.stored_read_failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Read for Decompressed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+enum Form {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Form {
+    /// RFC 1952 section 2.3.1 and RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames).
+    fn of(magic: &[u8]) -> Self {
+        match magic {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The first bytes of the stream; a pipe may give them one by one.
+fn read_magic(stored: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut magic = Vec::with_capacity(MAGIC_BYTES_MAX);
+    stored.take(MAGIC_BYTES_MAX as u64).read_to_end(&mut magic)?;
+    Ok(magic)
+}
+
+/// Counts what is consumed, not what is buffered.
+struct Counted<R> {
+    inner: R,
+    consumed: Arc<AtomicU64>,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.consumed.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.consumed.fetch_add(count as u64, Ordering::Relaxed);
+        self.inner.consume(count);
+    }
+}
+
+/// Remembers that the stored bytes themselves could not be read, which decoders report as their own error.
+struct Watched {
+    inner: Box<dyn Read + Send>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 3).unwrap()
+    }
+
+    fn read(stored: Vec<u8>) -> (io::Result<Vec<u8>>, Fault) {
+        let mut stream =
+            Decompressed::new(Box::new(Cursor::new(stored)), Arc::new(AtomicU64::new(0))).unwrap();
+        let mut text = Vec::new();
+        let result = stream.read_to_end(&mut text).map(|_| text);
+        (result, stream.fault())
+    }
+
+    #[test]
+    fn every_form_gives_back_the_text() {
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9], &zstd(b"abc")[..]].concat();
+        let cases: [(Vec<u8>, &[u8]); 9] = [
+            (b"".to_vec(), b""),
+            (b"{".to_vec(), b"{"),
+            (b"{}\n".to_vec(), b"{}\n"),
+            (gzip(b""), b""),
+            (gzip(b"abc"), b"abc"),
+            ([gzip(b"abc"), gzip(b""), gzip(b"def")].concat(), b"abcdef"),
+            (zstd(b"abc"), b"abc"),
+            ([zstd(b"abc"), zstd(b"def")].concat(), b"abcdef"),
+            (skippable, b"abc"),
+        ];
+        for (stored, text) in cases {
+            assert_eq!(read(stored).0.unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_cut_stream_is_damaged_at_its_last_byte() {
+        for whole in [gzip(b"some text that is long enough"), zstd(b"some text that is long enough")] {
+            for cut in 7..whole.len() {
+                let (result, fault) = read(whole[..cut].to_vec());
+                assert!(result.is_err(), "cut at {cut} of {}", whole.len());
+                assert!(fault.byte_offset <= cut as u64 && !fault.unreadable);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_is_damage_not_text() {
+        let mut stored = gzip(b"some text that is long enough");
+        let checksum = stored.len() - 6;
+        stored[checksum] ^= 1;
+        let (result, fault) = read(stored);
+        assert!(result.is_err() && !fault.unreadable);
+    }
+}

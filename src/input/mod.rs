@@ -1,0 +1,47 @@
+//! Bytes to chunks: where the input comes from, what it is wrapped in, and where its lines end.
+//!
+//! Knows no JSON: a document is a line here. The one tricky thing is the line that is longer than the
+//! limit: it passes in pieces, so that memory stays constant and the reject file still gets every byte.
+
+mod chunk;
+mod decompress;
+mod sniff;
+mod source;
+
+use std::io;
+
+use thiserror::Error;
+
+pub use chunk::{Chunk, ChunkReader, LINE_BYTES_MAX, Piece, SourceDigest};
+pub use source::{Source, resolve};
+
+/// Why the input can't be read; each variant names the source.
+#[derive(Debug, Error)]
+pub enum InputError {
+    #[error("there is no input file {name}{}", near.as_ref().map(|n| format!(" (is {n} meant?)")).unwrap_or_default())]
+    Missing { name: String, near: Option<String> },
+    #[error("no file matches {pattern}")]
+    NoMatch { pattern: String },
+    #[error("the pattern {pattern} can't be understood: {source}")]
+    BadPattern { pattern: String, source: glob::PatternError },
+    #[error("{name} is a directory; name its files, for example '{name}/*.ndjson'")]
+    Directory { name: String },
+    #[error("standard input (-) is named twice; it can be read once only")]
+    StdinTwice,
+    #[error("{name} can't be opened")]
+    Open { name: String, source: io::Error },
+    #[error("{name} is not NDJSON but {found}; {mend}")]
+    Format { name: String, found: &'static str, mend: String },
+    #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
+    Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
+    #[error("{name} can't be read on from byte {byte_offset}")]
+    Read { name: String, byte_offset: u64, source: io::Error },
+}
+
+impl InputError {
+    /// Whether the same command may succeed once the world has changed (a repaired or complete file),
+    /// as against a command or an input that has to be written differently.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Read { .. })
+    }
+}

@@ -1,0 +1,166 @@
+//! From the words of the command line to the list of sources, checked before anything is done.
+//!
+//! A word that names an existing file is that file, even when it holds `*`; only then is it a pattern.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::InputError;
+
+/// One input: a file or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    Stdin,
+}
+
+impl Source {
+    /// The name that reports and errors use: the path as it was given, or `-`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+
+    /// Stored bytes (compressed as they are), where that is known before reading.
+    pub fn stored_bytes(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.len()),
+            Self::Stdin => None,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, InputError> {
+        match self {
+            Self::File(path) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(source) => Err(InputError::Open { name: self.name(), source }),
+            },
+            Self::Stdin => Ok(Box::new(io::stdin())),
+        }
+    }
+}
+
+/// Turns INPUT words into sources: in the order of the words, the matches of a pattern sorted by name.
+pub fn resolve(words: &[String]) -> Result<Vec<Source>, InputError> {
+    let mut sources = Vec::new();
+    for word in words {
+        if word == "-" {
+            if sources.contains(&Source::Stdin) {
+                return Err(InputError::StdinTwice);
+            }
+            sources.push(Source::Stdin);
+        } else {
+            resolve_word(word, &mut sources)?;
+        }
+    }
+    Ok(sources)
+}
+
+fn resolve_word(word: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
+    let path = Path::new(word);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(InputError::Directory { name: word.to_owned() }),
+        Ok(_) => {
+            sources.push(Source::File(path.to_owned()));
+            Ok(())
+        }
+        Err(_) if word.contains(['*', '?', '[']) => resolve_pattern(word, sources),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(InputError::Missing { name: word.to_owned(), near: near_name(path) })
+        }
+        Err(source) => Err(InputError::Open { name: word.to_owned(), source }),
+    }
+}
+
+fn resolve_pattern(pattern: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
+    let matches = glob::glob(pattern)
+        .map_err(|source| InputError::BadPattern { pattern: pattern.to_owned(), source })?;
+    let before = sources.len();
+    for entry in matches {
+        let path = entry.map_err(|error| InputError::Open {
+            name: error.path().display().to_string(),
+            source: error.into(),
+        })?;
+        if !path.is_dir() {
+            sources.push(Source::File(path));
+        }
+    }
+    if sources.len() == before {
+        return Err(InputError::NoMatch { pattern: pattern.to_owned() });
+    }
+    Ok(())
+}
+
+/// The name in the same directory that is most like the missing one, if any is like it at all.
+fn near_name(missing: &Path) -> Option<String> {
+    const LIKENESS_MIN: f64 = 0.8; // Jaro-Winkler; below that the guess confuses more than it helps
+    const NAMES_MAX: usize = 10_000; // a directory of millions of files is not worth the wait
+    let wanted = missing.file_name()?.to_string_lossy();
+    let parent = missing.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let likeness = |name: &str| strsim::jaro_winkler(name, &wanted);
+    let (best, _) = fs::read_dir(parent)
+        .ok()?
+        .take(NAMES_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .map(|name| (likeness(&name), name))
+        .filter(|(like, _)| *like >= LIKENESS_MIN)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(like, name)| (name, like))?;
+    Some(missing.with_file_name(best).display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(folder.path().join(name), "{}\n").unwrap();
+        }
+        folder
+    }
+
+    fn word(folder: &tempfile::TempDir, name: &str) -> String {
+        folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn patterns_are_sorted_and_literal_names_win() {
+        let folder = folder(&["b.ndjson", "a.ndjson", "c*.ndjson", "cc.ndjson", "d.txt"]);
+        let names = |pattern: &str| -> Vec<String> {
+            resolve(&[word(&folder, pattern)])
+                .unwrap()
+                .iter()
+                .map(|s| s.name().rsplit('/').next().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names("[ab].ndjson"), ["a.ndjson", "b.ndjson"]);
+        assert_eq!(names("c*.ndjson"), ["c*.ndjson"]);
+        assert_eq!(names("?.ndjson"), ["a.ndjson", "b.ndjson"]);
+    }
+
+    #[test]
+    fn a_missing_file_names_its_neighbour() {
+        let folder = folder(&["customers.ndjson"]);
+        let error = resolve(&[word(&folder, "custmers.ndjson")]).unwrap_err();
+        assert!(error.to_string().ends_with("customers.ndjson meant?)"), "{error}");
+        let error = resolve(&[word(&folder, "zzz")]).unwrap_err();
+        assert!(matches!(error, InputError::Missing { near: None, .. }), "{error}");
+    }
+
+    #[test]
+    fn directories_empty_patterns_and_a_second_dash_are_refused() {
+        let folder = folder(&[]);
+        let refused = |words: &[String]| resolve(words).unwrap_err();
+        assert!(matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
+        assert!(matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));
+        assert!(matches!(refused(&[word(&folder, "[")]), InputError::BadPattern { .. }));
+        assert!(matches!(refused(&["-".into(), "-".into()]), InputError::StdinTwice));
+    }
+}
