@@ -250,8 +250,8 @@ impl OpenSource {
         }
         loop {
             let (head, tail) = buffer.split_at(buffer.len().min(chunk_bytes));
-            let end = memchr::memrchr(b'\n', head)
-                .or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
+            let end =
+                memchr::memrchr(b'\n', head).or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
             if let Some(end) = end {
                 return Some((end + 1, Piece::Lines));
             }
@@ -356,7 +356,8 @@ mod tests {
             let chunks = chunks(text.as_bytes(), 1 << 20).unwrap();
             let joined: Vec<u8> = chunks.iter().flat_map(|c| c.bytes.clone()).collect();
             assert!(joined == text.as_bytes());
-            let ends: Vec<_> = chunks.iter().filter(|c| matches!(c.piece, Piece::LongLine { ends: true, .. })).collect();
+            let ends: Vec<_> =
+                chunks.iter().filter(|c| matches!(c.piece, Piece::LongLine { ends: true, .. })).collect();
             assert!(ends.len() <= 1);
             for chunk in &chunks {
                 assert!(chunk.bytes.len() <= LINE_BYTES_MAX + (2 << 20), "memory is bounded");

@@ -67,8 +67,7 @@ fn is_csv(first: &[u8], second: Option<&[u8]>) -> bool {
     let named_like_a_header = first[0].is_ascii_alphabetic() || first[0] == b'"';
     named_like_a_header
         && [b',', b';', b'\t'].iter().any(|separator| {
-            first.contains(separator)
-                && second.is_none_or(|line| line[0] != b'{' && line.contains(separator))
+            first.contains(separator) && second.is_none_or(|line| line[0] != b'{' && line.contains(separator))
         })
 }
 
@@ -111,6 +110,9 @@ mod tests {
 
     #[test]
     fn the_command_names_the_file() {
-        assert_eq!(foreign(b"[1]", "a.json").unwrap().mend, "write one document a line with: jq -c '.[]' a.json");
+        assert_eq!(
+            foreign(b"[1]", "a.json").unwrap().mend,
+            "write one document a line with: jq -c '.[]' a.json"
+        );
     }
 }

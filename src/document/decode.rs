@@ -1,0 +1,252 @@
+//! Bytes of a line to a JSON value, strictly: what serde_json lets pass silently (a key twice) or words for
+//! programmers is told apart here.
+//!
+//! The tricky thing is the duplicate key: its place is only put together when there is one, on the way out
+//! of the recursion, so that ordinary documents pay nothing for it.
+
+use std::{borrow::Cow, cell::RefCell, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::rejection::{Fault, Segment};
+
+/// How deep arrays and objects may stand in each other, the outermost counted as 1.
+const DEPTH_MAX: usize = 128;
+
+pub(super) struct Decoded {
+    /// An object; of a key that comes twice, the last value.
+    pub(super) value: Value,
+    pub(super) duplicate_keys: Vec<Vec<Segment<'static>>>,
+}
+
+/// Parses a line without its line end.
+pub(super) fn decode(line: &[u8]) -> Result<Decoded, Fault> {
+    let text = std::str::from_utf8(line).map_err(|error| {
+        Fault::in_line("json:invalid_utf8", error.valid_up_to() + 1, "the line is not valid UTF-8")
+    })?;
+    let found = Findings::default();
+    let mut parser = serde_json::Deserializer::from_str(text);
+    parser.disable_recursion_limit(); // ours stands in `Node`
+    let value = Node { depth: 1, found: &found }
+        .deserialize(&mut parser)
+        .map_err(|error| explain(&error, text, found.too_deep.take()))?;
+    parser.end().map_err(|error| {
+        Fault::in_line("json:trailing_data", error.column(), "something follows the JSON value on its line")
+    })?;
+    if !value.is_object() {
+        return Err(Fault::of_document("json:not_object", "the line holds JSON, but not an object"));
+    }
+    Ok(Decoded { value, duplicate_keys: found.duplicate_keys.take() })
+}
+
+fn explain(error: &serde_json::Error, text: &str, too_deep: bool) -> Fault {
+    if too_deep {
+        return Fault::in_line(
+            "json:too_deep",
+            error.column(),
+            "arrays and objects are nested more than 128 deep",
+        );
+    }
+    if let Some(position) = lone_surrogate(text.as_bytes())
+        && position < error.column()
+    {
+        return Fault::in_line(
+            "json:lone_surrogate",
+            position + 1,
+            "a \\u escape is half of a surrogate pair, which is no character",
+        );
+    }
+    Fault::in_line("json:syntax", error.column(), format!("not valid JSON: {}", without_position(error)))
+}
+
+/// serde_json's own words, which quote nothing of the input, without " at line 1 column N".
+fn without_position(error: &serde_json::Error) -> String {
+    let mut words = error.to_string();
+    if let Some(position) = words.rfind(" at line ") {
+        words.truncate(position);
+    }
+    words
+}
+
+/// Where the first escape stands that is one half of a surrogate pair (RFC 8259 section 8.2).
+fn lone_surrogate(text: &[u8]) -> Option<usize> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while let Some(backslash) = memchr::memchr(b'\\', &text[at..]) {
+        at += backslash;
+        match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => return Some(at),
+            _ => at = (at + 2).min(text.len()),
+        }
+    }
+    None
+}
+
+#[derive(Default)]
+struct Findings {
+    too_deep: RefCell<bool>,
+    duplicate_keys: RefCell<Vec<Vec<Segment<'static>>>>,
+}
+
+impl Findings {
+    fn duplicates(&self) -> usize {
+        self.duplicate_keys.borrow().len()
+    }
+
+    /// Puts `segment` before the places of the duplicates found since there were `before` of them.
+    fn prefix(&self, before: usize, segment: impl Fn() -> Segment<'static>) {
+        for place in self.duplicate_keys.borrow_mut().iter_mut().skip(before) {
+            place.insert(0, segment());
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Node<'f> {
+    depth: usize,
+    found: &'f Findings,
+}
+
+impl Node<'_> {
+    fn inner<E: Error>(self) -> Result<Self, E> {
+        if self.depth > DEPTH_MAX {
+            self.found.too_deep.replace(true);
+            return Err(E::custom("nested too deep"));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut array = Vec::new();
+        loop {
+            let before = self.found.duplicates();
+            let Some(item) = items.next_element_seed(inner)? else {
+                return Ok(Value::Array(array));
+            };
+            self.found.prefix(before, || Segment::Index(array.len()));
+            array.push(item);
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let before = self.found.duplicates();
+            let value = entries.next_value_seed(inner)?;
+            self.found.prefix(before, || Segment::Name(Cow::Owned(key.clone())));
+            if object.contains_key(&key) {
+                let place = vec![Segment::Name(Cow::Owned(key.clone()))];
+                self.found.duplicate_keys.borrow_mut().push(place);
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &[u8], code: &str, column: Option<usize>) {
+        let fault = decode(line).err().unwrap_or_else(|| panic!("accepted: {line:?}"));
+        let place = format!("{:?}", String::from_utf8_lossy(line));
+        assert_eq!((fault.code.as_ref(), fault.column), (code, column), "{place}");
+    }
+
+    #[test]
+    fn faults_before_json() {
+        check(b"{\"a\":\"\xff\"}", "json:invalid_utf8", Some(7));
+        check(b"{\"a\":", "json:syntax", Some(5));
+        check(b"{'a':1}", "json:syntax", Some(2));
+        check(b"{\"a\":NaN}", "json:syntax", Some(6));
+        check(b"{\"a\":\"\t\"}", "json:syntax", Some(7));
+        check(b"{\"a\":1e999}", "json:syntax", Some(10));
+        check(b"{} {}", "json:trailing_data", Some(4));
+        check(b"{}x", "json:trailing_data", Some(3));
+        for other in [&b"[]"[..], b"1", b"null", b"\"{}\""] {
+            check(other, "json:not_object", None);
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_are_told_from_other_syntax() {
+        check(br#"{"a":"\ud83d"}"#, "json:lone_surrogate", Some(7));
+        check(br#"{"a":"\ud83dx"}"#, "json:lone_surrogate", Some(7));
+        check(br#"{"a":"\ude00"}"#, "json:lone_surrogate", Some(7));
+        check(br#"{"a":"\ud83d\ud83d\ude00"}"#, "json:lone_surrogate", Some(7));
+        check(br#"{"a":"\ud83d\ude00",}"#, "json:syntax", Some(21));
+        check(br#"{"a":x,"b":"\ud83d"}"#, "json:syntax", Some(6));
+        assert!(decode(br#"{"a":"\ud83d\ude00 \\ud83d"}"#).is_ok());
+    }
+
+    #[test]
+    fn the_depth_limit_is_exact() {
+        let nested =
+            |depth: usize| format!("{}{}{}{}", r#"{"a":"#, "[".repeat(depth - 1), "]".repeat(depth - 1), "}");
+        assert!(decode(nested(128).as_bytes()).is_ok());
+        check(nested(129).as_bytes(), "json:too_deep", Some(134));
+        check("[".repeat(1_000_000).as_bytes(), "json:too_deep", Some(129));
+    }
+
+    #[test]
+    fn duplicate_keys_are_placed() {
+        let line = br#"{"a":1,"b":[{"c":1,"c":2},{}],"\u0061":{"d":{"e":1,"e":1}}}"#;
+        let name = |name: &'static str| Segment::Name(Cow::Borrowed(name));
+        assert_eq!(
+            decode(line).ok().unwrap().duplicate_keys,
+            [
+                vec![name("b"), Segment::Index(0), name("c")],
+                vec![name("a"), name("d"), name("e")],
+                vec![name("a")],
+            ]
+        );
+    }
+}

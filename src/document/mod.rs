@@ -1,0 +1,118 @@
+//! One line to a [`Profile`], or to everything that is wrong with it.
+//!
+//! Knows no SQL. The rules stand in three layers: what JSON is (`decode`), what the JSON Schema asks
+//! (`schema`), and what the tables can hold on top of it (`profile`).
+
+mod decode;
+mod profile;
+mod rejection;
+mod schema;
+
+pub use profile::{
+    COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES, PhoneNumber, PostalAddress, Profile,
+};
+pub use rejection::{Fault, Rejection};
+pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
+
+use crate::input::LINE_BYTES_MAX;
+
+/// Whether a line holds no document: nothing but JSON white space.
+pub fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// Checks one line, with or without its line end: gives its profile to `accept`, or says all that is wrong
+/// with it (at least one fault).
+pub fn check<T>(
+    line: &[u8],
+    schema: &DocumentSchema,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+) -> Result<T, Vec<Fault>> {
+    let line = without_line_end(line);
+    if line.len() > LINE_BYTES_MAX {
+        return Err(vec![Fault::line_too_long()]);
+    }
+    let decoded = decode::decode(line).map_err(|fault| vec![fault])?;
+    let mut faults = schema.duplicate_faults(&decoded.duplicate_keys);
+    if schema.is_valid(&decoded.value) {
+        match Profile::of_valid(&decoded.value) {
+            Ok(profile) if faults.is_empty() => return Ok(accept(&profile)),
+            Ok(_) => {}
+            Err(table_faults) => faults.extend(table_faults),
+        }
+    } else {
+        faults.extend(schema.faults(&decoded.value));
+        // What the schema refuses is not refused once more in the tables' words.
+        faults.extend(profile::text_faults(&decoded.value, schema));
+    }
+    assert!(!faults.is_empty(), "a document that is not accepted has a fault");
+    Err(faults)
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"id":"6F9619FF-8B86-4011-B42D-00C04FC964FF","firstName":"Ann","lastName":"Lee","emails":["a@example.com"],"privacySettings":{"marketingEmailsEnabled":true,"twoFactorEnabled":false}}"#;
+
+    fn check(line: &[u8], expected: &[(&str, &str)]) {
+        let schema = DocumentSchema::built_in();
+        let faults = super::check(line, &schema, |_| ()).err().unwrap_or_default();
+        let found: Vec<_> = faults.iter().map(|f| (f.code.as_ref(), f.pointer.as_str())).collect();
+        assert_eq!(found, expected, "{}", String::from_utf8_lossy(&line[..line.len().min(300)]));
+    }
+
+    fn with(from: &str, to: &str) -> Vec<u8> {
+        assert!(GOOD.contains(from));
+        GOOD.replace(from, to).into_bytes()
+    }
+
+    #[test]
+    fn line_ends_and_white_space_are_no_faults() {
+        check(GOOD.as_bytes(), &[]);
+        check(format!("  {GOOD}\t\r\n").as_bytes(), &[]);
+        assert!(is_blank(b"") && is_blank(b" \t\r\n") && !is_blank(b"\x0b") && !is_blank(b"{}"));
+    }
+
+    #[test]
+    fn all_faults_of_a_document_are_found() {
+        check(
+            &with(r#""Ann","lastName":"Lee""#, r#""","lastName":null,"lastname":"\u0000""#),
+            &[
+                ("schema:minLength", "/firstName"),
+                ("schema:type", "/lastName"),
+                ("schema:additionalProperties", ""),
+                ("db:nul", "/?"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_one_fault_among_the_others() {
+        check(
+            &with(r#""Ann""#, r#""Ann","firstName":"""#),
+            &[("json:duplicate_key", "/firstName"), ("schema:minLength", "/firstName")],
+        );
+        check(
+            &with(r#""Ann""#, r#""Ann","a@b.example":1,"a@b.example":2"#),
+            &[("json:duplicate_key", "/?"), ("schema:additionalProperties", "")],
+        );
+    }
+
+    #[test]
+    fn what_the_tables_cannot_hold_is_refused() {
+        check(&with("Ann", r"A\u0000n"), &[("db:nul", "/firstName")]);
+    }
+
+    #[test]
+    fn the_line_length_limit_is_exact() {
+        let padding = LINE_BYTES_MAX - GOOD.len();
+        check(format!("{GOOD}{}\r\n", " ".repeat(padding)).as_bytes(), &[]);
+        check(format!("{GOOD}{}", " ".repeat(padding + 1)).as_bytes(), &[("json:line_too_long", "")]);
+    }
+}

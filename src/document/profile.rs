@@ -1,0 +1,396 @@
+//! A customer profile as the four tables will hold it, borrowed from its document.
+//!
+//! It can only be built from a document that breaks none of the tables' rules. The built-in JSON Schema
+//! leaves few of them to check (U+0000, lengths in characters); one given by the operator may leave any.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{
+    DocumentSchema,
+    rejection::{Fault, Segment},
+};
+
+/// Lengths of the tables' `varchar` columns, in characters.
+pub const EMAIL_CHARS_MAX: usize = 320;
+pub const NUMBER_CHARS_MAX: usize = 16;
+pub const COUNTRY_CHARS_MAX: usize = 2;
+
+/// The labels of the phone number type.
+pub const PHONE_TYPES: [&str; 4] = ["mobile", "home", "work", "other"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile<'a> {
+    pub id: [u8; 16],
+    pub first_name: &'a str,
+    pub middle_name: Option<&'a str>,
+    pub last_name: &'a str,
+    pub marketing_emails_enabled: bool,
+    pub two_factor_enabled: bool,
+    pub address: Option<PostalAddress<'a>>,
+    /// None twice.
+    pub emails: Vec<&'a str>,
+    /// In the document's order; the same number may come more than once.
+    pub phone_numbers: Vec<PhoneNumber<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostalAddress<'a> {
+    pub line1: &'a str,
+    pub line2: Option<&'a str>,
+    pub city: &'a str,
+    pub state: &'a str,
+    pub postal_code: &'a str,
+    pub country: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhoneNumber<'a> {
+    /// One of [`PHONE_TYPES`].
+    pub kind: &'a str,
+    pub number: &'a str,
+}
+
+impl<'a> Profile<'a> {
+    /// Reads a document that its schema accepts, or says which of the tables' rules it breaks.
+    pub(super) fn of_valid(document: &'a Value) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let profile = read_profile(&mut Fields::root(document, &mut faults));
+        if faults.is_empty() { Ok(profile) } else { Err(faults) }
+    }
+}
+
+fn read_profile<'a>(root: &mut Fields<'a, '_>) -> Profile<'a> {
+    root.refuse_others(&[
+        "id",
+        "firstName",
+        "middleName",
+        "lastName",
+        "emails",
+        "phoneNumbers",
+        "address",
+        "privacySettings",
+    ]);
+    let mut profile = Profile {
+        id: root.uuid("id"),
+        first_name: root.required_text("firstName", usize::MAX),
+        middle_name: root.text("middleName", usize::MAX),
+        last_name: root.required_text("lastName", usize::MAX),
+        marketing_emails_enabled: false,
+        two_factor_enabled: false,
+        address: root.object("address").map(|mut address| read_address(&mut address)),
+        emails: root.items("emails", |place, faults, item| read_email(place, faults, item)),
+        phone_numbers: root
+            .items("phoneNumbers", |place, faults, item| read_phone_number(place, faults, item)),
+    };
+    refuse_repeated_emails(&profile.emails, root);
+    if root.get("privacySettings").is_none() {
+        root.missing("privacySettings");
+    } else if let Some(mut privacy) = root.object("privacySettings") {
+        privacy.refuse_others(&["marketingEmailsEnabled", "twoFactorEnabled"]);
+        profile.marketing_emails_enabled = privacy.boolean("marketingEmailsEnabled");
+        profile.two_factor_enabled = privacy.boolean("twoFactorEnabled");
+    }
+    profile
+}
+
+fn read_address<'a>(address: &mut Fields<'a, '_>) -> PostalAddress<'a> {
+    address.refuse_others(&["line1", "line2", "city", "state", "postalCode", "country"]);
+    PostalAddress {
+        line1: address.required_text("line1", usize::MAX),
+        line2: address.text("line2", usize::MAX),
+        city: address.required_text("city", usize::MAX),
+        state: address.required_text("state", usize::MAX),
+        postal_code: address.required_text("postalCode", usize::MAX),
+        country: address.required_text("country", COUNTRY_CHARS_MAX),
+    }
+}
+
+fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> &'a str {
+    match item {
+        Value::String(text) => {
+            check_text(place, faults, text, EMAIL_CHARS_MAX);
+            text
+        }
+        _ => {
+            faults.push(Fault::at("db:type", place, "the column holds text"));
+            ""
+        }
+    }
+}
+
+fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> PhoneNumber<'a> {
+    let Value::Object(object) = item else {
+        faults.push(Fault::at("db:type", place, "the table holds an object's properties"));
+        return PhoneNumber { kind: "", number: "" };
+    };
+    let mut fields = Fields { object, place: place.to_vec(), faults };
+    fields.refuse_others(&["type", "number"]);
+    let kind = fields.required_text("type", usize::MAX);
+    if !kind.is_empty() && !PHONE_TYPES.contains(&kind) {
+        fields.fault("type", "db:enum", "the type is none of mobile, home, work, other");
+    }
+    PhoneNumber { kind, number: fields.required_text("number", NUMBER_CHARS_MAX) }
+}
+
+fn refuse_repeated_emails(emails: &[&str], root: &mut Fields<'_, '_>) {
+    let mut sorted = emails.to_vec();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        root.fault("emails", "db:unique", "the same e-mail stands more than once");
+    }
+}
+
+/// A UUID in its hyphenated form (8-4-4-4-12 hexadecimal digits), in any letter case.
+pub(super) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let text = text.as_bytes();
+    if text.len() != 36 || [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
+        return None;
+    }
+    let mut digits = text.iter().enumerate().filter(|(at, _)| ![8, 13, 18, 23].contains(at));
+    let mut digit = || char::from(*digits.next()?.1).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut id = [0; 16];
+    for byte in &mut id {
+        *byte = digit()? << 4 | digit()?;
+    }
+    Some(id)
+}
+
+/// The faults that texts have wherever they stand, for a document that its schema refuses.
+pub(super) fn text_faults(document: &Value, schema: &DocumentSchema) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    walk(document, &mut Vec::new(), schema, &mut faults);
+    faults
+}
+
+fn walk<'a>(
+    value: &'a Value,
+    place: &mut Vec<Segment<'a>>,
+    schema: &DocumentSchema,
+    faults: &mut Vec<Fault>,
+) {
+    match value {
+        Value::String(text) => {
+            let is_email = matches!(&place[..], [Segment::Name(name), Segment::Index(_)] if name == "emails");
+            check_text(place, faults, text, if is_email { EMAIL_CHARS_MAX } else { usize::MAX });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                place.push(Segment::Index(index));
+                walk(item, place, schema, faults);
+                place.pop();
+            }
+        }
+        Value::Object(object) => {
+            for (name, item) in object {
+                place.push(schema.segment(name));
+                walk(item, place, schema, faults);
+                place.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_text(place: &[Segment<'_>], faults: &mut Vec<Fault>, text: &str, chars_max: usize) {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        faults.push(Fault::at("db:nul", place, "the text holds U+0000, which PostgreSQL cannot store"));
+    }
+    if text.len() > chars_max && text.chars().count() > chars_max {
+        let message = format!("the text is longer than the column's {chars_max} characters");
+        faults.push(Fault::at("db:too_long", place, message));
+    }
+}
+
+/// An object of the document, read by name; what does not fit becomes a fault and an empty value.
+struct Fields<'a, 'f> {
+    object: &'a Map<String, Value>,
+    place: Vec<Segment<'a>>,
+    faults: &'f mut Vec<Fault>,
+}
+
+impl<'a> Fields<'a, '_> {
+    fn root<'f>(document: &'a Value, faults: &'f mut Vec<Fault>) -> Fields<'a, 'f> {
+        let object = document.as_object().expect("decode accepts nothing but objects");
+        Fields { object, place: Vec::new(), faults }
+    }
+
+    fn fault(&mut self, name: &'static str, code: &'static str, message: &str) {
+        self.place.push(Segment::Name(Cow::Borrowed(name)));
+        self.faults.push(Fault::at(code, &self.place, message));
+        self.place.pop();
+    }
+
+    fn missing(&mut self, name: &'static str) {
+        let message = format!("the column needs a value, but `{name}` is missing or null");
+        self.faults.push(Fault::at("db:required", &self.place, message));
+    }
+
+    /// The built-in schema accepts no null; where the operator's does, it stands for absence.
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    fn uuid(&mut self, name: &'static str) -> [u8; 16] {
+        match self.get(name) {
+            Some(value) => match value.as_str().and_then(parse_uuid) {
+                Some(id) => return id,
+                None => self.fault(name, "db:type", "the column holds a UUID"),
+            },
+            None => self.missing(name),
+        }
+        [0; 16]
+    }
+
+    fn text(&mut self, name: &'static str, chars_max: usize) -> Option<&'a str> {
+        match self.get(name)? {
+            Value::String(text) => {
+                self.place.push(Segment::Name(Cow::Borrowed(name)));
+                check_text(&self.place, self.faults, text, chars_max);
+                self.place.pop();
+                Some(text)
+            }
+            _ => {
+                self.fault(name, "db:type", "the column holds text");
+                Some("")
+            }
+        }
+    }
+
+    fn required_text(&mut self, name: &'static str, chars_max: usize) -> &'a str {
+        self.text(name, chars_max).unwrap_or_else(|| {
+            self.missing(name);
+            ""
+        })
+    }
+
+    fn boolean(&mut self, name: &'static str) -> bool {
+        match self.get(name) {
+            Some(Value::Bool(value)) => return *value,
+            Some(_) => self.fault(name, "db:type", "the column holds true or false"),
+            None => self.missing(name),
+        }
+        false
+    }
+
+    fn object(&mut self, name: &'static str) -> Option<Fields<'a, '_>> {
+        if let Value::Object(object) = self.get(name)? {
+            let mut place = self.place.clone();
+            place.push(Segment::Name(Cow::Borrowed(name)));
+            return Some(Fields { object, place, faults: self.faults });
+        }
+        self.fault(name, "db:type", "the table holds an object's properties");
+        None
+    }
+
+    fn items<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&[Segment<'a>], &mut Vec<Fault>, &'a Value) -> T,
+    ) -> Vec<T> {
+        let items = match self.get(name) {
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                self.fault(name, "db:type", "the table holds an array's items");
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let mut place = self.place.clone();
+        place.extend([Segment::Name(Cow::Borrowed(name)), Segment::Index(0)]);
+        let mut read_items = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            *place.last_mut().expect("just pushed") = Segment::Index(index);
+            read_items.push(read(&place, self.faults, item));
+        }
+        read_items
+    }
+
+    /// A property without a column would be lost without a word.
+    fn refuse_others(&mut self, names: &[&str]) {
+        if self.object.keys().any(|key| !names.contains(&key.as_str())) {
+            let message = "holds properties that the tables have no column for";
+            self.faults.push(Fault::at("db:no_column", &self.place, message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(document: &Value, expected: &[(&str, &str)]) {
+        let faults = Profile::of_valid(document).err().unwrap_or_default();
+        let found: Vec<_> = faults.iter().map(|f| (f.code.as_ref(), f.pointer.as_str())).collect();
+        assert_eq!(found, expected, "{document}");
+    }
+
+    fn document() -> Value {
+        json!({
+            "id": "6f9619ff-8b86-4011-b42d-00c04fc964ff", "firstName": "Ann", "lastName": "Lee",
+            "emails": ["a@example.com"], "phoneNumbers": [{"type": "home", "number": "+12"}],
+            "address": {"line1": "1", "city": "c", "state": "s", "postalCode": "", "country": "DE"},
+            "privacySettings": {"marketingEmailsEnabled": true, "twoFactorEnabled": false},
+        })
+    }
+
+    fn with(pointer: &str, value: Value) -> Value {
+        let mut changed = document();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        changed
+    }
+
+    #[test]
+    fn a_whole_document_becomes_a_profile() {
+        let document = document();
+        let profile = Profile::of_valid(&document).unwrap();
+        assert_eq!(profile.id[..4], [0x6f, 0x96, 0x19, 0xff]);
+        assert_eq!(profile.emails, ["a@example.com"]);
+        assert_eq!(profile.phone_numbers, [PhoneNumber { kind: "home", number: "+12" }]);
+        assert_eq!(profile.address.unwrap().line2, None);
+    }
+
+    #[test]
+    fn a_looser_schema_does_not_loosen_the_tables() {
+        check(
+            &json!({}),
+            &[("db:required", ""), ("db:required", ""), ("db:required", ""), ("db:required", "")],
+        );
+        check(&with("/id", json!("{6f9619ff-8b86-4011-b42d-00c04fc964ff}")), &[("db:type", "/id")]);
+        check(&with("/lastName", json!(1)), &[("db:type", "/lastName")]);
+        check(&with("/emails", json!(["a", "b", "a"])), &[("db:unique", "/emails")]);
+        check(&with("/emails", json!(["é".repeat(320)])), &[]);
+        check(&with("/emails", json!(["é".repeat(321)])), &[("db:too_long", "/emails/0")]);
+        check(&with("/address/country", json!("DEU")), &[("db:too_long", "/address/country")]);
+        check(&with("/address", json!([])), &[("db:type", "/address")]);
+        check(&with("/phoneNumbers/0/type", json!("fax")), &[("db:enum", "/phoneNumbers/0/type")]);
+        check(&with("/phoneNumbers/0", json!("1")), &[("db:type", "/phoneNumbers/0")]);
+        check(
+            &with("/privacySettings", json!({"x": 1})),
+            &[
+                ("db:no_column", "/privacySettings"),
+                ("db:required", "/privacySettings"),
+                ("db:required", "/privacySettings"),
+            ],
+        );
+    }
+
+    #[test]
+    fn uuids_are_hyphenated_in_any_case() {
+        let id = parse_uuid("00112233-4455-6677-8899-AABBccddeeff").unwrap();
+        assert_eq!(id[15], 0xff);
+        for bad in [
+            "",
+            "00112233445566778899aabbccddeeff",
+            "00112233-4455-6677-8899-aabbccddeefg",
+            "00112233-4455-6677-8899-aabbccddeef",
+            "0011223-34455-6677-8899-aabbccddeeff",
+            "00112233-4455-6677-8899-aabbccddeé",
+        ] {
+            assert_eq!(parse_uuid(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The JSON Schema that documents are held against, and its faults in plain words.
+//!
+//! The only user of the jsonschema crate. Its own messages quote the instance, so none of them is used;
+//! neither are `$ref`s to anything outside the schema (the crate is built without its resolvers).
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use jsonschema::{
+    EmailOptions, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::{
+    profile::parse_uuid,
+    rejection::{Fault, Segment},
+};
+
+/// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
+pub const BUILT_IN_SCHEMA: &str = include_str!("customer_profile.schema.json");
+
+/// Why a schema can't be used.
+#[derive(Debug, Error)]
+pub enum SchemaError {
+    #[error("the JSON Schema {} can't be read", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the JSON Schema {} is not JSON", path.display())]
+    NotJson { path: PathBuf, source: serde_json::Error },
+    #[error("the JSON Schema {} can't be used: {reason}", path.display())]
+    Invalid { path: PathBuf, reason: String },
+}
+
+/// A compiled schema; shared by all workers.
+#[derive(Debug)]
+pub struct DocumentSchema {
+    validator: Validator,
+    /// Every property name that the schema itself speaks of.
+    names: BTreeSet<String>,
+    /// `built-in`, or the file's path.
+    pub source: String,
+    /// Of the schema's text, in hexadecimal.
+    pub sha256: String,
+}
+
+impl DocumentSchema {
+    pub fn built_in() -> Self {
+        Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested")
+    }
+
+    pub fn from_file(path: &Path) -> Result<Self, SchemaError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| SchemaError::Read { path: path.to_owned(), source })?;
+        Self::compile(&text, &path.display().to_string())
+    }
+
+    fn compile(text: &str, source: &str) -> Result<Self, SchemaError> {
+        let path = PathBuf::from(source);
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| SchemaError::NotJson { path: path.clone(), source: error })?;
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
+            .with_format("uuid", |text: &str| parse_uuid(text).is_some())
+            .with_email_options(EmailOptions::default().without_display_text())
+            .offline()
+            .build(&schema)
+            // The instance of such an error is the schema, which is the operator's own text.
+            .map_err(|error| SchemaError::Invalid { path, reason: at_place(&error) })?;
+        let mut names = BTreeSet::new();
+        collect_names(&schema, &mut names);
+        let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a String");
+            hex
+        });
+        Ok(Self { validator, names, source: source.to_owned(), sha256 })
+    }
+
+    pub(super) fn is_valid(&self, document: &Value) -> bool {
+        self.validator.is_valid(document)
+    }
+
+    /// Every rule of the schema that the document breaks.
+    pub(super) fn faults(&self, document: &Value) -> Vec<Fault> {
+        self.validator
+            .iter_errors(document)
+            .map(|error| {
+                let code = format!("schema:{}", error.kind().keyword());
+                let place = self.place(document, error.instance_path().as_str());
+                let message = self.message(error.kind(), error.instance());
+                Fault {
+                    schema_path: error.schema_path().as_str().to_owned(),
+                    ..Fault::at(code, &place, message)
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn duplicate_faults(&self, places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
+        let mask = |segment: &Segment<'static>| match segment {
+            Segment::Name(name) => self.segment(name).into_owned(),
+            other => other.clone(),
+        };
+        let fault = |place: &Vec<Segment<'static>>| {
+            let place: Vec<_> = place.iter().map(mask).collect();
+            Fault::at("json:duplicate_key", &place, "the key stands more than once in its object")
+        };
+        places.iter().map(fault).collect()
+    }
+
+    /// A property's step, nameless where the schema does not know the name: it may be a customer's value.
+    pub(super) fn segment<'a>(&self, name: &'a str) -> Segment<'a> {
+        if self.names.contains(name) { Segment::Name(Cow::Borrowed(name)) } else { Segment::UnknownName }
+    }
+
+    /// The steps of an instance's pointer; the document tells which of them are array indices.
+    fn place(&self, document: &Value, pointer: &str) -> Vec<Segment<'static>> {
+        let mut place = Vec::new();
+        let mut value = Some(document);
+        for token in pointer.split('/').skip(1) {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            if let Some(Value::Array(items)) = value {
+                let index: usize = name.parse().unwrap_or_default();
+                place.push(Segment::Index(index));
+                value = items.get(index);
+            } else {
+                place.push(self.segment(&name).into_owned());
+                value = value.and_then(|value| value.get(&name));
+            }
+        }
+        place
+    }
+
+    fn message(&self, kind: &ValidationErrorKind, instance: &Value) -> String {
+        match kind {
+            ValidationErrorKind::Required { property } => {
+                format!("the required property `{}` is missing", property.as_str().unwrap_or_default())
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => self.unknown_property(unexpected),
+            ValidationErrorKind::Type { kind } => {
+                format!("must be {}, but is {}", type_names(kind), instance_type(instance))
+            }
+            other => plain_message(other),
+        }
+    }
+
+    /// Names the property that is probably meant, never the one that stands there.
+    fn unknown_property(&self, unexpected: &[String]) -> String {
+        const LIKENESS_MIN: f64 = 0.9; // Jaro-Winkler of the names in lower case without separators
+        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
+        let likeness = |name: &String| {
+            let best =
+                |most: f64, other: &String| most.max(strsim::jaro_winkler(&plain(name), &plain(other)));
+            unexpected.iter().fold(0.0, best)
+        };
+        let meant =
+            self.names.iter().map(|name| (likeness(name), name)).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        match meant {
+            Some((likeness, name)) if likeness >= LIKENESS_MIN => {
+                format!("has a property that the schema does not know (is `{name}` meant?)")
+            }
+            _ => "has a property that the schema does not know".to_owned(),
+        }
+    }
+}
+
+/// Words for the kinds that need nothing but themselves.
+fn plain_message(kind: &ValidationErrorKind) -> String {
+    use ValidationErrorKind as Kind;
+    let plural = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    match kind {
+        Kind::Format { format } if format == "email" => "must be an e-mail address (user@domain)".to_owned(),
+        Kind::Format { format } if format == "uuid" => {
+            "must be a UUID (8-4-4-4-12 hexadecimal digits)".to_owned()
+        }
+        Kind::Format { format } => format!("must have the format `{format}`"),
+        Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
+        Kind::Enum { options } => format!("must be one of {options}"),
+        Kind::Constant { expected_value } => format!("must be {expected_value}"),
+        Kind::MinLength { limit } => format!("must have at least {}", plural(*limit, "character")),
+        Kind::MaxLength { limit } => format!("must have at most {}", plural(*limit, "character")),
+        Kind::MinItems { limit } => format!("must hold at least {}", plural(*limit, "item")),
+        Kind::MaxItems { limit } => format!("must hold at most {}", plural(*limit, "item")),
+        Kind::UniqueItems => "must not hold the same item twice".to_owned(),
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => "matches none of the allowed shapes".to_owned(),
+        Kind::OneOfMultipleValid { .. } => "matches more than one of the allowed shapes".to_owned(),
+        Kind::FalseSchema => "must not be there".to_owned(),
+        other => format!("does not satisfy `{}`", other.keyword()),
+    }
+}
+
+fn type_names(kind: &TypeKind) -> String {
+    let article = |name: &str| match name {
+        "array" | "integer" | "object" => format!("an {name}"),
+        "null" => name.to_owned(),
+        _ => format!("a {name}"),
+    };
+    match kind {
+        TypeKind::Single(kind) => article(&kind.to_string()),
+        TypeKind::Multiple(kinds) => {
+            let names: Vec<_> = kinds.iter().map(|kind| article(&kind.to_string())).collect();
+            names.join(" or ")
+        }
+    }
+}
+
+fn instance_type(instance: &Value) -> &'static str {
+    match instance {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
+    match error.instance_path().as_str() {
+        "" => error.to_string(),
+        pointer => format!("{error} (at {pointer})"),
+    }
+}
+
+/// The keys under every `properties`, and the strings of every `required`.
+fn collect_names(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Object(properties)) = object.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            if let Some(Value::Array(required)) = object.get("required") {
+                names.extend(required.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+            }
+            object.values().for_each(|inner| collect_names(inner, names));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| collect_names(inner, names)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(schema: &Value) -> String {
+        DocumentSchema::compile(&schema.to_string(), "test.json").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn schemas_that_would_pass_silently_are_refused() {
+        assert!(refused(&json!({"$ref": "https://example.com/schema.json"})).contains("example.com"));
+        assert!(refused(&json!({"$ref": "file:///etc/passwd"})).contains("passwd"));
+        assert!(refused(&json!({"$ref": "#/definitions/none"})).contains("none"));
+        let draft_07 = "http://json-schema.org/draft-07/schema#";
+        assert!(refused(&json!({"$schema": draft_07, "format": "e-mail"})).contains("e-mail"));
+        assert!(refused(&json!({"type": "strng"})).contains("strng"));
+        assert!(matches!(DocumentSchema::compile("{", "x"), Err(SchemaError::NotJson { .. })));
+    }
+
+    #[test]
+    fn messages_and_pointers_hold_no_value_of_the_document() {
+        let schema = json!({"additionalProperties": {"maxProperties": 0}, "properties": {"a": {"const": 1}}});
+        let schema = DocumentSchema::compile(&schema.to_string(), "test.json").unwrap();
+        let document = json!({"ann@example.com": {"+4912345": 2}, "a": "secret"});
+        let faults = schema.faults(&document);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        let words = format!("{faults:?}");
+        for value in ["ann@example.com", "+4912345", "secret"] {
+            assert!(!words.contains(value), "{words}");
+        }
+        assert!(words.contains("must be 1"), "{words}");
+    }
+
+    #[test]
+    fn a_misspelt_property_is_guessed() {
+        let schema = DocumentSchema::built_in();
+        let guess = |name: &str| schema.unknown_property(&[name.to_owned()]);
+        assert!(guess("first_name").contains("`firstName`"));
+        assert!(guess("postalcode").contains("`postalCode`"));
+        assert!(!guess("ann@example.com").contains("meant"));
+    }
+
+    #[test]
+    fn display_names_are_no_part_of_an_address() {
+        let schema = DocumentSchema::built_in();
+        let email = |text: &str| {
+            let faults = schema.faults(&json!({"emails": [text]}));
+            !faults.iter().any(|fault| fault.pointer == "/emails/0")
+        };
+        assert!(email("joe@example.com") && email("joe+x@mail.example.com") && email("joe@[127.0.0.1]"));
+        assert!(
+            !email("Joe <joe@example.com>") && !email("joe@") && !email("joe") && !email(" joe@example.com")
+        );
+    }
+}
