@@ -1,2 +1,4 @@
 pub mod document;
 pub mod input;
+pub mod report;
+pub mod rows;

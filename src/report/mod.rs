@@ -1,0 +1,18 @@
+//! What a run found and did: counted per chunk, merged in input order, told to people and to programs.
+//!
+//! Customer values reach the reject file (`rejects`) and nothing else in here.
+
+mod json;
+mod rejects;
+mod run_report;
+mod tally;
+mod terminal;
+
+pub use json::{ReportFileError, write_report_file};
+pub use rejects::{ChunkRejects, RejectFiles, RejectPaths, RejectedLine, RejectsError};
+pub use run_report::{
+    DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
+    SamplePlace, SchemaIdentity, Throughput, Tool,
+};
+pub use tally::{FaultGroup, Place, Tally};
+pub use terminal::summary;

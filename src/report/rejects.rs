@@ -1,0 +1,275 @@
+//! The reject files: rejected lines byte for byte, and beside them why, one object a line.
+//!
+//! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
+//! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
+//! file that is being mended and loaded again is never overwritten, and a crash leaves partial files only.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    ops::Range,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::document::{Fault, Rejection};
+
+const DOCUMENTS: &str = "rejects.ndjson";
+const ERRORS: &str = "rejects.errors.ndjson";
+
+/// Why the reject files can't be written.
+#[derive(Debug, Error)]
+#[error("the reject file {} can't be {what}", path.display())]
+pub struct RejectsError {
+    what: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+    let path = path.to_owned();
+    move |source| RejectsError { what, path, source }
+}
+
+/// The rejected lines of one chunk, in order, with the words about each already written out.
+#[derive(Debug, Default)]
+pub struct ChunkRejects {
+    pub lines: Vec<RejectedLine>,
+    records: Vec<u8>,
+}
+
+/// A rejected line, or a part of one that is too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// In the chunk, with the line end.
+    pub bytes: Range<usize>,
+    /// In `records`; `None` for a part that another part of the line follows.
+    record: Option<Range<usize>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    source: &'a str,
+    line: u64,
+    byte_offset: u64,
+    errors: Vec<RecordError<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordError<'a> {
+    code: &'a str,
+    pointer: &'a str,
+    schema_path: &'a str,
+    message: String,
+}
+
+impl ChunkRejects {
+    /// Adds a rejected line, the one after those added so far.
+    pub fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
+        let start = self.records.len();
+        let errors = rejection.faults.iter().map(record_error).collect();
+        let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
+        serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
+        self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
+    }
+
+    /// Adds a part of a line that goes on in the next chunk.
+    pub fn push_part(&mut self, bytes: Range<usize>) {
+        self.lines.push(RejectedLine { bytes, record: None });
+    }
+}
+
+fn record_error(fault: &Fault) -> RecordError<'_> {
+    let message = match fault.column {
+        Some(column) => format!("{} (byte {column} of the line)", fault.message),
+        None => fault.message.clone(),
+    };
+    RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
+}
+
+/// Where the rejected documents of a run are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectPaths {
+    pub documents: PathBuf,
+    pub errors: PathBuf,
+}
+
+impl RejectPaths {
+    fn in_dir(dir: &Path, suffix: &str) -> Self {
+        let path = |name: &str| dir.join(format!("{name}{suffix}"));
+        Self { documents: path(DOCUMENTS), errors: path(ERRORS) }
+    }
+}
+
+/// The two files while they are being written.
+#[derive(Debug)]
+pub struct RejectFiles {
+    dir: PathBuf,
+    partial: RejectPaths,
+    documents: BufWriter<File>,
+    errors: BufWriter<File>,
+    lines: u64,
+}
+
+impl RejectFiles {
+    /// Creates the folder (0700) and the two partial files (0600) in it.
+    pub fn create(dir: &Path) -> Result<Self, RejectsError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(error("put into its folder", dir))?;
+        let partial = Self::partial_paths(dir);
+        let create = |path: &Path| {
+            let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+            options.map(BufWriter::new).map_err(error("created", path))
+        };
+        let documents = create(&partial.documents)?;
+        let errors = create(&partial.errors)?;
+        Ok(Self { dir: dir.to_owned(), partial, documents, errors, lines: 0 })
+    }
+
+    /// The files that a run writes; none of them may be its input.
+    pub fn partial_paths(dir: &Path) -> RejectPaths {
+        RejectPaths::in_dir(dir, ".partial")
+    }
+
+    /// Writes the rejects of a chunk; `bytes` are the chunk's.
+    pub fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
+        let failed = |path: &Path| error("written", path);
+        for line in &rejects.lines {
+            let raw = &bytes[line.bytes.clone()];
+            self.documents.write_all(raw).map_err(failed(&self.partial.documents))?;
+            let Some(record) = &line.record else { continue };
+            if !raw.ends_with(b"\n") {
+                self.documents.write_all(b"\n").map_err(failed(&self.partial.documents))?;
+            }
+            self.lines += 1;
+            let record = &rejects.records[record.start + 1..record.end]; // without its opening brace
+            write!(self.errors, "{{\"reject_line\":{},", self.lines)
+                .and_then(|()| self.errors.write_all(record))
+                .and_then(|()| self.errors.write_all(b"\n"))
+                .map_err(failed(&self.partial.errors))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the files of a run that has seen all of its input: earlier ones are moved aside, whether or not
+    /// there is something new. `None` when nothing was rejected.
+    pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
+        self.flush()?;
+        let paths = RejectPaths::in_dir(&self.dir, "");
+        move_aside(&self.dir, &paths)?;
+        if self.lines == 0 {
+            for path in [&self.partial.documents, &self.partial.errors] {
+                fs::remove_file(path).map_err(error("removed", path))?;
+            }
+            return Ok(None);
+        }
+        for (from, to) in [(&self.partial.documents, &paths.documents), (&self.partial.errors, &paths.errors)]
+        {
+            fs::rename(from, to).map_err(error("renamed from its partial name", to))?;
+        }
+        Ok(Some(paths))
+    }
+
+    /// Ends the files of a run that stopped early, under their partial names.
+    pub fn leave_partial(mut self) -> Result<Option<RejectPaths>, RejectsError> {
+        self.flush()?;
+        Ok((self.lines > 0).then_some(self.partial))
+    }
+
+    fn flush(&mut self) -> Result<(), RejectsError> {
+        for (file, path) in
+            [(&mut self.documents, &self.partial.documents), (&mut self.errors, &self.partial.errors)]
+        {
+            file.flush().and_then(|()| file.get_ref().sync_all()).map_err(error("written", path))?;
+        }
+        Ok(())
+    }
+}
+
+fn move_aside(dir: &Path, paths: &RejectPaths) -> Result<(), RejectsError> {
+    if !paths.documents.exists() && !paths.errors.exists() {
+        return Ok(());
+    }
+    let numbered = |number: u32| RejectPaths {
+        documents: dir.join(format!("rejects.{number}.ndjson")),
+        errors: dir.join(format!("rejects.{number}.errors.ndjson")),
+    };
+    let free = (1..=u32::MAX)
+        .map(numbered)
+        .find(|aside| !aside.documents.exists() && !aside.errors.exists())
+        .expect("some number is free");
+    for (from, to) in [(&paths.documents, &free.documents), (&paths.errors, &free.errors)] {
+        if from.exists() {
+            fs::rename(from, to).map_err(error("moved aside", from))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
+        let mut rejects = ChunkRejects::default();
+        for (bytes, line) in lines {
+            let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
+            rejects.push(bytes.clone(), "a.ndjson", &Rejection { line: *line, byte_offset: 7, faults });
+        }
+        rejects
+    }
+
+    #[test]
+    fn lines_are_kept_byte_for_byte() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("new/rejects");
+        let mut files = RejectFiles::create(&dir).unwrap();
+        files.write(b"{\r\n{}\n\xff\n", &rejects(&[(0..3, 1), (6..8, 3)])).unwrap();
+        let mut long = ChunkRejects::default();
+        long.push_part(0..3);
+        files.write(b"xxx", &long).unwrap();
+        files.write(b"yy", &rejects(&[(0..2, 4)])).unwrap();
+        let paths = files.complete().unwrap().unwrap();
+        assert_eq!(fs::read(&paths.documents).unwrap(), b"{\r\n\xff\nxxxyy\n");
+        assert_eq!(
+            fs::read_to_string(&paths.errors).unwrap().lines().next().unwrap(),
+            r#"{"reject_line":1,"source":"a.ndjson","line":1,"byte_offset":7,"errors":[{"code":"json:syntax","pointer":"","schema_path":"","message":"not valid JSON"}]}"#
+        );
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&paths.documents), mode(&paths.errors)), (0o700, 0o600, 0o600));
+    }
+
+    #[test]
+    fn earlier_files_are_moved_aside_by_complete_runs_only() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        let names = || {
+            let mut names: Vec<_> =
+                fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let run = || {
+            let mut files = RejectFiles::create(dir).unwrap();
+            files.write(b"{\n", &rejects(&[(0..2, 1)])).unwrap();
+            files
+        };
+        run().leave_partial().unwrap().unwrap();
+        assert_eq!(names(), ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"]);
+        run().complete().unwrap().unwrap();
+        assert_eq!(names(), ["rejects.errors.ndjson", "rejects.ndjson"]);
+        assert_eq!(RejectFiles::create(dir).unwrap().complete().unwrap(), None);
+        assert_eq!(names(), ["rejects.1.errors.ndjson", "rejects.1.ndjson"]);
+        run().complete().unwrap().unwrap();
+        run().complete().unwrap().unwrap();
+        assert_eq!(names().len(), 6);
+    }
+}
