@@ -1,7 +1,9 @@
 //! Profiles to the bytes that COPY takes; pure, no sockets.
 
 mod encode;
+mod part;
 mod table;
 
 pub use encode::{COPY_HEADER, COPY_TRAILER, StagedRow, encode_staged};
+pub use part::{CHUNK_BYTES_MAX, LanePart, PartDocument, lane_of};
 pub use table::{STAGED_COLUMNS, Table};

@@ -1,0 +1,117 @@
+//! A lane: its documents in input order, a batch a transaction, and the search for the one document that the
+//! server refuses.
+//!
+//! A document is settled when the transaction is committed that wrote it or left it alone; what is not
+//! settled is not in the tables.
+
+use std::ops::Range;
+
+use tokio::sync::mpsc;
+
+use super::{
+    LoadCounts, LoadError, Session, Verdict,
+    batch::{self, BatchDocument},
+    merge::merge,
+    refusal,
+};
+use crate::{document::Fault, rows::LanePart, settings::OnExisting};
+
+/// When a batch is loaded. Both count what the input held, not this lane's share of it, so that all lanes
+/// commit at about the same pace and a bounded window of the input is enough for all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    pub input_bytes: usize,
+    pub chunks: usize,
+}
+
+/// One chunk's documents of one lane, all decided and committed.
+#[derive(Debug)]
+pub struct Settled {
+    pub chunk: u64,
+    pub counts: LoadCounts,
+    /// Line offsets in the chunk, rising, of the documents that only the server could refuse.
+    pub rejected: Vec<(u32, Fault)>,
+}
+
+/// Loads parts until there are no more; tells of each, in order, once it is committed.
+pub async fn run_lane(
+    mut session: Session,
+    on_existing: OnExisting,
+    limits: BatchLimits,
+    mut parts: mpsc::Receiver<LanePart>,
+    settle: impl Fn(Settled),
+) -> Result<(), LoadError> {
+    let mut batch = Vec::new();
+    let mut input_bytes = 0;
+    while let Some(part) = parts.recv().await {
+        input_bytes += part.input_bytes;
+        batch.push(part);
+        if input_bytes >= limits.input_bytes || batch.len() >= limits.chunks {
+            load_batch(&mut session, on_existing, &batch, &settle).await?;
+            batch.clear();
+            input_bytes = 0;
+        }
+    }
+    load_batch(&mut session, on_existing, &batch, &settle).await
+}
+
+async fn load_batch(
+    session: &mut Session,
+    on_existing: OnExisting,
+    parts: &[LanePart],
+    settle: &impl Fn(Settled),
+) -> Result<(), LoadError> {
+    let documents = batch::documents(parts);
+    let mut verdicts = Vec::with_capacity(documents.len());
+    let mut counts = LoadCounts::default();
+    if !documents.is_empty() {
+        load_documents(session, on_existing, &documents, &mut verdicts, &mut counts).await?;
+    }
+    let mut verdicts = verdicts.into_iter();
+    for part in parts {
+        // The rows of the batch are counted with its first part.
+        let mut settled =
+            Settled { chunk: part.chunk, counts: std::mem::take(&mut counts), rejected: Vec::new() };
+        for document in part.documents() {
+            let verdict = verdicts.next().expect("one verdict a document");
+            settled.counts.count(&verdict);
+            if let Verdict::Rejected(fault) = verdict {
+                settled.rejected.push((document.offset, fault));
+            }
+        }
+        settle(settled);
+    }
+    Ok(())
+}
+
+/// In one transaction, or, where the server refuses a document, in the halves of the halves around it.
+async fn load_documents(
+    session: &mut Session,
+    on_existing: OnExisting,
+    documents: &[BatchDocument<'_>],
+    verdicts: &mut Vec<Verdict>,
+    counts: &mut LoadCounts,
+) -> Result<(), LoadError> {
+    let mut todo = Vec::from([Range { start: 0, end: documents.len() }]);
+    while let Some(range) = todo.pop() {
+        match merge(session, &documents[range.clone()], on_existing).await {
+            Ok(merged) => {
+                verdicts.extend(merged.verdicts);
+                counts.rows.add(merged.rows);
+            }
+            Err(error) => {
+                let Some(refused) = refusal::of_a_document(&error.source) else {
+                    return Err(error);
+                };
+                if range.len() == 1 {
+                    verdicts.push(Verdict::Rejected(refusal::fault(refused)));
+                } else {
+                    let middle = range.start + range.len() / 2;
+                    todo.push(middle..range.end);
+                    todo.push(range.start..middle);
+                }
+            }
+        }
+    }
+    Ok(())
+}

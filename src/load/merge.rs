@@ -1,0 +1,223 @@
+//! One transaction: documents are staged by COPY, compared with what is stored, and only what differs is
+//! written. A crash leaves either all of it or nothing.
+//!
+//! Queries are prepared anew each time: a plan made while the tables were small must not outlive that.
+
+use std::collections::HashSet;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, pin_mut};
+use tokio_postgres::{Statement, Transaction, types::ToSql};
+
+use super::{
+    LoadError, Session, Verdict,
+    batch::{BatchDocument, Decisions, Stored},
+    failed,
+    session::MergeSql,
+};
+use crate::{
+    report::RowCounts,
+    rows::{COPY_HEADER, COPY_TRAILER},
+    settings::OnExisting,
+};
+
+/// How much goes to the socket at once.
+const FRAME_BYTES: usize = 256 * 1024;
+
+/// What a committed transaction did.
+pub(super) struct Merged {
+    /// One for each document, in order.
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) rows: RowCounts,
+}
+
+/// Loads the documents in one transaction; on an error nothing of it stays.
+pub(super) async fn merge(
+    session: &mut Session,
+    documents: &[BatchDocument<'_>],
+    on_existing: OnExisting,
+) -> Result<Merged, LoadError> {
+    let mut decisions = Decisions::new(documents, on_existing);
+    let mut rows = RowCounts::default();
+    let (client, sql, copy, own_transactions) = session.split();
+    let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
+    stage(&transaction, copy, &decisions).await?;
+    loop {
+        let round = decisions.next_round();
+        if round.is_empty() {
+            break;
+        }
+        let seqs = decisions.seqs(&round);
+        let found = classify(&transaction, sql, &seqs, own_transactions).await?;
+        let writes = decisions.classify(&round, &found);
+        if !writes.insert.is_empty() {
+            own_transactions.insert(current_transaction(&transaction).await?);
+            let inserted = insert(&transaction, sql, &decisions, &writes.insert, &mut rows).await?;
+            decisions.written(&writes.insert, &inserted, &Verdict::Inserted);
+        }
+        if !writes.update.is_empty() {
+            let updated = update(&transaction, sql, &decisions, &writes.update, &mut rows).await?;
+            decisions.written(&writes.update, &updated, &Verdict::Updated);
+        }
+    }
+    transaction.commit().await.map_err(failed("COMMIT"))?;
+    Ok(Merged { verdicts: decisions.into_verdicts(), rows })
+}
+
+/// COPY in the order of the ids, which is the order that the indexes like.
+async fn stage(
+    transaction: &Transaction<'_>,
+    copy: &Statement,
+    decisions: &Decisions<'_>,
+) -> Result<(), LoadError> {
+    let mut documents: Vec<_> = decisions.to_stage().collect();
+    documents.sort_unstable_by_key(|document| (document.id, document.seq));
+    let sink = transaction.copy_in::<_, Bytes>(copy).await.map_err(failed("COPY"))?;
+    pin_mut!(sink);
+    let mut frame = BytesMut::with_capacity(FRAME_BYTES);
+    frame.extend_from_slice(COPY_HEADER);
+    for document in documents {
+        frame.extend_from_slice(document.row.0);
+        if frame.len() >= FRAME_BYTES {
+            sink.send(frame.split().freeze()).await.map_err(failed("COPY"))?;
+            frame.reserve(FRAME_BYTES);
+        }
+    }
+    frame.extend_from_slice(COPY_TRAILER);
+    sink.send(frame.freeze()).await.map_err(failed("COPY"))?;
+    sink.finish().await.map_err(failed("COPY"))?;
+    Ok(())
+}
+
+async fn classify(
+    transaction: &Transaction<'_>,
+    sql: &MergeSql,
+    seqs: &[i64],
+    own_transactions: &HashSet<u32>,
+) -> Result<Vec<Stored>, LoadError> {
+    let rows = transaction
+        .query(&sql.classify, &[&seqs])
+        .await
+        .map_err(failed("comparing with the stored profiles"))?;
+    let stored = rows.iter().map(|row| {
+        let written_by: &str = row.get("written_by");
+        let written_by: u32 = written_by.parse().expect("xmin is a 32-bit number");
+        Stored {
+            seq: u64::try_from(row.get::<_, i64>("seq")).expect("a seq is not negative"),
+            is_identical: row.get("is_identical"),
+            is_ours: own_transactions.contains(&written_by),
+        }
+    });
+    Ok(stored.collect())
+}
+
+/// The transaction's id as `xmin` has it: the low half of the 64 bits with the epoch.
+async fn current_transaction(transaction: &Transaction<'_>) -> Result<u32, LoadError> {
+    let row = transaction
+        .query_one("SELECT txid_current()", &[])
+        .await
+        .map_err(failed("reading the transaction's id"))?;
+    let id: i64 = row.get(0);
+    Ok(u32::try_from(id & i64::from(u32::MAX)).expect("32 bits"))
+}
+
+/// Inserts documents whose ids are not stored; says which ids it wrote: another session may have been first.
+async fn insert(
+    transaction: &Transaction<'_>,
+    sql: &MergeSql,
+    decisions: &Decisions<'_>,
+    chosen: &[usize],
+    rows: &mut RowCounts,
+) -> Result<HashSet<[u8; 16]>, LoadError> {
+    let what = failed("inserting profiles");
+    let seqs = decisions.seqs(chosen);
+    let returned = transaction.query(&sql.insert_profiles, &[&seqs]).await.map_err(what)?;
+    let ids: HashSet<[u8; 16]> = returned.iter().map(|row| row.get::<_, Uuid>(0).0).collect();
+    let arrived: Vec<_> =
+        chosen.iter().copied().filter(|&index| ids.contains(&decisions.id(index))).collect();
+    rows.customer_profiles += count(ids.len());
+    if arrived.is_empty() {
+        return Ok(ids);
+    }
+    let seqs = decisions.seqs(&arrived);
+    let [addresses, emails, phone_numbers] = &sql.insert_children;
+    rows.customer_profile_addresses += execute(transaction, "inserting addresses", addresses, &seqs).await?;
+    rows.customer_profile_emails += execute(transaction, "inserting e-mails", emails, &seqs).await?;
+    rows.customer_profile_phone_numbers +=
+        execute(transaction, "inserting phone numbers", phone_numbers, &seqs).await?;
+    Ok(ids)
+}
+
+/// Brings stored profiles to what the documents say, row by row where they differ; says which ids were still
+/// stored.
+async fn update(
+    transaction: &Transaction<'_>,
+    sql: &MergeSql,
+    decisions: &Decisions<'_>,
+    chosen: &[usize],
+    rows: &mut RowCounts,
+) -> Result<HashSet<[u8; 16]>, LoadError> {
+    let ids: Vec<Uuid> = chosen.iter().map(|&index| Uuid(decisions.id(index))).collect();
+    let locked = transaction
+        .query(&sql.lock_profiles, &[&ids])
+        .await
+        .map_err(failed("locking the profiles that are to be updated"))?;
+    let ids: HashSet<[u8; 16]> = locked.iter().map(|row| row.get::<_, Uuid>(0).0).collect();
+    let held: Vec<_> = chosen.iter().copied().filter(|&index| ids.contains(&decisions.id(index))).collect();
+    let seqs = decisions.seqs(&held);
+    rows.customer_profiles += execute(transaction, "updating profiles", &sql.update_profiles, &seqs).await?;
+    for statement in &sql.update_addresses {
+        rows.customer_profile_addresses +=
+            execute(transaction, "updating addresses", statement, &seqs).await?;
+    }
+    for statement in &sql.update_emails {
+        rows.customer_profile_emails += execute(transaction, "updating e-mails", statement, &seqs).await?;
+    }
+    for statement in &sql.update_phone_numbers {
+        rows.customer_profile_phone_numbers +=
+            execute(transaction, "updating phone numbers", statement, &seqs).await?;
+    }
+    Ok(ids)
+}
+
+async fn execute(
+    transaction: &Transaction<'_>,
+    what: &'static str,
+    statement: &str,
+    seqs: &[i64],
+) -> Result<u64, LoadError> {
+    transaction.execute(statement, &[&seqs]).await.map_err(failed(what))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).expect("a length has 64 bits")
+}
+
+/// A `uuid` on the wire.
+#[derive(Debug)]
+struct Uuid([u8; 16]);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Uuid {
+    fn from_sql(
+        _: &tokio_postgres::types::Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw.try_into()?))
+    }
+
+    tokio_postgres::types::accepts!(UUID);
+}
+
+impl ToSql for Uuid {
+    fn to_sql(
+        &self,
+        _: &tokio_postgres::types::Type,
+        out: &mut BytesMut,
+    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(tokio_postgres::types::IsNull::No)
+    }
+
+    tokio_postgres::types::accepts!(UUID);
+    tokio_postgres::types::to_sql_checked!();
+}

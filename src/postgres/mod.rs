@@ -1,0 +1,94 @@
+//! The server: where it is, how it is reached, and what its errors may say.
+
+mod connect;
+
+use tokio_postgres::{
+    Client,
+    error::{DbError, SqlState},
+};
+
+pub use connect::{Target, TargetError};
+
+/// A name as PostgreSQL's grammar takes it anywhere (manual, section "Identifiers and Key Words").
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Words for an error of the server or of the connection to it, without anything that may quote a row: DETAIL
+/// and CONTEXT are never shown, and the message only where it speaks of the server, not of data.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(error) = error.as_db_error() else {
+        return without_server_words(error);
+    };
+    let code = error.code().code();
+    if quotes_data(code) {
+        format!("the server refused data (SQLSTATE {code}){}", places(error))
+    } else {
+        format!("{} (SQLSTATE {code})", error.message())
+    }
+}
+
+/// `, table …, column …, constraint …`, as far as the error names them: names of the owner's, never values.
+pub(crate) fn places(error: &DbError) -> String {
+    [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())]
+        .iter()
+        .filter_map(|(what, name)| Some(format!(", {what} {}", (*name)?)))
+        .collect()
+}
+
+/// Data exceptions, integrity violations, and whatever a function of the owner's raises.
+fn quotes_data(code: &str) -> bool {
+    ["22", "23", "44", "P0", "38", "39"].iter().any(|class| code.starts_with(class))
+}
+
+fn without_server_words(error: &tokio_postgres::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        words = format!("{words}: {error}");
+        source = error.source();
+    }
+    words
+}
+
+/// Whether the same command may succeed later without anybody mending anything: the connection, the server's
+/// state or its resources were at fault.
+pub fn is_temporary(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(code) => {
+            ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
+                || *code == SqlState::LOCK_NOT_AVAILABLE
+        }
+        // Without a SQLSTATE it never reached a working server, or lost it, unless the two did not agree.
+        None => {
+            let words = error.to_string();
+            !["error performing TLS", "authentication error", "invalid configuration"]
+                .iter()
+                .any(|start| words.starts_with(start))
+        }
+    }
+}
+
+/// What has to hold of a server before anything is sent to it.
+pub async fn refuse_unsuitable(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
+    let row = client
+        .query_one(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                    current_setting('server_encoding'), pg_is_in_recovery(), current_database()",
+            &[],
+        )
+        .await?;
+    let (number, version): (i32, &str) = (row.get(0), row.get(1));
+    let (encoding, is_standby, database): (&str, bool, &str) = (row.get(2), row.get(3), row.get(4));
+    Ok(if number < 120_000 {
+        Some(format!("the server is PostgreSQL {version}; version 12 or newer is needed"))
+    } else if encoding != "UTF8" {
+        Some(format!(
+            "database {database} has the encoding {encoding}, which can't hold every name; create one with ENCODING 'UTF8'"
+        ))
+    } else if is_standby {
+        Some("the server is a standby, which takes no writes; connect to its primary".to_owned())
+    } else {
+        None
+    })
+}

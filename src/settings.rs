@@ -1,0 +1,94 @@
+//! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
+
+use std::path::PathBuf;
+
+/// What a document gets whose id is stored already, or came earlier in the input, with other contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExisting {
+    Reject,
+    Skip,
+    Update,
+}
+
+/// How many rejected documents a run puts up with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RejectLimit {
+    Unlimited,
+    /// Stops at the first document beyond this many.
+    Count(u64),
+    /// Per cent of the documents read, looked at from [`RejectLimit::SHARE_FROM`] documents on and at the end.
+    Percent(f64),
+}
+
+impl RejectLimit {
+    /// Below this many documents a share says little.
+    pub const SHARE_FROM: u64 = 1000;
+
+    /// Whether a run that has come this far is to stop.
+    pub fn is_exceeded(self, read: u64, rejected: u64) -> bool {
+        read >= Self::SHARE_FROM && self.is_exceeded_at_end(read, rejected)
+            || matches!(self, Self::Count(limit) if rejected > limit)
+    }
+
+    /// Whether a whole input has too many.
+    #[expect(clippy::cast_precision_loss, reason = "a share of documents needs no 53 bits")]
+    pub fn is_exceeded_at_end(self, read: u64, rejected: u64) -> bool {
+        match self {
+            Self::Unlimited => false,
+            Self::Count(limit) => rejected > limit,
+            Self::Percent(percent) => rejected as f64 * 100.0 > percent * read as f64,
+        }
+    }
+}
+
+/// What every run over documents is given.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Files, patterns or `-`.
+    pub inputs: Vec<String>,
+    pub json_schema: Option<PathBuf>,
+    /// CPU workers, at least 1.
+    pub jobs: usize,
+    /// About how long a chunk is; at least 1.
+    pub chunk_bytes: usize,
+    pub max_rejects: RejectLimit,
+    /// The folder of the reject files.
+    pub rejects: Option<PathBuf>,
+    /// Files that get the JSON report.
+    pub reports: Vec<PathBuf>,
+}
+
+/// What a load is given besides.
+#[derive(Debug, Clone)]
+pub struct LoadSettings {
+    /// The PostgreSQL schema of the four tables.
+    pub db_schema: String,
+    /// Lanes; at least 1.
+    pub connections: usize,
+    pub on_existing: OnExisting,
+    pub missing_ddl: MissingDdl,
+}
+
+/// What a load does when the tables are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingDdl {
+    Apply,
+    Refuse,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_exceeded_by_one_more() {
+        let count = RejectLimit::Count(2);
+        assert!(!count.is_exceeded(2, 2) && count.is_exceeded(3, 3));
+        assert!(RejectLimit::Count(0).is_exceeded(1, 1));
+        let share = RejectLimit::Percent(1.0);
+        assert!(!share.is_exceeded(999, 999) && share.is_exceeded_at_end(999, 999));
+        assert!(!share.is_exceeded(1000, 10) && share.is_exceeded(1000, 11));
+        assert!(!RejectLimit::Unlimited.is_exceeded(1_000_000, 1_000_000));
+        assert!(!RejectLimit::Percent(0.0).is_exceeded_at_end(0, 0));
+    }
+}
