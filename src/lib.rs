@@ -1,7 +1,10 @@
+pub mod console;
 pub mod document;
 pub mod input;
 pub mod load;
+pub mod pipeline;
 pub mod postgres;
+pub mod progress;
 pub mod report;
 pub mod rows;
 pub mod settings;

@@ -6,7 +6,10 @@
 use std::{
     io::{self, Read},
     mem,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{InputError, Source, decompress::Decompressed, sniff};
@@ -54,7 +57,11 @@ pub struct SourceDigest {
 pub struct ChunkReader {
     sources: Vec<Source>,
     chunk_bytes: usize,
+    /// Stored bytes used up of the source that is being read.
     consumed: Arc<AtomicU64>,
+    /// Stored bytes of the sources before it.
+    consumed_before: u64,
+    consumed_in_all: Arc<AtomicU64>,
     current: Option<OpenSource>,
     next_source: usize,
     next_sequence: u64,
@@ -95,7 +102,9 @@ impl ChunkReader {
         let mut reader = Self {
             sources,
             chunk_bytes,
-            consumed: Arc::new(AtomicU64::new(0)),
+            consumed: Arc::default(),
+            consumed_before: 0,
+            consumed_in_all: Arc::default(),
             current: None,
             next_source: 0,
             next_sequence: 0,
@@ -110,9 +119,9 @@ impl ChunkReader {
         &self.sources
     }
 
-    /// Stored bytes used up of the source that is being read, for progress.
+    /// Stored bytes used up so far, for progress.
     pub fn consumed(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.consumed)
+        Arc::clone(&self.consumed_in_all)
     }
 
     /// The sources read to their end so far, in order.
@@ -140,6 +149,8 @@ impl ChunkReader {
             let name = || self.sources[open.index].name();
             match open.read_chunk(buffer, self.chunk_bytes, &name())? {
                 Ok(mut chunk) => {
+                    let consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
+                    self.consumed_in_all.store(consumed, Ordering::Relaxed);
                     chunk.sequence = self.next_sequence;
                     self.next_sequence += 1;
                     self.current = Some(open);
@@ -147,6 +158,7 @@ impl ChunkReader {
                 }
                 Err(unused) => {
                     buffer = unused;
+                    self.consumed_before += self.consumed.load(Ordering::Relaxed);
                     self.digests.push(open.digest());
                 }
             }

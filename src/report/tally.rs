@@ -149,10 +149,11 @@ impl Tally {
         }
     }
 
-    /// The groups, those of most documents first; groups of equally many in the order they were met.
+    /// The groups, those of most documents first; of groups of equally many, the one met first.
     pub fn into_groups(self) -> Vec<FaultGroup> {
         let mut groups = self.groups;
-        groups.sort_by_key(|group| std::cmp::Reverse(group.documents));
+        let first = |group: &FaultGroup| group.samples.first().map(|place| (place.source, place.line));
+        groups.sort_by(|a, b| (b.documents.cmp(&a.documents)).then_with(|| first(a).cmp(&first(b))));
         groups
     }
 }

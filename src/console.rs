@@ -1,0 +1,82 @@
+//! Messages to people on standard error: plain lines, or JSON lines for a log collector.
+//!
+//! Standard output is not touched here; it carries results only.
+
+use std::{
+    io::{self, IsTerminal, Write as _},
+    time::SystemTime,
+};
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How much is said; errors are always said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    pub format: LogFormat,
+    pub verbosity: Verbosity,
+    pub is_coloured: bool,
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    time: String,
+    level: &'a str,
+    message: &'a str,
+}
+
+impl Console {
+    pub fn error(self, message: &str) {
+        self.line("error", "31", message);
+    }
+
+    pub fn warn(self, message: &str) {
+        self.line("warning", "33", message);
+    }
+
+    pub fn info(self, message: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.line("info", "", message);
+        }
+    }
+
+    pub fn detail(self, message: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.line("debug", "", message);
+        }
+    }
+
+    /// Whether a progress bar may be drawn.
+    pub fn can_draw(self) -> bool {
+        self.format == LogFormat::Text && io::stderr().is_terminal()
+    }
+
+    fn line(self, level: &str, colour: &str, message: &str) {
+        let line = match self.format {
+            LogFormat::Text if colour.is_empty() => format!("{message}\n"),
+            LogFormat::Text if self.is_coloured => format!("\x1b[1;{colour}m{level}:\x1b[0m {message}\n"),
+            LogFormat::Text => format!("{level}: {message}\n"),
+            LogFormat::Json => {
+                let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+                let mut line = serde_json::to_string(&JsonLine { time, level, message })
+                    .expect("a log line is plain data");
+                line.push('\n');
+                line
+            }
+        };
+        // There is no one left to tell when standard error is closed.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}

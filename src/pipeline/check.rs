@@ -1,0 +1,166 @@
+//! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
+
+use crate::{
+    document::{DocumentSchema, Fault, Rejection, check, is_blank},
+    input::{Chunk, Piece},
+    report::{ChunkRejects, Place, Tally},
+    rows::{LanePart, lane_of},
+};
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Checker {
+    pub schema: DocumentSchema,
+    /// Names of the sources in the order of their indices.
+    pub source_names: Vec<String>,
+    /// 0 when nothing is loaded, and so nothing encoded.
+    pub lanes: usize,
+    /// Whether rejected lines are kept for the reject files.
+    pub keep_rejects: bool,
+}
+
+/// A chunk with all that was found in it.
+#[derive(Debug)]
+pub(super) struct CheckedChunk {
+    pub(super) chunk: Chunk,
+    pub(super) tally: Tally,
+    pub(super) rejects: ChunkRejects,
+    /// One for each lane, empty or not.
+    pub(super) parts: Vec<LanePart>,
+}
+
+impl Checker {
+    pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
+        let part = |_| LanePart::new(chunk.sequence, chunk.bytes.len());
+        let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
+        let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
+        match chunk.piece {
+            Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
+            Piece::LongLine { starts_at, ends } => {
+                let bytes = 0..chunk.bytes.len();
+                if ends {
+                    let faults = vec![Fault::line_too_long()];
+                    let rejection = Rejection { line: chunk.first_line, byte_offset: starts_at, faults };
+                    self.reject(&chunk, bytes, rejection, &mut tally, &mut rejects);
+                } else if self.keep_rejects {
+                    rejects.push_part(bytes);
+                }
+            }
+        }
+        CheckedChunk { chunk, tally, rejects, parts }
+    }
+
+    fn check_lines(
+        &self,
+        chunk: &Chunk,
+        parts: &mut [LanePart],
+        tally: &mut Tally,
+        rejects: &mut ChunkRejects,
+    ) {
+        let (mut start, mut line) = (0, chunk.first_line);
+        while start < chunk.bytes.len() {
+            let rest = &chunk.bytes[start..];
+            let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let bytes = &chunk.bytes[start..end];
+            if is_blank(bytes) {
+                tally.blank += 1;
+            } else {
+                let checked = check(bytes, &self.schema, |profile| {
+                    if !parts.is_empty() {
+                        parts[lane_of(profile.id, parts.len())].push(profile, start);
+                    }
+                });
+                match checked {
+                    Ok(()) => tally.accept(),
+                    Err(faults) => {
+                        let byte_offset = chunk.byte_offset + to_u64(start);
+                        let rejection = Rejection { line, byte_offset, faults };
+                        self.reject(chunk, start..end, rejection, tally, rejects);
+                    }
+                }
+            }
+            (start, line) = (end, line + 1);
+        }
+    }
+
+    fn reject(
+        &self,
+        chunk: &Chunk,
+        bytes: std::ops::Range<usize>,
+        rejection: Rejection,
+        tally: &mut Tally,
+        rejects: &mut ChunkRejects,
+    ) {
+        if self.keep_rejects {
+            rejects.push(bytes, &self.source_names[chunk.source], &rejection);
+        }
+        tally.reject(place(chunk, &rejection), rejection.faults);
+    }
+
+    /// Adds accepted documents that the server refused: (line offset in the chunk, fault), rising.
+    pub(super) fn reject_accepted(&self, checked: &mut CheckedChunk, refused: Vec<(u32, Fault)>) {
+        let chunk = &checked.chunk;
+        let (mut counted, mut line) = (0, chunk.first_line);
+        for (offset, fault) in refused {
+            let start = usize::try_from(offset).expect("an offset in a chunk");
+            line += to_u64(memchr::memchr_iter(b'\n', &chunk.bytes[counted..start]).count());
+            counted = start;
+            let rest = &chunk.bytes[start..];
+            let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let byte_offset = chunk.byte_offset + to_u64(start);
+            let rejection = Rejection { line, byte_offset, faults: vec![fault] };
+            if self.keep_rejects {
+                checked.rejects.push(start..end, &self.source_names[chunk.source], &rejection);
+            }
+            checked.tally.reject_accepted(place(chunk, &rejection), rejection.faults);
+        }
+        checked.rejects.lines.sort_by_key(|line| line.bytes.start);
+    }
+}
+
+fn place(chunk: &Chunk, rejection: &Rejection) -> Place {
+    Place { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
+}
+
+fn to_u64(length: usize) -> u64 {
+    u64::try_from(length).expect("a length has 64 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &str) -> Chunk {
+        let bytes = text.as_bytes().to_vec();
+        Chunk { sequence: 3, source: 0, byte_offset: 100, first_line: 11, piece: Piece::Lines, bytes }
+    }
+
+    fn document(first: u8) -> String {
+        format!(
+            r#"{{"id":"{first:02x}9619ff-8b86-4011-b42d-00c04fc964ff","firstName":"A","lastName":"B","emails":["a@example.com"],"privacySettings":{{"marketingEmailsEnabled":true,"twoFactorEnabled":false}}}}"#
+        )
+    }
+
+    #[test]
+    fn every_line_is_accounted_for() {
+        let text = format!("{}\n\r\n{{}}\n{}\n \n{{", document(1), document(2));
+        let checker = Checker {
+            schema: DocumentSchema::built_in(),
+            source_names: vec!["a".to_owned()],
+            lanes: 2,
+            keep_rejects: true,
+        };
+        let mut checked = checker.check(chunk(&text));
+        let tally = &checked.tally;
+        assert_eq!((tally.read, tally.accepted, tally.rejected, tally.blank), (4, 2, 2, 2));
+        assert_eq!(checked.parts.iter().map(|part| part.documents().len()).sum::<usize>(), 2);
+        let second = text.find("{\"id\":\"02").unwrap();
+        let fault = Fault::of_document("db:23514", "refused");
+        checker.reject_accepted(&mut checked, vec![(u32::try_from(second).unwrap(), fault)]);
+        let starts: Vec<_> = checked.rejects.lines.iter().map(|line| line.bytes.start).collect();
+        assert_eq!(starts, [text.find("{}").unwrap(), second, text.len() - 1]);
+        let groups = checked.tally.into_groups();
+        let refused = groups.iter().find(|group| group.code == "db:23514").unwrap();
+        assert_eq!((refused.samples[0].line, refused.samples[0].byte_offset), (14, 100 + second as u64));
+    }
+}

@@ -1,0 +1,116 @@
+//! How much of the input is under way at once: between the reader that takes room and the collector that
+//! gives it back. This is what keeps memory constant, whatever the input holds.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Bounds of what is between the reader and the collector.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WindowLimits {
+    /// Of chunks; passed by at most one chunk, which may hold a line of 16 MiB.
+    pub(super) bytes: usize,
+    pub(super) chunks: usize,
+    /// A buffer that has grown beyond this is not kept.
+    pub(super) buffer_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Window {
+    limits: WindowLimits,
+    state: Mutex<State>,
+    room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: usize,
+    chunks: usize,
+    /// Chunks that ever went in.
+    entered: u64,
+    closed: bool,
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Window {
+    pub(super) fn new(limits: WindowLimits) -> Self {
+        Self { limits, state: Mutex::default(), room: Condvar::new() }
+    }
+
+    /// Waits for room; gives a buffer to read into, or `None` when nothing more is wanted.
+    pub(super) fn wait_for_room(&self) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        while !state.closed && (state.bytes >= self.limits.bytes || state.chunks >= self.limits.chunks) {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed { None } else { Some(state.buffers.pop().unwrap_or_default()) }
+    }
+
+    /// Counts a chunk in; `false` when the window was closed while it was read.
+    pub(super) fn enter(&self, bytes: usize) -> bool {
+        let mut state = self.lock();
+        if !state.closed {
+            state.bytes += bytes;
+            state.chunks += 1;
+            state.entered += 1;
+        }
+        !state.closed
+    }
+
+    /// Counts a chunk out and keeps its buffer for the reader.
+    pub(super) fn leave(&self, buffer: Vec<u8>) {
+        let mut state = self.lock();
+        state.bytes -= buffer.len();
+        state.chunks -= 1;
+        if buffer.capacity() <= self.limits.buffer_bytes {
+            state.buffers.push(buffer);
+        }
+        self.room.notify_one();
+    }
+
+    /// Lets nothing more in; says how many chunks ever went in.
+    pub(super) fn close(&self) -> u64 {
+        let mut state = self.lock();
+        state.closed = true;
+        self.room.notify_one();
+        state.entered
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is plain counters; a panic elsewhere leaves them whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_bounded_and_closing_wakes_the_reader() {
+        let window = Window::new(WindowLimits { bytes: 10, chunks: 3, buffer_bytes: 8 });
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut read = 0;
+                while let Some(buffer) = window.wait_for_room() {
+                    assert!(buffer.capacity() <= 8);
+                    if !window.enter(6) {
+                        break;
+                    }
+                    read += 1;
+                }
+                read
+            });
+            for _ in 0..5 {
+                while window.lock().bytes < 10 {
+                    std::thread::yield_now();
+                }
+                assert_eq!((window.lock().bytes, window.lock().chunks), (12, 2));
+                window.leave(vec![0; 6]);
+            }
+            while window.lock().bytes < 10 {
+                std::thread::yield_now();
+            }
+            assert_eq!(window.close(), 7);
+            assert_eq!(reader.join().unwrap(), 7);
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! How far a run is: a bar on a terminal, a plain line now and then elsewhere. The only user of indicatif.
+//!
+//! It shows what it is told and computes no results.
+
+use std::{
+    cell::Cell,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::console::{Console, Verbosity};
+
+/// How often a line is written where no bar can be drawn.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+const BAR: &str =
+    "{prefix} {wide_bar} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {elapsed_precise}, {eta} left";
+const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix} {spinner} {bytes}  {msg}  {elapsed_precise}";
+
+pub struct Progress {
+    view: View,
+    console: Console,
+    consumed: Arc<AtomicU64>,
+    total_bytes: Option<u64>,
+    started: Instant,
+    last_line: Cell<Instant>,
+    documents: Cell<u64>,
+    rejected: Cell<u64>,
+}
+
+enum View {
+    Nothing,
+    Bar(ProgressBar),
+    Lines,
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// `consumed` counts stored bytes; `total_bytes` is what it comes to, where that is known.
+    pub fn start(
+        console: Console,
+        phase: &'static str,
+        consumed: Arc<AtomicU64>,
+        total_bytes: Option<u64>,
+    ) -> Self {
+        let view = if console.verbosity == Verbosity::Quiet {
+            View::Nothing
+        } else if console.can_draw() {
+            View::Bar(bar(phase, total_bytes))
+        } else {
+            View::Lines
+        };
+        let now = Instant::now();
+        Self {
+            view,
+            console,
+            consumed,
+            total_bytes,
+            started: now,
+            last_line: Cell::new(now),
+            documents: Cell::new(0),
+            rejected: Cell::new(0),
+        }
+    }
+
+    /// Takes in the counts so far.
+    pub fn update(&self, documents: u64, rejected: u64) {
+        self.documents.set(documents);
+        self.rejected.set(rejected);
+        self.tick();
+    }
+
+    /// Shows what there is to show; called now and then even while nothing is counted.
+    pub fn tick(&self) {
+        match &self.view {
+            View::Nothing => {}
+            View::Bar(bar) => {
+                bar.set_position(self.consumed.load(Ordering::Relaxed));
+                bar.set_message(self.counts());
+            }
+            View::Lines => {
+                if self.last_line.get().elapsed() >= LINE_EVERY {
+                    self.last_line.set(Instant::now());
+                    self.console.info(&self.line());
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let View::Bar(bar) = &self.view {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn counts(&self) -> String {
+        let documents = self.documents.get();
+        let milliseconds = self.started.elapsed().as_millis().max(1);
+        let rate = u64::try_from(u128::from(documents) * 1000 / milliseconds).unwrap_or(u64::MAX);
+        format!(
+            "{} documents, {} rejected, {}/s",
+            HumanCount(documents),
+            HumanCount(self.rejected.get()),
+            HumanCount(rate)
+        )
+    }
+
+    fn line(&self) -> String {
+        let mut line = self.counts();
+        let consumed = self.consumed.load(Ordering::Relaxed);
+        if let Some(total) = self.total_bytes
+            && total > 0
+            && consumed > 0
+        {
+            let consumed = consumed.min(total);
+            let per_cent = u128::from(consumed) * 100 / u128::from(total);
+            let milliseconds =
+                self.started.elapsed().as_millis() * u128::from(total - consumed) / u128::from(consumed);
+            let left = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+            line = format!("{line}, {per_cent} %, about {} left", HumanDuration(left));
+        }
+        line
+    }
+}
+
+fn bar(phase: &'static str, total_bytes: Option<u64>) -> ProgressBar {
+    let style = |template| ProgressStyle::with_template(template).expect("the template is tested");
+    let bar = match total_bytes {
+        Some(total) => ProgressBar::new(total).with_style(style(BAR)),
+        None => ProgressBar::new_spinner().with_style(style(BAR_OF_UNKNOWN_LENGTH)),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar.with_prefix(phase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::LogFormat;
+
+    #[test]
+    fn templates_are_understood_and_lines_tell_the_share() {
+        bar("x", Some(1));
+        bar("x", None);
+        let console = Console { format: LogFormat::Text, verbosity: Verbosity::Quiet, is_coloured: false };
+        let consumed = Arc::new(AtomicU64::new(25));
+        let progress = Progress::start(console, "validate", consumed, Some(100));
+        progress.update(12_345, 6);
+        let line = progress.line();
+        assert!(
+            line.starts_with("12,345 documents, 6 rejected, ") && line.contains(", 25 %, about "),
+            "{line}"
+        );
+    }
+}
