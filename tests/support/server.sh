@@ -1,0 +1,54 @@
+# Starts a throw-away PostgreSQL server in the folder $1 and removes both when standard input ends.
+#
+# Standard input is a pipe that the test process holds and never writes to: the kernel closes it however
+# that process ends, so not even kill -9 leaves a server behind. Says "ready" on standard output, or why not.
+#
+# Crash safety is off: nothing here outlives the tests.
+
+dir=$1
+# When the tests end before the answer is written, writing it must not end us before the clean-up.
+trap '' PIPE
+
+# The first of: the path, pg_config's answer, the newest in the places of Debian, Red Hat and Homebrew.
+find_binaries() {
+    for bin in "$(dirname "$(readlink -f "$(command -v initdb)")")" "$(pg_config --bindir)" \
+        $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin \
+            /usr/local/opt/postgresql@*/bin | sort --version-sort --reverse); do
+        if [ -x "$bin/initdb" ] && [ -x "$bin/pg_ctl" ] && [ -x "$bin/postgres" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+init() {
+    rm -rf "$dir/data"
+    "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync
+}
+
+start() {
+    cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = ''
+unix_socket_directories = '$dir'
+max_connections = 200
+max_prepared_transactions = 0
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_wal_size = 4GB
+CONF
+    "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --wait start
+}
+
+if ! find_binaries 2>>"$dir/setup.log"; then
+    echo "no PostgreSQL server binaries (initdb, pg_ctl, postgres) on this machine; install them with" \
+        "'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install postgresql@17'"
+elif { init C.UTF-8 || init C; } >>"$dir/setup.log" 2>&1 && start >>"$dir/setup.log" 2>&1; then
+    echo ready
+else
+    echo "the test server does not start:" $(tail -n 20 "$dir/setup.log" "$dir/server.log" 2>&1)
+fi
+
+read -r _
+"$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait stop >/dev/null 2>&1
+rm -rf "$dir"
