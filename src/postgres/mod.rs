@@ -1,6 +1,7 @@
 //! The server: where it is, how it is reached, and what its errors may say.
 
 mod connect;
+mod local_server;
 
 use tokio_postgres::{
     Client,
@@ -8,6 +9,7 @@ use tokio_postgres::{
 };
 
 pub use connect::{Target, TargetError};
+pub use local_server::{LocalServer, LocalServerError};
 
 /// A name as PostgreSQL's grammar takes it anywhere (manual, section "Identifiers and Key Words").
 pub fn quote_identifier(name: &str) -> String {

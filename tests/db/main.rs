@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod local_server;
+
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {
     let (one, other) = (support::database("own"), support::database("own"));
