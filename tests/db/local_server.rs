@@ -76,7 +76,7 @@ fn a_pid_file_with_the_number_of_another_process_is_stale() {
 fn an_interrupted_set_up_is_begun_again() {
     let dir = temp_dir();
     start(dir.path()).stop().expect("it stops");
-    let (data, unfinished) = (dir.path().join("data"), dir.path().join("data.new"));
+    let (data, unfinished) = (dir.path().join("data"), dir.path().join("data.new.7"));
     fs::rename(data, &unfinished).expect("the folder is writable");
     start(dir.path()).stop().expect("it stops");
     assert!(!unfinished.exists());

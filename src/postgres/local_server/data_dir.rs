@@ -15,6 +15,8 @@ use super::{LocalServerError, PORT, io_error};
 
 /// A server that is shutting down writes its dirty buffers first: seconds, a minute on slow disks.
 const SHUTDOWN_SECONDS_MAX: u64 = 120;
+/// When a loader is killed, its server learns of it a moment later.
+const GRACE_SECONDS: u64 = 2;
 const POLL_MS: u64 = 50;
 
 /// Makes the folder where it is missing, gives it to the server's user, and refuses one that is not ours.
@@ -25,9 +27,14 @@ pub(super) fn prepare(dir: &Path, user: &ServerUser) -> Result<PathBuf, LocalSer
         move |source| io_error(what, source)
     };
     fs::create_dir_all(dir).map_err(doing("creating the folder"))?;
-    let dir_is_ours = is_new_or_ours(dir).map_err(doing("listing the folder"))?;
-    if !dir_is_ours {
-        return Err(LocalServerError::Foreign { dir: dir.display().to_string() });
+    let name = || dir.display().to_string();
+    match is_new_or_ours(dir) {
+        Ok(true) => {}
+        Ok(false) => return Err(LocalServerError::Foreign { dir: name() }),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(LocalServerError::Unreachable { dir: name(), user: user.name.clone() });
+        }
+        Err(source) => return Err(doing("listing the folder")(source)),
     }
     let metadata = fs::metadata(dir).map_err(doing("looking at the folder"))?;
     if let (Some((uid, gid)), 0) = (user.ids, metadata.uid()) {
@@ -57,14 +64,15 @@ pub(super) fn ensure_unused(
     let (data, socket_lock) = (dir.join("data"), socket_dir.join(format!("{socket}.lock")));
     let socket = socket_dir.join(socket);
     let pid_file = data.join("postmaster.pid");
-    let deadline = Instant::now() + Duration::from_secs(SHUTDOWN_SECONDS_MAX);
+    let begin = Instant::now();
     while let Some((pid, stopping)) = read_pid_file(&pid_file)? {
         // The socket answers for a server in another container, too, whose numbers mean nothing here.
         let running = serves(pid, &data) || UnixStream::connect(&socket).is_ok();
         if !running {
             break;
         }
-        if !stopping || Instant::now() > deadline {
+        let patience = Duration::from_secs(if stopping { SHUTDOWN_SECONDS_MAX } else { GRACE_SECONDS });
+        if begin.elapsed() > patience {
             return Err(LocalServerError::Running { dir: dir.display().to_string(), pid });
         }
         thread::sleep(Duration::from_millis(POLL_MS));
@@ -89,14 +97,17 @@ fn remove_if_stale(lock_file: &Path, user: &ServerUser) -> Result<(), LocalServe
 
 /// Data that others made has no profile_loader.conf; Red Hat's /var/lib/pgsql has a `data`, too.
 fn is_new_or_ours(dir: &Path) -> io::Result<bool> {
-    if dir.join("data/profile_loader.conf").exists() {
-        return Ok(true);
+    match fs::metadata(dir.join("data/profile_loader.conf")) {
+        Ok(_) => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => {}
     }
     let names =
         fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<OsString>>>()?;
     // What a start leaves that was interrupted, and what every new file system has.
     Ok(names.iter().all(|name| {
-        ["data.new", "server.log", "socket", "lost+found"].iter().any(|known| name.as_os_str() == *known)
+        let known = ["server.log", "socket", "lost+found"].iter().any(|known| name.as_os_str() == *known);
+        known || name.as_encoded_bytes().starts_with(b"data.new.")
     }))
 }
 
@@ -157,7 +168,7 @@ mod tests {
         };
         check(&[], true);
         check(&["lost+found/x"], true);
-        check(&["data.new/PG_VERSION", "server.log"], true);
+        check(&["data.new.7/PG_VERSION", "server.log"], true);
         check(&["data/PG_VERSION", "data/profile_loader.conf", "notes.txt"], true);
         check(&["data/PG_VERSION"], false);
         check(&["server.log", "thesis.tex"], false);

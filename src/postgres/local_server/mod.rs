@@ -5,7 +5,7 @@
 //! in a folder that only the server's user may enter (0700). The tricky thing is the end: `server.sh` runs
 //! beside us, holds the server, and stops it when its standard input ends, in whatever way we end.
 //!
-//! A crash leaves a data directory that the next start recovers, or `data.new`, which it removes.
+//! A crash leaves a data directory that the next start recovers, or `data.new.*`, which it removes.
 
 mod binaries;
 mod configuration;

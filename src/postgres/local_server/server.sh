@@ -18,13 +18,16 @@ fail() {
     exit 1
 }
 
-# A crash in here leaves data.new, which the next start removes.
+# The number keeps apart what a killed loader's script may still be writing. A crash in here leaves the
+# folder, which the next start removes.
+new=$dir/data.new.$$
+
 init() {
-    rm -rf "$dir/data.new"
-    "$bin/initdb" --pgdata="$dir/data.new" --username=postgres --auth-local=trust --auth-host=reject \
+    rm -rf "$dir"/data.new.*
+    "$bin/initdb" --pgdata="$new" --username=postgres --auth-local=trust --auth-host=reject \
         --encoding=UTF8 --locale="$1" --data-checksums &&
-        : >"$dir/data.new/profile_loader.conf" &&
-        echo "include_if_exists = 'profile_loader.conf'" >>"$dir/data.new/postgresql.conf"
+        touch "$new/profile_loader.conf" &&
+        echo "include_if_exists = 'profile_loader.conf'" >>"$new/postgresql.conf"
 }
 
 # The orphans of a killed server need a moment to notice; until then PostgreSQL refuses their memory.
@@ -37,7 +40,7 @@ start() {
     return 1
 }
 
-if ! { cd "$dir" && : >>server.log; } 2>/dev/null; then
+if ! { cd "$dir" && touch server.log; } 2>/dev/null; then
     echo unreachable
     exit 1
 fi
@@ -45,7 +48,7 @@ exec 2>>server.log
 
 if [ ! -d data ]; then
     { init C.UTF-8 || init C; } >>server.log || fail initdb
-    [ ! -e data ] && mv data.new data || fail initdb
+    [ ! -e data ] && mv "$new" data || fail initdb
 fi
 [ ! -L "$socket" ] && mkdir -p "$socket" && chmod 700 "$socket" || fail start
 printf '%s' "$settings" >data/profile_loader.conf || fail start
