@@ -1,10 +1,35 @@
-pub mod console;
-pub mod document;
-pub mod input;
-pub mod load;
-pub mod pipeline;
-pub mod postgres;
-pub mod progress;
-pub mod report;
-pub mod rows;
+//! Brings NDJSON customer documents into PostgreSQL.
+//!
+//! ```text
+//! bytes -> Chunk -> Document -> Profile | Rejection -> lane parts (COPY bytes) -> transaction -> Tally -> report
+//! reader   (rayon workers, CPU only)                   (tokio, one lane a connection)
+//! ```
+//!
+//! Two promises: every input line is accounted for exactly once (inserted, updated, unchanged, skipped,
+//! rejected or blank), and a document that `validate` accepts, `load` inserts.
+//!
+//! The modules in reading order; each uses only what stands above it.
+
 pub mod settings;
+
+pub mod input;
+
+pub mod document;
+
+pub mod rows;
+
+pub mod report;
+
+pub mod postgres;
+
+pub mod load;
+
+pub mod console;
+
+pub mod progress;
+
+pub mod pipeline;
+
+pub mod commands;
+
+pub mod cli;

@@ -1,1 +1,39 @@
-fn main() {}
+//! The thin binary: words in, exit code out.
+
+use std::{
+    panic::{self, PanicHookInfo},
+    process::ExitCode,
+};
+
+use clap::{Parser, error::ErrorKind};
+use profile_loader::{cli::Cli, commands::exit, console::Console};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _ = error.print();
+            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if is_answer { exit::COMPLETE } else { exit::USAGE });
+        }
+    };
+    let console = cli.console();
+    panic::set_hook(Box::new(move |panic| tell_bug(console, panic)));
+    match panic::catch_unwind(|| cli.run()) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            console.error(&failure.to_string());
+            ExitCode::from(failure.exit_code)
+        }
+        Err(_) => ExitCode::from(exit::BUG),
+    }
+}
+
+/// Where, but not what: the words of a panic may quote a document.
+fn tell_bug(console: Console, panic: &PanicHookInfo<'_>) {
+    let place =
+        panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let version = env!("CARGO_PKG_VERSION");
+    console.error(&format!("profile-loader {version} has met a bug{place}; please report this line"));
+}

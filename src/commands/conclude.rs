@@ -1,0 +1,129 @@
+//! The end of a run: the reject files get their names, the report is put together, checked and given out.
+
+use super::{Failure, Output, RunRequest, exit, failure::chain, print, run::About, signals};
+use crate::{
+    input::SourceDigest,
+    pipeline::{End, Finished},
+    report::{
+        DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFiles, RejectFilesReport, RejectPaths,
+        RejectsError, RunReport, Throughput, Tool, summary, write_report_file,
+    },
+};
+
+pub(super) struct Conclusion {
+    pub(super) about: About,
+    pub(super) finished: Finished,
+    /// Strategy and connections, for a load.
+    pub(super) load: Option<(&'static str, usize)>,
+}
+
+/// Tells how the run ended, in every form that was asked for; returns the exit code.
+pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Result<u8, Failure> {
+    if matches!(conclusion.finished.end, End::Panicked) {
+        return Err(Failure::new(
+            exit::BUG,
+            "this is a bug of profile-loader; what was committed stands, nothing is half-loaded, and the same \
+             command can be run again",
+        ));
+    }
+    let files = conclusion.finished.rejects.take();
+    let rejects = match end_reject_files(files, &conclusion.finished.end) {
+        Ok(paths) => paths,
+        Err(error) => {
+            conclusion.finished.end = End::Rejects(error);
+            None
+        }
+    };
+    let report = report(conclusion, rejects);
+    report.assert_adds_up();
+    for path in &request.settings.reports {
+        write_report_file(&report, path).map_err(|error| Failure::of(exit::TEMPORARY, error))?;
+    }
+    if let Some(failure) = &report.failure {
+        request.console.error(failure);
+    }
+    let text = match request.output {
+        Output::Text => summary(&report),
+        Output::Json => report.to_json(),
+    };
+    print(&text)?;
+    Ok(report.exit_code)
+}
+
+fn end_reject_files(files: Option<RejectFiles>, end: &End) -> Result<Option<RejectPaths>, RejectsError> {
+    match (files, end) {
+        (None, _) => Ok(None),
+        (Some(files), End::Complete) => files.complete(),
+        (Some(files), _) => files.leave_partial(),
+    }
+}
+
+fn report(conclusion: Conclusion, rejects: Option<RejectPaths>) -> RunReport {
+    let Conclusion { about, finished, load } = conclusion;
+    let (outcome, exit_code, failure) = outcome(&finished.end, finished.tally.rejected);
+    let elapsed_seconds = about.started.elapsed().as_secs_f64();
+    let documents = DocumentCounts::of(&finished.tally);
+    let counts = finished.load;
+    let load = load.map(|(strategy, connections)| LoadReport {
+        strategy,
+        connections,
+        inserted: counts.inserted,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        skipped: counts.skipped,
+        not_loaded: finished.not_loaded,
+        rows: counts.rows,
+    });
+    let inputs = inputs(&about.source_names, &finished.documents_of_sources, &finished.digests);
+    let errors_not_listed = finished.tally.ungrouped_faults;
+    let groups = finished.tally.into_groups();
+    RunReport {
+        format: RunReport::FORMAT,
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        command: about.command,
+        run_id: None,
+        outcome,
+        exit_code,
+        failure,
+        started_at: humantime::format_rfc3339_millis(about.started_at).to_string(),
+        elapsed_seconds,
+        schema: about.schema,
+        inputs,
+        documents,
+        load,
+        errors: groups.into_iter().map(|group| ErrorGroup::of(group, &about.source_names)).collect(),
+        errors_not_listed,
+        rejects: rejects.map(|paths| RejectFilesReport {
+            documents: paths.documents.display().to_string(),
+            errors: paths.errors.display().to_string(),
+        }),
+        throughput: Throughput::of(documents.read, finished.bytes, elapsed_seconds),
+    }
+}
+
+fn inputs(names: &[String], documents: &[u64], digests: &[SourceDigest]) -> Vec<Input> {
+    let input = |(index, (name, documents)): (usize, (&String, &u64))| {
+        let digest = digests.get(index);
+        Input {
+            source: name.clone(),
+            bytes: digest.map(|digest| digest.bytes),
+            documents: *documents,
+            digest: digest.map(|digest| format!("blake3:{}", digest.digest)),
+        }
+    };
+    names.iter().zip(documents).enumerate().map(input).collect()
+}
+
+fn outcome(end: &End, rejected: u64) -> (Outcome, u8, Option<String>) {
+    let failed = |code, words| (Outcome::Failed, code, Some(words));
+    match end {
+        End::Complete if rejected == 0 => (Outcome::Complete, exit::COMPLETE, None),
+        End::Complete => (Outcome::CompleteWithRejects, exit::REJECTS, None),
+        End::RejectLimit => (Outcome::RejectLimit, exit::REJECT_LIMIT, None),
+        End::Signal(signal) => (Outcome::Interrupted, signals::exit_code(*signal), None),
+        End::Input(error) => failed(super::run::exit_code_of_input(error), chain(error)),
+        End::Lane(error) => failed(super::failure::exit_code_of_database(&error.source), chain(error)),
+        End::Rejects(error) => failed(exit::TEMPORARY, chain(error)),
+        End::Panicked => unreachable!("a bug gets no report"),
+    }
+}

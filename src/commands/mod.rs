@@ -1,0 +1,46 @@
+//! What the program can be told to do; each command reads like a table of contents.
+
+mod conclude;
+mod failure;
+mod load;
+mod migrate;
+mod run;
+mod signals;
+mod validate;
+
+pub use failure::{Failure, exit};
+pub use load::{Database, load};
+pub use migrate::{MigrateAction, migrate};
+pub use validate::validate;
+
+use std::io::{self, Write as _};
+
+use crate::{console::Console, settings::RunSettings};
+
+/// What standard output gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// A summary for people.
+    Text,
+    /// The JSON report.
+    Json,
+}
+
+/// A run over documents as it was asked for.
+#[derive(Debug)]
+pub struct RunRequest {
+    pub settings: RunSettings,
+    pub console: Console,
+    pub output: Output,
+}
+
+/// Writes a result to standard output.
+pub fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        // Whoever reads our output has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

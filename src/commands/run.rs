@@ -1,0 +1,139 @@
+//! What every run over documents begins with: inputs, JSON Schema, reject files, progress.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Instant, SystemTime},
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Failure, RunRequest, exit};
+use crate::{
+    document::DocumentSchema,
+    input::{self, ChunkReader, InputError, Source},
+    pipeline::{Checker, Plan},
+    progress::Progress,
+    report::{RejectFiles, SchemaIdentity},
+    settings::RunSettings,
+};
+
+/// Threads of the lanes, which mostly wait for the server.
+const RUNTIME_THREADS: usize = 2;
+
+/// Inputs that were found and looked at, and the schema they will be held against.
+pub(super) struct Opened {
+    reader: ChunkReader,
+    schema: DocumentSchema,
+    lanes: usize,
+    started: (SystemTime, Instant),
+}
+
+/// What the report says about a run besides what it found.
+pub(super) struct About {
+    pub(super) command: &'static str,
+    pub(super) source_names: Vec<String>,
+    pub(super) schema: SchemaIdentity,
+    pub(super) started_at: SystemTime,
+    pub(super) started: Instant,
+}
+
+/// All that the pipeline needs.
+pub(super) struct Run {
+    pub(super) reader: ChunkReader,
+    pub(super) plan: Plan,
+    pub(super) progress: Progress,
+    pub(super) about: About,
+}
+
+impl Opened {
+    /// Finds the inputs and the schema; nothing has been written when this fails.
+    pub(super) fn open(settings: &RunSettings, lanes: usize) -> Result<Self, Failure> {
+        let started = (SystemTime::now(), Instant::now());
+        let sources = input::resolve(&settings.inputs).map_err(of_input)?;
+        refuse_own_files(&sources, settings.rejects.as_deref())?;
+        let schema = match &settings.json_schema {
+            None => DocumentSchema::built_in(),
+            Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
+        };
+        let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(of_input)?;
+        Ok(Self { reader, schema, lanes, started })
+    }
+
+    /// Begins to show progress and puts together what the pipeline needs.
+    pub(super) fn start(
+        self,
+        command: &'static str,
+        request: &RunRequest,
+        rejects: Option<RejectFiles>,
+    ) -> Run {
+        let settings = &request.settings;
+        let sources = self.reader.sources();
+        let source_names: Vec<_> = sources.iter().map(Source::name).collect();
+        let total_bytes = sources.iter().map(Source::stored_bytes).sum();
+        let progress = Progress::start(request.console, command, self.reader.consumed(), total_bytes);
+        let schema =
+            SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };
+        let (started_at, started) = self.started;
+        let about = About { command, source_names: source_names.clone(), schema, started_at, started };
+        let keep_rejects = rejects.is_some();
+        let checker = Checker { schema: self.schema, source_names, lanes: self.lanes, keep_rejects };
+        let plan = Plan {
+            checker,
+            jobs: settings.jobs,
+            chunk_bytes: settings.chunk_bytes,
+            max_rejects: settings.max_rejects,
+            rejects,
+        };
+        Run { reader: self.reader, plan, progress, about }
+    }
+}
+
+pub(super) fn create_reject_files(settings: &RunSettings) -> Result<Option<RejectFiles>, Failure> {
+    let create = |dir: &PathBuf| RejectFiles::create(dir);
+    settings.rejects.as_ref().map(create).transpose().map_err(|error| Failure::of(exit::USAGE, error))
+}
+
+/// The run would cut its own input off.
+fn refuse_own_files(sources: &[Source], rejects: Option<&Path>) -> Result<(), Failure> {
+    let Some(dir) = rejects else { return Ok(()) };
+    let partial = RejectFiles::partial_paths(dir);
+    for source in sources {
+        let Source::File(path) = source else { continue };
+        let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
+            (Ok(own), Ok(path)) => own == path,
+            _ => false,
+        };
+        if is_same(&partial.documents) || is_same(&partial.errors) {
+            return Err(Failure::new(
+                exit::USAGE,
+                format!(
+                    "{} is written by this very command; rename it, or name another folder with --rejects",
+                    path.display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn of_input(error: InputError) -> Failure {
+    Failure::of(exit_code_of_input(&error), error)
+}
+
+pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
+    if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE }
+}
+
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("lanes")
+        .enable_all()
+        .build()
+        .map_err(|error| no_runtime(&error))
+}
+
+pub(super) fn no_runtime(error: &io::Error) -> Failure {
+    Failure::new(exit::TEMPORARY, format!("the program's threads can't be started: {error}"))
+}
