@@ -447,8 +447,7 @@ mod tests {
                 offset += chunk.bytes.len() as u64;
                 prop_assert!(index + 1 == chunks.len() || chunk.bytes.ends_with(b"\n"));
                 let before = &text.as_bytes()[..usize::try_from(chunk.byte_offset).unwrap()];
-                let line = memchr::memchr_iter(b'
-', before).count() as u64 + 1;
+                let line = memchr::memchr_iter(b'\n', before).count() as u64 + 1;
                 prop_assert_eq!(chunk.first_line, line);
             }
         }
