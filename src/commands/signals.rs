@@ -1,6 +1,9 @@
 //! SIGINT and SIGTERM: the first asks for an orderly end, a second leaves at once.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     runtime,
@@ -10,6 +13,9 @@ use tokio::{
 
 use super::exit;
 use crate::pipeline::Signal;
+
+/// `timeout`, `sudo` and shells often signal a program and its process group: within this time it is one signal.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// The first signal that came, for whoever waits for it.
 #[derive(Debug, Clone)]
@@ -23,13 +29,19 @@ impl Signals {
         let mut terminate = signal(SignalKind::terminate())?;
         let (tell, signals) = watch::channel(None);
         runtime.spawn(async move {
+            let mut first: Option<Instant> = None;
             loop {
                 let signal = tokio::select! {
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
                 };
-                if tell.send_replace(Some(signal)).is_some() {
-                    leave_at_once(signal);
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        tell.send_replace(Some(signal));
+                    }
+                    Some(first) if first.elapsed() < ECHO => {}
+                    Some(_) => leave_at_once(signal),
                 }
             }
         });
