@@ -127,8 +127,9 @@ fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &
     };
     let mut fields = Fields { object, place: place.to_vec(), faults };
     fields.refuse_others(&["type", "number"]);
+    let faults_before = fields.faults.len();
     let kind = fields.required_text("type", usize::MAX);
-    if !kind.is_empty() && !PHONE_TYPES.contains(&kind) {
+    if fields.faults.len() == faults_before && !PHONE_TYPES.contains(&kind) {
         fields.fault("type", "db:enum", "the type is none of mobile, home, work, other");
     }
     PhoneNumber { kind, number: fields.required_text("number", NUMBER_CHARS_MAX) }
@@ -367,6 +368,7 @@ mod tests {
         check(&with("/address/country", json!("DEU")), &[("db:too_long", "/address/country")]);
         check(&with("/address", json!([])), &[("db:type", "/address")]);
         check(&with("/phoneNumbers/0/type", json!("fax")), &[("db:enum", "/phoneNumbers/0/type")]);
+        check(&with("/phoneNumbers/0/type", json!("")), &[("db:enum", "/phoneNumbers/0/type")]);
         check(&with("/phoneNumbers/0", json!("1")), &[("db:type", "/phoneNumbers/0")]);
         check(
             &with("/privacySettings", json!({"x": 1})),
