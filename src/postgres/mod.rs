@@ -1,5 +1,6 @@
 //! The server: where it is, how it is reached, and what its errors may say.
 
+mod catalog;
 mod connect;
 mod local_server;
 
@@ -8,6 +9,10 @@ use tokio_postgres::{
     error::{DbError, SqlState},
 };
 
+pub use catalog::{
+    Catalog, Column, Constraint, ConstraintKind, Index, PHONE_TYPE, PhoneType, Reference, ReferentialAction,
+    Relation, RelationKind,
+};
 pub use connect::{Target, TargetError};
 pub use local_server::{LocalServer, LocalServerError};
 
