@@ -22,6 +22,8 @@ pub mod report;
 
 pub mod postgres;
 
+pub mod migrate;
+
 pub mod load;
 
 pub mod console;

@@ -1,0 +1,192 @@
+//! The migrations on a server. Each function is one transaction, so a crash leaves all of it or nothing, and
+//! every one of them that writes holds the migration lock first: of two at the same time, the second finds
+//! the work done.
+
+use tokio_postgres::{Client, IsolationLevel, Transaction};
+
+use super::{
+    Difference, MigrateError, MigrationStatus, State, denied_or_failed, failed,
+    script::{self, Place, Step},
+    situation::{self, Applied, Server, Situation},
+    verify::differences,
+};
+use crate::{
+    postgres::{RelationKind, quote_identifier},
+    report::RowCounts,
+    rows::Table,
+};
+
+/// What `up` did; nothing, where everything was applied before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpOutcome {
+    pub applied: Vec<Applied>,
+    /// Only recorded: the tables were there and are what the migration would have made.
+    pub adopted: Vec<Applied>,
+}
+
+/// What `down` did, newest first; nothing, where nothing was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DownOutcome {
+    pub reverted: Vec<Applied>,
+}
+
+/// Whether `down` may drop tables that hold rows or that another program made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeleteData {
+    Refuse,
+    Confirmed,
+}
+
+/// Applies what is missing; takes over tables that are there already if nothing about them differs.
+pub async fn up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
+    let transaction = begin_locked(client).await?;
+    let situation = Situation::look(&transaction, db_schema).await?;
+    let steps = situation.steps_of_up()?;
+    if !steps.is_empty() {
+        situation.refuse_up_without_privilege()?;
+        check_search_path(&transaction, &situation.place()).await?;
+        run(&transaction, &steps).await?;
+        commit(transaction).await?;
+    }
+    Ok(UpOutcome {
+        applied: situation.in_state(State::Pending),
+        adopted: situation.in_state(State::Adoptable),
+    })
+}
+
+/// Takes back what is recorded for the schema: drops the tables and the enum.
+pub async fn down(
+    client: &mut Client,
+    db_schema: &str,
+    delete_data: DeleteData,
+) -> Result<DownOutcome, MigrateError> {
+    let transaction = begin_locked(client).await?;
+    let situation = Situation::look(&transaction, db_schema).await?;
+    situation.refuse_unknown()?;
+    let mut reverted = situation.in_state(State::Applied);
+    reverted.reverse();
+    if reverted.is_empty() {
+        return Ok(DownOutcome::default());
+    }
+    check_search_path(&transaction, &situation.place()).await?;
+    if delete_data == DeleteData::Refuse {
+        situation.refuse_adopted()?;
+        refuse_rows(&transaction, &situation).await?;
+    }
+    run(&transaction, &situation.steps_of_down()).await?;
+    commit(transaction).await?;
+    Ok(DownOutcome { reverted })
+}
+
+/// Where each migration stands; changes nothing.
+pub async fn status(client: &mut Client, db_schema: &str) -> Result<Vec<MigrationStatus>, MigrateError> {
+    let transaction = begin_read_only(client).await?;
+    Ok(Situation::look(&transaction, db_schema).await?.plan)
+}
+
+/// Where the tables are not what the loader needs; changes nothing, and asks no ledger.
+pub async fn verify(client: &mut Client, db_schema: &str) -> Result<Vec<Difference>, MigrateError> {
+    let transaction = begin_read_only(client).await?;
+    Server::find(&transaction, db_schema).await?;
+    Ok(differences(&situation::read_catalog(&transaction, db_schema).await?))
+}
+
+/// The SQL that `up` would run, to the letter; without a client, that for a database without the tables.
+/// Changes nothing.
+pub async fn pending_sql(client: Option<&mut Client>, db_schema: &str) -> Result<String, MigrateError> {
+    let steps = match client {
+        Some(client) => {
+            let transaction = begin_read_only(client).await?;
+            Situation::look(&transaction, db_schema).await?.steps_of_up()?
+        }
+        None => Situation::of_empty_database(db_schema).steps_of_up()?,
+    };
+    if steps.is_empty() {
+        return Ok("-- every migration is applied\n".to_owned());
+    }
+    let steps: Vec<_> = steps.iter().map(|step| step.sql.as_str()).collect();
+    Ok(format!("BEGIN;\n{}\n{}COMMIT;\n", script::lock(), steps.join("\n")))
+}
+
+/// What is read after the lock was waited for must be what its last holder left: hence READ COMMITTED.
+async fn begin_locked(client: &mut Client) -> Result<Transaction<'_>, MigrateError> {
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await
+        .map_err(failed("BEGIN"))?;
+    transaction
+        .batch_execute(&script::lock())
+        .await
+        .map_err(failed("waiting for another migration to end"))?;
+    Ok(transaction)
+}
+
+/// One picture for all that is read, however many queries it takes.
+async fn begin_read_only(client: &mut Client) -> Result<Transaction<'_>, MigrateError> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    transaction.start().await.map_err(failed("BEGIN"))
+}
+
+/// A schema in the search path counts only if the role may use it, and `$user` means another one.
+async fn check_search_path(transaction: &Transaction<'_>, place: &Place<'_>) -> Result<(), MigrateError> {
+    let what = "finding the schema of the tables";
+    run(transaction, &[script::search_path_for_down(place)]).await?;
+    let row = transaction.query_one("SELECT current_schema()::text", &[]).await.map_err(failed(what))?;
+    match row.get::<_, Option<String>>(0) {
+        Some(found) if found == place.db_schema => Ok(()),
+        Some(found) => Err(MigrateError::SearchPath { db_schema: place.db_schema.to_owned(), found }),
+        None => {
+            let needed = script::grant_create(place);
+            Err(MigrateError::Privilege { what, needed, source: None })
+        }
+    }
+}
+
+/// Keeps writers out until the end of the transaction, so that what is empty stays so.
+async fn refuse_rows(transaction: &Transaction<'_>, situation: &Situation) -> Result<(), MigrateError> {
+    let needed = script::grant_ownership(&situation.place(), &situation.owners());
+    let db_schema = &situation.catalog.db_schema;
+    // Whatever else bears the name of a table is not dropped as one.
+    let is_table = |table: &Table| {
+        let kind = situation.catalog.relation(*table).map(|relation| relation.kind);
+        matches!(kind, Some(RelationKind::Table | RelationKind::PartitionedTable))
+    };
+    let tables: Vec<_> = Table::ALL.into_iter().filter(is_table).collect();
+    let qualified = |table: Table| format!("{}.{}", quote_identifier(db_schema), table.name());
+    for &table in &tables {
+        let lock = format!("LOCK TABLE {} IN EXCLUSIVE MODE", qualified(table));
+        let failed = denied_or_failed("locking the tables", &needed);
+        transaction.batch_execute(&lock).await.map_err(failed)?;
+    }
+    let mut rows = RowCounts::default();
+    for table in tables {
+        let count = format!("SELECT count(*) FROM {}", qualified(table));
+        let failed = denied_or_failed("counting the rows of the tables", &needed);
+        let count: i64 = transaction.query_one(&count, &[]).await.map_err(failed)?.get(0);
+        *match table {
+            Table::Profiles => &mut rows.customer_profiles,
+            Table::Addresses => &mut rows.customer_profile_addresses,
+            Table::Emails => &mut rows.customer_profile_emails,
+            Table::PhoneNumbers => &mut rows.customer_profile_phone_numbers,
+        } = u64::try_from(count).expect("a count is not negative");
+    }
+    if rows == RowCounts::default() {
+        return Ok(());
+    }
+    Err(MigrateError::HoldsRows { db_schema: db_schema.clone(), rows })
+}
+
+async fn run(transaction: &Transaction<'_>, steps: &[Step]) -> Result<(), MigrateError> {
+    for step in steps {
+        let failed = denied_or_failed(step.what, &step.needed);
+        transaction.batch_execute(&step.sql).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn commit(transaction: Transaction<'_>) -> Result<(), MigrateError> {
+    transaction.commit().await.map_err(failed("COMMIT"))
+}

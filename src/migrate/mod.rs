@@ -1,0 +1,95 @@
+//! The four tables: making them, adopting those that another program made, taking them away, and judging
+//! whether they are what the loader needs.
+//!
+//! `up` and `down` are one transaction each: a crash leaves either all of it or nothing. What was applied is
+//! recorded in `profile_loader.migrations`, for each schema of the database on its own.
+
+mod apply;
+mod ledger;
+mod plan;
+mod script;
+mod situation;
+mod source;
+mod verify;
+
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+pub use apply::{DeleteData, DownOutcome, UpOutcome, down, pending_sql, status, up, verify};
+pub use ledger::Record;
+pub use plan::{MigrationStatus, State};
+pub use situation::Applied;
+pub use source::{MIGRATIONS, Migration};
+pub use verify::Difference;
+
+use crate::{postgres, report::RowCounts};
+
+/// Why the tables were left as they are.
+#[derive(Debug, Error)]
+pub enum MigrateError {
+    #[error("there is no schema {db_schema} in database {database}; create it with: {mend}")]
+    NoSchema { db_schema: String, database: String, mend: String },
+    #[error(
+        "names without a schema would mean those of schema {found} where {db_schema} is meant; use a schema of another name"
+    )]
+    SearchPath { db_schema: String, found: String },
+    #[error(
+        "migration {version} ({name}) is recorded in profile_loader.migrations with another checksum than this program's text has: \
+         it is not the release that applied it; use that one, or a newer one"
+    )]
+    Changed { version: i32, name: String },
+    #[error(
+        "profile_loader.migrations holds migration {version} ({name}), which this program does not know; \
+         use the newer profile-loader that applied it"
+    )]
+    Newer { version: i32, name: String },
+    #[error(
+        "profile_loader.migrations was not made by this release: its columns are {found}, where {expected} are expected; \
+         use the profile-loader that made it"
+    )]
+    LedgerLayout { found: String, expected: String },
+    #[error(
+        "the tables that are there are not what the loader needs, so they were neither taken over nor changed: {}; \
+         'profile-loader migrate verify' gives the SQL that mends each", verify::in_words(.0)
+    )]
+    Differs(Vec<Difference>),
+    #[error(
+        "the tables of schema {db_schema} hold rows, which would be deleted: {} customer_profiles, \
+         {} customer_profile_addresses, {} customer_profile_emails, {} customer_profile_phone_numbers; \
+         confirm that, or empty them first",
+        rows.customer_profiles, rows.customer_profile_addresses, rows.customer_profile_emails,
+        rows.customer_profile_phone_numbers
+    )]
+    HoldsRows { db_schema: String, rows: RowCounts },
+    #[error(
+        "the tables of schema {db_schema} were made by another program and only taken over; \
+         confirm that they are to be dropped"
+    )]
+    AdoptedDown { db_schema: String },
+    #[error("{what} needs a privilege that is missing; somebody who may has to run: {needed}")]
+    Privilege { what: &'static str, needed: String, source: Option<tokio_postgres::Error> },
+    #[error("{what} failed")]
+    Database { what: &'static str, source: tokio_postgres::Error },
+}
+
+impl MigrateError {
+    /// Whether the same may succeed later without anybody mending anything.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if postgres::is_temporary(source))
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
+    move |source| MigrateError::Database { what, source }
+}
+
+/// Tells a missing privilege apart. An error of our own SQL brings along what is needed as its hint.
+fn denied_or_failed(what: &'static str, needed: &str) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
+    move |source| match source.as_db_error() {
+        Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+            let needed = error.hint().unwrap_or(needed).to_owned();
+            MigrateError::Privilege { what, needed, source: Some(source) }
+        }
+        _ => MigrateError::Database { what, source },
+    }
+}

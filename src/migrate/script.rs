@@ -1,0 +1,130 @@
+//! What `up` and `down` send to the server, as text: what is shown beforehand is what is run.
+
+use super::{ledger, source::Migration};
+use crate::postgres::quote_identifier;
+
+/// Whoever migrates a database holds this advisory lock until the end of the transaction ("prldmigr").
+const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"prldmigr");
+
+/// How long to wait for another migration or for those who read the tables: DDL takes milliseconds, and
+/// whatever queues behind ours waits as long as we do.
+const LOCK_TIMEOUT_SECONDS: u32 = 60;
+
+/// A part of a transaction.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) what: &'static str,
+    pub(super) sql: String,
+    /// The SQL that a missing privilege calls for.
+    pub(super) needed: String,
+}
+
+/// The names that go into the text.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) db_schema: &'a str,
+    pub(super) database: &'a str,
+    pub(super) role: &'a str,
+}
+
+/// The first thing of the transaction, before anything is looked at. A limit on statements is meant for others.
+pub(super) fn lock() -> String {
+    format!(
+        "SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';\n\
+         SET LOCAL statement_timeout = 0;\n\
+         SELECT pg_catalog.pg_advisory_xact_lock({MIGRATION_LOCK});\n"
+    )
+}
+
+/// Makes the ledger.
+pub(super) fn create_ledger(place: &Place<'_>, has_schema: bool) -> Step {
+    let role = quote_identifier(place.role);
+    let needed = if has_schema {
+        format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {role}")
+    } else {
+        format!("GRANT CREATE ON DATABASE {} TO {role}", quote_identifier(place.database))
+    };
+    let sql = include_str!("../../sql/ledger/0001_migrations.sql").to_owned();
+    Step { what: "creating profile_loader.migrations", sql, needed }
+}
+
+/// Lets names without a schema mean those of `db_schema`; `public` is where extensions tend to be.
+pub(super) fn search_path(place: &Place<'_>) -> Step {
+    search_path_to(place, ", public")
+}
+
+/// Lets them mean those of `db_schema` or nothing: what is missing there must not be dropped elsewhere.
+pub(super) fn search_path_for_down(place: &Place<'_>) -> Step {
+    search_path_to(place, "")
+}
+
+fn search_path_to(place: &Place<'_>, rest: &str) -> Step {
+    let sql = format!("SET LOCAL search_path TO {}{rest};\n", quote_identifier(place.db_schema));
+    Step { what: "setting the search path", sql, needed: String::new() }
+}
+
+pub(super) fn grant_create(place: &Place<'_>) -> String {
+    let (db_schema, role) = (quote_identifier(place.db_schema), quote_identifier(place.role));
+    format!("GRANT USAGE, CREATE ON SCHEMA {db_schema} TO {role}")
+}
+
+pub(super) fn up(place: &Place<'_>, migration: &Migration) -> Step {
+    Step { what: "creating the tables", sql: migration.up.to_owned(), needed: grant_create(place) }
+}
+
+/// `owners` are the roles that own the tables.
+pub(super) fn down(place: &Place<'_>, migration: &Migration, owners: &[&str]) -> Step {
+    Step {
+        what: "dropping the tables",
+        sql: migration.down.to_owned(),
+        needed: grant_ownership(place, owners),
+    }
+}
+
+/// Only an owner may drop, and a member of an owner's role is one.
+pub(super) fn grant_ownership(place: &Place<'_>, owners: &[&str]) -> String {
+    let owners: Vec<_> = owners.iter().map(|owner| quote_identifier(owner)).collect();
+    format!("GRANT {} TO {}", owners.join(", "), quote_identifier(place.role))
+}
+
+pub(super) fn record(place: &Place<'_>, migration: &Migration, is_adopted: bool) -> Step {
+    let sql = format!(
+        "INSERT INTO profile_loader.migrations (db_schema, version, name, checksum, adopted)\n\
+         VALUES ({}, {}, {}, {}, {is_adopted});\n",
+        quote_literal(place.db_schema),
+        migration.version,
+        quote_literal(migration.name),
+        quote_literal(&migration.checksum()),
+    );
+    let needed = ledger::grant(&quote_identifier(place.role));
+    Step { what: "recording the migration", sql, needed }
+}
+
+pub(super) fn forget(place: &Place<'_>, migration: &Migration) -> Step {
+    let sql = format!(
+        "DELETE FROM profile_loader.migrations WHERE db_schema = {} AND version = {};\n",
+        quote_literal(place.db_schema),
+        migration.version,
+    );
+    let needed = ledger::grant(&quote_identifier(place.role));
+    Step { what: "removing the record of the migration", sql, needed }
+}
+
+/// A string in PostgreSQL's grammar, whatever `standard_conforming_strings` says (as libpq's `PQescapeLiteral`).
+fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal("a\\'b"), "E'a\\\\''b'");
+        let place = Place { db_schema: "a\"; b", database: "", role: "" };
+        assert_eq!(search_path(&place).sql, "SET LOCAL search_path TO \"a\"\"; b\", public;\n");
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether the tables that are there are what the loader needs, judged by meaning; pure.
+//!
+//! An index, a primary key, a unique constraint or a foreign key may bear any name. What an owner adds to the
+//! tables (indexes, checks, triggers) is the owner's right and no difference.
+
+mod columns;
+mod expected;
+mod keys;
+mod phone_type;
+
+use expected::{Ddl, ExpectedTable, TABLES};
+
+use crate::postgres::{Catalog, Relation, RelationKind};
+
+/// A place where the tables are not what the loader needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Plain words that name the table and the column.
+    pub what: String,
+    /// SQL that puts it right where it can be, given the rows that are there.
+    pub mend: String,
+    /// Documents that `validate` accepts could not all be loaded.
+    pub breaks_load: bool,
+}
+
+impl Difference {
+    fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what: what.into(), mend: mend.into(), breaks_load: false }
+    }
+
+    fn breaking(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { breaks_load: true, ..Self::new(what, mend) }
+    }
+}
+
+/// In an order in which they can be mended one by one.
+pub(super) fn differences(catalog: &Catalog) -> Vec<Difference> {
+    let ddl = Ddl { db_schema: &catalog.db_schema };
+    let mut all = phone_type::differences(ddl, catalog.phone_type.as_ref());
+    for expected in &TABLES {
+        match catalog.relation(expected.table) {
+            Some(relation) => all.extend(of_relation(ddl, expected, relation)),
+            None => all.push(Difference::breaking(
+                format!("table {} is missing", expected.table.name()),
+                ddl.create_table(expected),
+            )),
+        }
+    }
+    all
+}
+
+/// All of them in one line.
+pub(super) fn in_words(differences: &[Difference]) -> String {
+    differences.iter().map(|difference| difference.what.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn of_relation(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Vec<Difference> {
+    let name = expected.table.name();
+    let is_instead = |kind: &str| {
+        let mend = ddl.alter(expected.table, &format!("RENAME TO \"{name}_renamed\""));
+        vec![Difference::breaking(format!("{name} is {kind}, where a table is expected"), mend)]
+    };
+    let mut all = match found.kind {
+        RelationKind::View => return is_instead("a view"),
+        RelationKind::MaterializedView => return is_instead("a materialized view"),
+        RelationKind::ForeignTable => return is_instead("a foreign table"),
+        RelationKind::Other => return is_instead("an index, a sequence or a type"),
+        RelationKind::PartitionedTable => vec![Difference::new(
+            format!("table {name} is partitioned"),
+            format!(
+                "-- copy the rows of {} into an ordinary table and give that the name",
+                ddl.qualified(name)
+            ),
+        )],
+        RelationKind::Table if !found.is_logged => vec![Difference::new(
+            format!("table {name} is unlogged, so a crash of the server empties it"),
+            ddl.alter(expected.table, "SET LOGGED"),
+        )],
+        RelationKind::Table => Vec::new(),
+    };
+    all.extend(columns::differences(ddl, expected, found));
+    all.extend(keys::differences(ddl, expected, found));
+    all
+}
