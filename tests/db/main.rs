@@ -4,6 +4,7 @@
 mod support;
 
 mod local_server;
+mod migrate;
 
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {

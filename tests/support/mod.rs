@@ -6,4 +6,4 @@ mod process;
 mod server;
 
 pub(crate) use process::{binary, run};
-pub(crate) use server::{database, server};
+pub(crate) use server::{Database, database, server};
