@@ -13,10 +13,11 @@ use clap::{
 };
 
 use crate::{
-    commands::{self, Database, Failure, MigrateAction, Output, RunRequest, exit},
+    commands::{self, Database, Failure, MigrateAction, MigrateRequest, Output, RunRequest, exit},
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
-    postgres::Target,
+    migrate::DeleteData,
+    postgres::{Target, TargetError},
     settings::{LoadSettings, MissingDdl, OnExisting, RejectLimit, RunSettings},
 };
 
@@ -25,6 +26,9 @@ const EMBEDDED_DIR: &str = "profile-loader-data";
 
 /// Where `load` keeps rejected documents when nobody says otherwise.
 const REJECTS_DIR: &str = "profile-loader-rejects";
+
+/// The PostgreSQL schema of the tables when nobody names one.
+const PUBLIC: &str = "public";
 
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -105,7 +109,8 @@ enum Command {
     /// Apply missing DDL, then check, normalise and load documents
     Load(LoadArgs),
     /// Create, inspect or remove the four tables
-    Migrate(MigrateArgs),
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
     /// Print the built-in JSON Schema of a customer document
     Schema,
 }
@@ -196,18 +201,24 @@ struct DatabaseArgs {
     db_schema: Option<String>,
 }
 
-#[derive(Debug, Args)]
-struct MigrateArgs {
-    #[command(subcommand)]
-    action: MigrateCommand,
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum MigrateCommand {
     /// Create the tables, or adopt them where another program has made the same
-    Up,
+    Up(DatabaseArgs),
+    /// Drop the tables again
+    Down {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Drop them even while they hold rows, or though another program made them
+        #[arg(long)]
+        yes_delete_data: bool,
+    },
+    /// Tell which migrations were applied, when and by whom
+    Status(DatabaseArgs),
+    /// Tell what differs from the tables as they should be, with the SQL that mends it; changes nothing
+    Verify(DatabaseArgs),
+    /// Print the SQL that `up` would run; that for an empty database when none is named
+    Sql(DatabaseArgs),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -260,7 +271,8 @@ impl Cli {
         match self.command {
             Command::Validate(args) => commands::validate(&request(args.input, args.rejects, console)?),
             Command::Load(args) => {
-                let (database, db_schema) = args.database.find()?;
+                let (database, db_schema) =
+                    args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
                 let settings = LoadSettings {
                     db_schema,
                     connections: args.connections,
@@ -269,7 +281,10 @@ impl Cli {
                 };
                 commands::load(&request(args.input, Some(args.rejects), console)?, &settings, database)
             }
-            Command::Migrate(_) => commands::migrate(MigrateAction::Up),
+            Command::Migrate(args) => {
+                let (action, database, db_schema) = args.find()?;
+                commands::migrate(MigrateRequest { action, database, db_schema, console })
+            }
             Command::Schema => {
                 commands::print(BUILT_IN_SCHEMA)?;
                 Ok(exit::COMPLETE)
@@ -306,15 +321,38 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
+impl MigrateCommand {
+    fn find(self) -> Result<(MigrateAction, Option<Database>, String), Failure> {
+        let (action, args) = match self {
+            Self::Up(args) => (MigrateAction::Up, args),
+            Self::Down { database, yes_delete_data: true } => {
+                (MigrateAction::Down { delete_data: DeleteData::Confirmed }, database)
+            }
+            Self::Down { database, yes_delete_data: false } => {
+                (MigrateAction::Down { delete_data: DeleteData::Refuse }, database)
+            }
+            Self::Status(args) => (MigrateAction::Status, args),
+            Self::Verify(args) => (MigrateAction::Verify, args),
+            Self::Sql(args) => (MigrateAction::Sql, args),
+        };
+        let db_schema = args.db_schema.clone();
+        match args.find() {
+            Ok((database, db_schema)) => Ok((action, Some(database), db_schema)),
+            Err(TargetError::Nothing) if action == MigrateAction::Sql => {
+                Ok((action, None, db_schema.unwrap_or_else(|| PUBLIC.to_owned())))
+            }
+            Err(error) => Err(Failure::of(exit::USAGE, error)),
+        }
+    }
+}
+
 impl DatabaseArgs {
-    fn find(self) -> Result<(Database, String), Failure> {
-        const PUBLIC: &str = "public";
+    fn find(self) -> Result<(Database, String), TargetError> {
         if let Some(dir) = self.embedded {
             return Ok((Database::Embedded(dir), self.db_schema.unwrap_or_else(|| PUBLIC.to_owned())));
         }
         let env = |name: &str| std::env::var(name).ok();
-        let target = Target::find(self.database_url.as_deref(), &env)
-            .map_err(|error| Failure::of(exit::USAGE, error))?;
+        let target = Target::find(self.database_url.as_deref(), &env)?;
         let db_schema =
             self.db_schema.or_else(|| target.db_schema.clone()).unwrap_or_else(|| PUBLIC.to_owned());
         Ok((Database::Target(Box::new(target)), db_schema))

@@ -1,23 +1,182 @@
-//! `migrate`: the DDL of the four tables, and what differs from it.
+//! `migrate`: the DDL of the four tables, and what differs from it; and what a load asks of the tables.
+
+use std::fmt::Write as _;
 
 use tokio_postgres::Client;
 
-use super::Failure;
-use crate::{console::Console, settings::LoadSettings};
+use super::{
+    Database, Failure, exit,
+    load::{connect, reach},
+    print,
+    run::{no_runtime, runtime},
+    signals::{self, Signals},
+};
+use crate::{
+    console::Console,
+    migrate::{self, Applied, DeleteData, Difference, MigrateError, MigrationStatus, State, UpOutcome},
+    settings::{LoadSettings, MissingDdl},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrateAction {
     Up,
+    Down { delete_data: DeleteData },
+    Status,
+    Verify,
+    Sql,
 }
 
-pub fn migrate(_action: MigrateAction) -> Result<u8, Failure> {
-    Ok(0)
+/// What to do, and where. `migrate sql` without a database prints what an empty one would get.
+#[derive(Debug)]
+pub struct MigrateRequest {
+    pub action: MigrateAction,
+    pub database: Option<Database>,
+    pub db_schema: String,
+    pub console: Console,
 }
 
+/// Prints what was done or found; returns the exit code.
+pub fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
+    let MigrateRequest { action, database, db_schema, console } = request;
+    let runtime = runtime()?;
+    let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
+    let Some(database) = database else {
+        print(&runtime.block_on(migrate::pending_sql(None, &db_schema)).map_err(of_migration)?)?;
+        return Ok(exit::COMPLETE);
+    };
+    let (server, target) = reach(database, console)?;
+    let pool = target.pool(1);
+    let (text, exit_code) = runtime.block_on(async {
+        let work = async {
+            let mut client = connect(&pool, &target).await?;
+            act(action, &mut client, &db_schema).await.map_err(of_migration)
+        };
+        tokio::select! {
+            done = work => done,
+            signal = signals.received() => Err(Failure::new(
+                signals::exit_code(signal),
+                "stopped by a signal; what was under way is rolled back",
+            )),
+        }
+    })?;
+    print(&text)?;
+    if let Some(server) = server {
+        server.stop().map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error))?;
+    }
+    Ok(exit_code)
+}
+
+async fn act(
+    action: MigrateAction,
+    client: &mut Client,
+    db_schema: &str,
+) -> Result<(String, u8), MigrateError> {
+    let done = |text| Ok((text, exit::COMPLETE));
+    match action {
+        MigrateAction::Up => done(up_words(&migrate::up(client, db_schema).await?)),
+        MigrateAction::Down { delete_data } => {
+            let outcome = migrate::down(client, db_schema, delete_data).await?;
+            let words = applied_lines("reverted", &outcome.reverted);
+            done(if words.is_empty() { "nothing to revert\n".to_owned() } else { words })
+        }
+        MigrateAction::Status => done(status_words(&migrate::status(client, db_schema).await?)),
+        MigrateAction::Verify => {
+            let differences = migrate::verify(client, db_schema).await?;
+            let code = if differences.is_empty() { exit::COMPLETE } else { exit::NEEDS_A_PERSON };
+            Ok((verify_words(&differences), code))
+        }
+        MigrateAction::Sql => done(migrate::pending_sql(Some(client), db_schema).await?),
+    }
+}
+
+fn up_words(outcome: &UpOutcome) -> String {
+    let words = applied_lines("applied", &outcome.applied)
+        + &applied_lines("adopted (the tables are there and just as they should be)", &outcome.adopted);
+    if words.is_empty() { "nothing to apply\n".to_owned() } else { words }
+}
+
+fn applied_lines(verb: &str, migrations: &[Applied]) -> String {
+    let lines: Vec<_> =
+        migrations.iter().map(|one| format!("{verb}: {:04} {}\n", one.version, one.name)).collect();
+    lines.concat()
+}
+
+fn status_words(all: &[MigrationStatus]) -> String {
+    let mut out = String::new();
+    for status in all {
+        let state = match status.state {
+            State::Applied => "applied",
+            State::Pending => "pending",
+            State::Adoptable => {
+                "not recorded, but the tables are there; 'migrate up' adopts them if nothing differs"
+            }
+            State::ChangedSinceApplied => "applied with another text than this program has",
+            State::UnknownRecorded => "applied by a newer program",
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{:04} {}: {state}", status.version, status.name);
+        if let Some(record) = &status.record {
+            let verb = if record.is_adopted { ", adopted" } else { "" };
+            let time = humantime::format_rfc3339_seconds(record.applied_at);
+            let _ = write!(out, "{verb} {time} by {}", record.applied_by);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn verify_words(differences: &[Difference]) -> String {
+    if differences.is_empty() {
+        return "the tables are as they should be\n".to_owned();
+    }
+    let mut out = String::new();
+    for difference in differences {
+        let weight = if difference.breaks_load { " (no load before this is mended)" } else { "" };
+        let _ = writeln!(out, "-- {}{weight}\n{};", difference.what, difference.mend.trim_end_matches(';'));
+    }
+    out
+}
+
+/// Sees to it that a load finds the tables it needs: applies what is missing, adopts what is alike, warns of
+/// what differs, and refuses where rows would be refused later.
 pub(super) async fn ensure_tables(
-    _client: &mut Client,
-    _settings: &LoadSettings,
-    _console: Console,
+    client: &mut Client,
+    settings: &LoadSettings,
+    console: Console,
 ) -> Result<(), Failure> {
-    std::future::ready(Ok(())).await
+    let db_schema = &settings.db_schema;
+    let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
+    let is_missing = status.iter().any(|status| status.state == State::Pending);
+    match (is_missing, settings.missing_ddl) {
+        (true, MissingDdl::Apply) => {
+            let outcome = migrate::up(client, db_schema).await.map_err(of_migration)?;
+            console.info(up_words(&outcome).trim_end());
+        }
+        (true, MissingDdl::Refuse) => {
+            return Err(Failure::new(
+                exit::NEEDS_A_PERSON,
+                "the tables are not there, and --no-migrate forbids to create them; run 'profile-loader migrate up'",
+            ));
+        }
+        (false, _) => {}
+    }
+    let differences = migrate::verify(client, db_schema).await.map_err(of_migration)?;
+    let (breaking, bearable): (Vec<_>, Vec<_>) = differences.into_iter().partition(|one| one.breaks_load);
+    if !breaking.is_empty() {
+        return Err(of_migration(MigrateError::Differs(breaking)));
+    }
+    for difference in &bearable {
+        console.warn(&format!("{} ('profile-loader migrate verify' tells how to mend it)", difference.what));
+    }
+    let is_adoptable = bearable.is_empty() && status.iter().any(|status| status.state == State::Adoptable);
+    if is_adoptable && settings.missing_ddl == MissingDdl::Apply {
+        let outcome = migrate::up(client, db_schema).await.map_err(of_migration)?;
+        console.info(up_words(&outcome).trim_end());
+    }
+    Ok(())
+}
+
+fn of_migration(error: MigrateError) -> Failure {
+    let code = if error.is_temporary() { exit::TEMPORARY } else { exit::NEEDS_A_PERSON };
+    Failure::of(code, error)
 }

@@ -10,7 +10,7 @@ mod validate;
 
 pub use failure::{Failure, exit};
 pub use load::{Database, load};
-pub use migrate::{MigrateAction, migrate};
+pub use migrate::{MigrateAction, MigrateRequest, migrate};
 pub use validate::validate;
 
 use std::io::{self, Write as _};

@@ -56,14 +56,14 @@ pub enum MigrateError {
     #[error(
         "the tables of schema {db_schema} hold rows, which would be deleted: {} customer_profiles, \
          {} customer_profile_addresses, {} customer_profile_emails, {} customer_profile_phone_numbers; \
-         confirm that, or empty them first",
+         confirm that with --yes-delete-data, or empty them first",
         rows.customer_profiles, rows.customer_profile_addresses, rows.customer_profile_emails,
         rows.customer_profile_phone_numbers
     )]
     HoldsRows { db_schema: String, rows: RowCounts },
     #[error(
         "the tables of schema {db_schema} were made by another program and only taken over; \
-         confirm that they are to be dropped"
+         confirm with --yes-delete-data that they are to be dropped"
     )]
     AdoptedDown { db_schema: String },
     #[error("{what} needs a privilege that is missing; somebody who may has to run: {needed}")]
