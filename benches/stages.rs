@@ -1,0 +1,186 @@
+//! What each CPU stage does in a second on one core: reading chunks, checking lines, encoding rows.
+//!
+//! `cargo bench --bench stages`; the input comes from `examples/generate`, so it is the same everywhere. Bytes
+//! are those of the NDJSON, decompressed, in every stage: the numbers can be compared with one another.
+
+use std::{
+    fmt, fs,
+    io::Write,
+    mem,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use divan::{
+    Bencher, black_box,
+    counter::{BytesCount, ItemsCount},
+};
+use flate2::{Compression, write::GzEncoder};
+use profile_loader::{
+    document::{self, DocumentSchema, PhoneNumber, PostalAddress, Profile},
+    input::{ChunkReader, Source},
+    rows::LanePart,
+};
+
+const DOCUMENTS: usize = 10_000;
+
+/// What `load` reads at once unless told otherwise.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Each sample is all documents once, so a few tell the speed and the noise.
+const SAMPLES: u32 = 20;
+
+/// The levels that gzip and zstd take unless told otherwise.
+const GZIP_LEVEL: u32 = 6;
+const ZSTD_LEVEL: i32 = 3;
+
+static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| generate("0"));
+static FAULTY: LazyLock<Vec<u8>> = LazyLock::new(|| generate("1"));
+
+fn main() {
+    divan::Divan::default().sample_count(SAMPLES).sample_size(1).config_with_args().main();
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stored {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+/// Reading includes decompression, the search for line ends and the digest.
+#[divan::bench(args = [Stored::Plain, Stored::Gzip, Stored::Zstd])]
+fn read(bencher: Bencher<'_, '_>, stored: Stored) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("customers.ndjson");
+    fs::write(&path, store(&VALID, stored)).expect("the temporary folder can be written");
+    let source = Source::File(path);
+    assert_eq!(read_all(&source, |chunk| lines(chunk).count()), DOCUMENTS);
+    counted(bencher, &VALID).bench_local(|| {
+        let bytes = read_all(&source, <[u8]>::len);
+        assert_eq!(bytes, VALID.len(), "every byte comes out again");
+    });
+}
+
+#[divan::bench]
+fn check_valid(bencher: Bencher<'_, '_>) {
+    check_all(bencher, &VALID, DOCUMENTS);
+}
+
+/// A refused document is gone through again for all of its faults.
+#[divan::bench]
+fn check_faulty(bencher: Bencher<'_, '_>) {
+    check_all(bencher, &FAULTY, 0);
+}
+
+#[divan::bench]
+fn encode(bencher: Bencher<'_, '_>) {
+    let schema = DocumentSchema::built_in();
+    let (mut profiles, mut offset) = (Vec::with_capacity(DOCUMENTS), 0);
+    for line in lines(&VALID) {
+        let profile = document::check(line, &schema, leaked).expect("the document is valid");
+        profiles.push((profile, offset));
+        offset += line.len();
+    }
+    // One part for all documents, fresh each time as in a run: its buffer's growth belongs to the cost.
+    counted(bencher, &VALID).bench_local(|| {
+        let mut part = LanePart::new(0, VALID.len());
+        for (profile, offset) in &profiles {
+            part.push(black_box(profile), *offset);
+        }
+        assert_eq!(part.documents().len(), DOCUMENTS, "every document is encoded");
+        part
+    });
+}
+
+fn check_all(bencher: Bencher<'_, '_>, text: &'static [u8], expected: usize) {
+    let schema = DocumentSchema::built_in();
+    counted(bencher, text).bench_local(|| {
+        let accepts = |line: &&[u8]| document::check(line, &schema, |profile| black_box(profile).id).is_ok();
+        let accepted = lines(text).filter(accepts).count();
+        assert_eq!(accepted, expected, "documents accepted of {DOCUMENTS}");
+    });
+}
+
+fn counted<'a, 'b>(bencher: Bencher<'a, 'b>, text: &[u8]) -> Bencher<'a, 'b> {
+    bencher.counter(BytesCount::new(text.len())).counter(ItemsCount::new(DOCUMENTS))
+}
+
+/// Reads `source` in one buffer, as the pipeline does, and adds up what `measure` makes of the chunks.
+fn read_all(source: &Source, measure: impl Fn(&[u8]) -> usize) -> usize {
+    let mut reader = ChunkReader::open(vec![source.clone()], CHUNK_BYTES).expect("the file is NDJSON");
+    let (mut buffer, mut sum) = (Vec::new(), 0);
+    while let Some(chunk) = reader.next_chunk(mem::take(&mut buffer)).expect("the file is whole") {
+        sum += measure(&chunk.bytes);
+        buffer = chunk.bytes;
+    }
+    sum
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|&byte| byte == b'\n')
+}
+
+fn store(text: &[u8], stored: Stored) -> Vec<u8> {
+    match stored {
+        Stored::Plain => text.to_vec(),
+        Stored::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+            encoder.write_all(text).and_then(|()| encoder.finish()).expect("memory takes every byte")
+        }
+        Stored::Zstd => zstd::encode_all(text, ZSTD_LEVEL).expect("memory takes every byte"),
+    }
+}
+
+/// The profile with texts that live on, for encoding without decoding.
+fn leaked(profile: &Profile<'_>) -> Profile<'static> {
+    let leak = |text: &str| -> &'static str { text.to_owned().leak() };
+    let address = profile.address.as_ref().map(|address| PostalAddress {
+        line1: leak(address.line1),
+        line2: address.line2.map(leak),
+        city: leak(address.city),
+        state: leak(address.state),
+        postal_code: leak(address.postal_code),
+        country: leak(address.country),
+    });
+    let phone_numbers = profile.phone_numbers.iter();
+    Profile {
+        id: profile.id,
+        first_name: leak(profile.first_name),
+        middle_name: profile.middle_name.map(leak),
+        last_name: leak(profile.last_name),
+        marketing_emails_enabled: profile.marketing_emails_enabled,
+        two_factor_enabled: profile.two_factor_enabled,
+        address,
+        emails: profile.emails.iter().map(|email| leak(email)).collect(),
+        phone_numbers: phone_numbers
+            .map(|phone| PhoneNumber { kind: leak(phone.kind), number: leak(phone.number) })
+            .collect(),
+    }
+}
+
+/// Documents by the example, built like this bench, so that nothing is compiled twice.
+fn generate(invalid: &str) -> Vec<u8> {
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let count = DOCUMENTS.to_string();
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--profile", profile, "--example", "generate", "--"])
+        .args(["--count", &count, "--invalid", invalid])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo can be started");
+    assert!(output.status.success(), "the example generate ended with {}", output.status);
+    assert_eq!(lines(&output.stdout).count(), DOCUMENTS, "one line a document");
+    output.stdout
+}
