@@ -1,0 +1,194 @@
+//! The words of the command line; their doc comments are the help.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, ColorChoice, Subcommand, ValueEnum};
+
+use super::values;
+use crate::settings::RejectLimit;
+
+/// The folder of `--embedded` without a value.
+const EMBEDDED_DIR: &str = "profile-loader-data";
+
+/// Where `load` keeps rejected documents when nobody says otherwise.
+const REJECTS_DIR: &str = "profile-loader-rejects";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct GlobalArgs {
+    /// Say nothing but errors and the result
+    #[arg(short, long, global = true, env = "PROFILE_LOADER_QUIET", hide_env = true)]
+    pub(super) quiet: bool,
+    /// Say more
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        env = "PROFILE_LOADER_VERBOSE",
+        hide_env = true
+    )]
+    pub(super) verbose: bool,
+    /// Colours on standard error and in help
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROFILE_LOADER_COLOR",
+        hide_env = true
+    )]
+    pub(super) color: ColorChoice,
+    /// What messages on standard error look like
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "PROFILE_LOADER_LOG_FORMAT",
+        hide_env = true
+    )]
+    pub(super) log_format: LogFormatArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check documents and tell all that is wrong with them; needs no database
+    Validate(ValidateArgs),
+    /// Apply missing DDL, then check, normalise and load documents
+    Load(LoadArgs),
+    /// Create, inspect or remove the four tables
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Print the built-in JSON Schema of a customer document
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// NDJSON files, quoted globs, or - for standard input; gzip and zstd are recognised by content
+    #[arg(value_name = "INPUT")]
+    pub(super) inputs: Vec<String>,
+    /// Check against this JSON Schema instead of the built-in one (what the tables can hold is still checked)
+    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
+    pub(super) json_schema: Option<PathBuf>,
+    /// CPU workers [default: one for each core]
+    #[arg(long, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on)
+    #[arg(long, value_name = "N|P%", value_parser = values::reject_limit, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
+    pub(super) max_rejects: Option<RejectLimit>,
+    /// Also write the report to this .json file; may be given more than once
+    #[arg(long, value_name = "FILE", value_parser = values::report, env = "PROFILE_LOADER_REPORT", hide_env = true)]
+    pub(super) report: Vec<PathBuf>,
+    /// What standard output gets: a summary, or the JSON report
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "PROFILE_LOADER_OUTPUT",
+        hide_env = true
+    )]
+    pub(super) output: OutputArg,
+    /// About how much input a worker gets at once
+    #[arg(long, value_name = "BYTES", value_parser = values::chunk_bytes, env = "PROFILE_LOADER_CHUNK_BYTES", hide = true)]
+    pub(super) chunk_bytes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    /// Keep rejected lines and the reasons in this folder
+    #[arg(long, value_name = "DIR", env = "PROFILE_LOADER_REJECTS", hide_env = true)]
+    pub(super) rejects: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LoadArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+    /// Rejected lines and the reasons go to this folder
+    #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
+    pub(super) rejects: PathBuf,
+    /// What a document gets whose id is stored, or came earlier in the input, with other contents
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "reject",
+        env = "PROFILE_LOADER_ON_EXISTING",
+        hide_env = true
+    )]
+    pub(super) on_existing: OnExistingArg,
+    /// Connections that load at the same time
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::connections, env = "PROFILE_LOADER_CONNECTIONS", hide_env = true)]
+    pub(super) connections: usize,
+    /// Refuse instead of applying missing DDL
+    #[arg(long, env = "PROFILE_LOADER_NO_MIGRATE", hide_env = true)]
+    pub(super) no_migrate: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Database")]
+pub(super) struct DatabaseArgs {
+    /// libpq URL or keyword string [default: DATABASE_URL, else DATABASE_HOST and its kin, else PGHOST and its kin]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PROFILE_LOADER_DATABASE_URL",
+        hide_env = true,
+        hide_env_values = true
+    )]
+    pub(super) database_url: Option<String>,
+    /// Start a private PostgreSQL server from this machine's binaries, its data in DIR, and stop it at the end
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = EMBEDDED_DIR)]
+    #[arg(conflicts_with = "database_url", env = "PROFILE_LOADER_EMBEDDED", hide_env = true)]
+    pub(super) embedded: Option<PathBuf>,
+    /// PostgreSQL schema of the four tables [default: DATABASE_SCHEMA, else public]
+    #[arg(long, value_name = "NAME", env = "PROFILE_LOADER_DB_SCHEMA", hide_env = true)]
+    pub(super) db_schema: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MigrateCommand {
+    /// Create the tables, or adopt them where another program has made the same
+    Up(DatabaseArgs),
+    /// Drop the tables again
+    Down {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Drop them even while they hold rows, or though another program made them
+        #[arg(long)]
+        yes_delete_data: bool,
+    },
+    /// Tell which migrations were applied, when and by whom
+    Status(DatabaseArgs),
+    /// Tell what differs from the tables as they should be, with the SQL that mends it; changes nothing
+    Verify(DatabaseArgs),
+    /// Print the SQL that `up` would run; that for an empty database when none is named
+    Sql(DatabaseArgs),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum LogFormatArg {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum OutputArg {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum OnExistingArg {
+    /// Reject it, unless it is identical
+    Reject,
+    /// Leave the stored profile alone
+    Skip,
+    /// Bring the stored profile to what the document says
+    Update,
+}

@@ -1,0 +1,56 @@
+//! Values that are more than a number or a word.
+
+use std::path::PathBuf;
+
+use crate::settings::RejectLimit;
+
+/// A chunk and the longest line together have to stay below what an offset in a chunk can tell.
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+
+pub(super) fn reject_limit(text: &str) -> Result<RejectLimit, String> {
+    let wrong = || "give a number of documents, or a share such as 0.5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.parse::<f64>() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(RejectLimit::Percent(percent)),
+            _ => Err(wrong()),
+        },
+        None => text.parse().map(RejectLimit::Count).map_err(|_| wrong()),
+    }
+}
+
+pub(super) fn report(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_some_and(|extension| extension == "json") {
+        Ok(path)
+    } else {
+        Err("the form of a report is told by its name, which has to end in .json".to_owned())
+    }
+}
+
+pub(super) fn chunk_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if (1..=CHUNK_BYTES_MAX).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("give a number from 1 to {CHUNK_BYTES_MAX}")),
+    }
+}
+
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=64).contains(&count) => Ok(count),
+        _ => Err("give a number from 1 to 64".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_numbers_or_shares() {
+        assert_eq!(reject_limit("10"), Ok(RejectLimit::Count(10)));
+        assert_eq!(reject_limit("0.5%"), Ok(RejectLimit::Percent(0.5)));
+        for wrong in ["", "%", "-1", "101%", "NaN%", "1.5", "x"] {
+            assert!(reject_limit(wrong).is_err(), "{wrong}");
+        }
+    }
+}
