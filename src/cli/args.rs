@@ -108,8 +108,6 @@ pub(super) struct ValidateArgs {
 pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
-    #[command(flatten)]
-    pub(super) database: DatabaseArgs,
     /// Rejected lines and the reasons go to this folder
     #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: PathBuf,
@@ -128,6 +126,8 @@ pub(super) struct LoadArgs {
     /// Refuse instead of applying missing DDL
     #[arg(long, env = "PROFILE_LOADER_NO_MIGRATE", hide_env = true)]
     pub(super) no_migrate: bool,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -157,11 +157,11 @@ pub(super) enum MigrateCommand {
     Up(DatabaseArgs),
     /// Drop the tables again
     Down {
-        #[command(flatten)]
-        database: DatabaseArgs,
         /// Drop them even while they hold rows, or though another program made them
         #[arg(long)]
         yes_delete_data: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
     },
     /// Tell which migrations were applied, when and by whom
     Status(DatabaseArgs),
