@@ -5,10 +5,6 @@
 use std::{
     cell::Cell,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -26,7 +22,7 @@ const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix} {spinner} {bytes}  {msg}  {elapsed
 pub struct Progress {
     view: View,
     console: Console,
-    consumed: Arc<AtomicU64>,
+    consumed: Cell<u64>,
     total_bytes: Option<u64>,
     started: Instant,
     last_line: Cell<Instant>,
@@ -47,13 +43,8 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// `consumed` counts stored bytes; `total_bytes` is what it comes to, where that is known.
-    pub fn start(
-        console: Console,
-        phase: &'static str,
-        consumed: Arc<AtomicU64>,
-        total_bytes: Option<u64>,
-    ) -> Self {
+    /// `total_bytes` is how long the inputs are as they are stored, where that is known.
+    pub fn start(console: Console, phase: &'static str, total_bytes: Option<u64>) -> Self {
         let view = if console.verbosity == Verbosity::Quiet {
             View::Nothing
         } else if console.can_draw() {
@@ -65,7 +56,7 @@ impl Progress {
         Self {
             view,
             console,
-            consumed,
+            consumed: Cell::new(0),
             total_bytes,
             started: now,
             last_line: Cell::new(now),
@@ -74,8 +65,9 @@ impl Progress {
         }
     }
 
-    /// Takes in the counts so far.
-    pub fn update(&self, documents: u64, rejected: u64) {
+    /// Takes in what is done with: documents, those rejected, and the stored bytes they took.
+    pub fn update(&self, documents: u64, rejected: u64, consumed: u64) {
+        self.consumed.set(consumed);
         self.documents.set(documents);
         self.rejected.set(rejected);
         self.tick();
@@ -86,7 +78,7 @@ impl Progress {
         match &self.view {
             View::Nothing => {}
             View::Bar(bar) => {
-                bar.set_position(self.consumed.load(Ordering::Relaxed));
+                bar.set_position(self.consumed.get());
                 bar.set_message(self.counts());
             }
             View::Lines => {
@@ -119,7 +111,7 @@ impl Progress {
 
     fn line(&self) -> String {
         let mut line = self.counts();
-        let consumed = self.consumed.load(Ordering::Relaxed);
+        let consumed = self.consumed.get();
         if let Some(total) = self.total_bytes
             && total > 0
             && consumed > 0
@@ -155,9 +147,8 @@ mod tests {
         bar("x", Some(1));
         bar("x", None);
         let console = Console { format: LogFormat::Text, verbosity: Verbosity::Quiet, is_coloured: false };
-        let consumed = Arc::new(AtomicU64::new(25));
-        let progress = Progress::start(console, "validate", consumed, Some(100));
-        progress.update(12_345, 6);
+        let progress = Progress::start(console, "validate", Some(100));
+        progress.update(12_345, 6, 25);
         let line = progress.line();
         assert!(
             line.starts_with("12,345 documents, 6 rejected, ") && line.contains(", 25 %, about "),

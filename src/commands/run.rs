@@ -71,7 +71,7 @@ impl Opened {
         let sources = self.reader.sources();
         let source_names: Vec<_> = sources.iter().map(Source::name).collect();
         let total_bytes = sources.iter().map(Source::stored_bytes).sum();
-        let progress = Progress::start(request.console, command, self.reader.consumed(), total_bytes);
+        let progress = Progress::start(request.console, command, total_bytes);
         let schema =
             SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };
         let (started_at, started) = self.started;

@@ -32,6 +32,8 @@ pub struct Chunk {
     /// The 1-based number of the first line in the source.
     pub first_line: u64,
     pub piece: Piece,
+    /// Stored bytes of all sources that were used up to read this far, for progress.
+    pub consumed: u64,
     pub bytes: Vec<u8>,
 }
 
@@ -61,7 +63,6 @@ pub struct ChunkReader {
     consumed: Arc<AtomicU64>,
     /// Stored bytes of the sources before it.
     consumed_before: u64,
-    consumed_in_all: Arc<AtomicU64>,
     current: Option<OpenSource>,
     next_source: usize,
     next_sequence: u64,
@@ -104,7 +105,6 @@ impl ChunkReader {
             chunk_bytes,
             consumed: Arc::default(),
             consumed_before: 0,
-            consumed_in_all: Arc::default(),
             current: None,
             next_source: 0,
             next_sequence: 0,
@@ -117,11 +117,6 @@ impl ChunkReader {
 
     pub fn sources(&self) -> &[Source] {
         &self.sources
-    }
-
-    /// Stored bytes used up so far, for progress.
-    pub fn consumed(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.consumed_in_all)
     }
 
     /// The sources read to their end so far, in order.
@@ -149,8 +144,7 @@ impl ChunkReader {
             let name = || self.sources[open.index].name();
             match open.read_chunk(buffer, self.chunk_bytes, &name())? {
                 Ok(mut chunk) => {
-                    let consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
-                    self.consumed_in_all.store(consumed, Ordering::Relaxed);
+                    chunk.consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
                     chunk.sequence = self.next_sequence;
                     self.next_sequence += 1;
                     self.current = Some(open);
@@ -238,6 +232,7 @@ impl OpenSource {
             byte_offset: self.byte_offset,
             first_line: self.line,
             piece,
+            consumed: 0,
             bytes: buffer,
         };
         self.byte_offset += length as u64;

@@ -132,7 +132,15 @@ mod tests {
 
     fn chunk(text: &str) -> Chunk {
         let bytes = text.as_bytes().to_vec();
-        Chunk { sequence: 3, source: 0, byte_offset: 100, first_line: 11, piece: Piece::Lines, bytes }
+        Chunk {
+            sequence: 3,
+            source: 0,
+            byte_offset: 100,
+            first_line: 11,
+            piece: Piece::Lines,
+            consumed: 0,
+            bytes,
+        }
     }
 
     fn document(first: u8) -> String {

@@ -189,7 +189,7 @@ impl<'a> Collector<'a> {
             let open = self.open.pop_front().expect("it was just looked at");
             self.release(open);
         }
-        self.progress.update(self.finished.tally.read, self.finished.tally.rejected);
+        self.progress.tick();
     }
 
     fn release(&mut self, open: OpenChunk) {
@@ -212,6 +212,7 @@ impl<'a> Collector<'a> {
         finished.documents_of_sources[chunk.source] += tally.read;
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
+        self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
         if self.max_rejects.is_exceeded(finished.tally.read, finished.tally.rejected) {
             self.stop(End::RejectLimit);
         }
