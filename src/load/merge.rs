@@ -170,13 +170,10 @@ async fn update(
         rows.customer_profile_addresses +=
             execute(transaction, "updating addresses", statement, &seqs).await?;
     }
-    for statement in &sql.update_emails {
-        rows.customer_profile_emails += execute(transaction, "updating e-mails", statement, &seqs).await?;
-    }
-    for statement in &sql.update_phone_numbers {
-        rows.customer_profile_phone_numbers +=
-            execute(transaction, "updating phone numbers", statement, &seqs).await?;
-    }
+    rows.customer_profile_emails +=
+        written(transaction, "updating e-mails", &sql.update_emails, &seqs).await?;
+    rows.customer_profile_phone_numbers +=
+        written(transaction, "updating phone numbers", &sql.update_phone_numbers, &seqs).await?;
     Ok(ids)
 }
 
@@ -187,6 +184,17 @@ async fn execute(
     seqs: &[i64],
 ) -> Result<u64, LoadError> {
     transaction.execute(statement, &[&seqs]).await.map_err(failed(what))
+}
+
+/// Runs a statement that returns how many rows it wrote.
+async fn written(
+    transaction: &Transaction<'_>,
+    what: &'static str,
+    statement: &str,
+    seqs: &[i64],
+) -> Result<u64, LoadError> {
+    let row = transaction.query_one(statement, &[&seqs]).await.map_err(failed(what))?;
+    Ok(u64::try_from(row.get::<_, i64>("rows")).expect("a count is not negative"))
 }
 
 fn count(length: usize) -> u64 {

@@ -46,10 +46,11 @@ pub(super) struct MergeSql {
     pub(super) insert_children: [String; 3],
     pub(super) lock_profiles: String,
     pub(super) update_profiles: String,
-    /// Addresses: delete, update, insert; e-mails and phone numbers: delete, insert.
+    /// Delete, update, insert.
     pub(super) update_addresses: [String; 3],
-    pub(super) update_emails: [String; 2],
-    pub(super) update_phone_numbers: [String; 2],
+    /// These two return how many rows they wrote.
+    pub(super) update_emails: String,
+    pub(super) update_phone_numbers: String,
 }
 
 impl MergeSql {
@@ -71,14 +72,8 @@ impl MergeSql {
                 sql(include_str!("../../sql/merge/update_addresses.sql")),
                 sql(include_str!("../../sql/merge/add_addresses.sql")),
             ],
-            update_emails: [
-                sql(include_str!("../../sql/merge/delete_emails.sql")),
-                sql(include_str!("../../sql/merge/add_emails.sql")),
-            ],
-            update_phone_numbers: [
-                sql(include_str!("../../sql/merge/delete_phone_numbers.sql")),
-                sql(include_str!("../../sql/merge/add_phone_numbers.sql")),
-            ],
+            update_emails: sql(include_str!("../../sql/merge/update_emails.sql")),
+            update_phone_numbers: sql(include_str!("../../sql/merge/update_phone_numbers.sql")),
         }
     }
 }

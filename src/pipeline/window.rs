@@ -103,7 +103,11 @@ mod tests {
                 while window.lock().bytes < 10 {
                     std::thread::yield_now();
                 }
-                assert_eq!((window.lock().bytes, window.lock().chunks), (12, 2));
+                let inside = {
+                    let state = window.lock();
+                    (state.bytes, state.chunks)
+                };
+                assert_eq!(inside, (12, 2));
                 window.leave(vec![0; 6]);
             }
             while window.lock().bytes < 10 {
