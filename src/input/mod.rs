@@ -22,7 +22,7 @@ pub enum InputError {
     Missing { name: String, near: Option<String> },
     #[error("no file matches {pattern}")]
     NoMatch { pattern: String },
-    #[error("the pattern {pattern} can't be understood: {source}")]
+    #[error("the pattern {pattern} can't be understood")]
     BadPattern { pattern: String, source: glob::PatternError },
     #[error("{name} is a directory; name its files, for example '{name}/*.ndjson'")]
     Directory { name: String },
