@@ -1,0 +1,9 @@
+//! Tests that need no database: the program is run as an operator would run it.
+
+#[path = "../support/process.rs"]
+mod process;
+
+mod documents;
+mod exit_codes;
+mod folder;
+mod snapshots;
