@@ -6,4 +6,6 @@ mod process;
 mod documents;
 mod exit_codes;
 mod folder;
+mod inputs;
 mod snapshots;
+mod validate;

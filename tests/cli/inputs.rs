@@ -1,0 +1,158 @@
+//! What the input may be wrapped in and come from, and how it may be damaged.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use crate::{
+    documents::{faulty, generated, mixed, valid},
+    folder::Folder,
+    process::Output,
+};
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).expect("writing to a Vec");
+    encoder.finish().expect("writing to a Vec")
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 3).expect("writing to a Vec")
+}
+
+/// Read, rejected, blank.
+fn counts(report: &Value) -> [u64; 3] {
+    ["read", "rejected", "blank"].map(|name| report["documents"][name].as_u64().expect("a count is a number"))
+}
+
+fn report_of(output: &Output) -> Value {
+    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stderr))
+}
+
+#[test]
+fn every_wrapping_holds_the_same_documents() {
+    let text = mixed(200, 9);
+    let (first, second) = text.as_bytes().split_at(text.len() / 3);
+    let wrappings: [(&str, Vec<u8>); 7] = [
+        ("plain.ndjson", text.clone().into_bytes()),
+        ("one.ndjson.gz", gzip(text.as_bytes())),
+        ("members.ndjson.gz", [gzip(first), gzip(b""), gzip(second)].concat()),
+        ("one.ndjson.zst", zstd(text.as_bytes())),
+        ("frames.ndjson.zst", [zstd(first), zstd(second)].concat()),
+        ("misnamed.ndjson", gzip(text.as_bytes())),
+        ("misnamed.gz", text.clone().into_bytes()),
+    ];
+    let folder = Folder::new();
+    let digest = format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex());
+    for (name, bytes) in wrappings {
+        folder.write(name, &bytes);
+        let from_file = folder.run(&format!("validate {name} --output json"));
+        let from_stdin = folder.run_fed("validate - --output json", |mut stdin| {
+            stdin.write_all(&bytes).expect("the program reads");
+        });
+        for (source, output) in [(name, from_file), ("-", from_stdin)] {
+            let report = report_of(&output);
+            assert_eq!(counts(&report), [200, 23, 0], "{name}");
+            let input = &report["inputs"][0];
+            assert_eq!(
+                (&input["source"], &input["digest"]),
+                (&source.into(), &digest.clone().into()),
+                "{name}"
+            );
+            assert_eq!(input["bytes"], text.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn several_inputs_and_globs_are_read_in_their_order() {
+    let folder = Folder::with("b/2.ndjson", valid(1) + &faulty(2));
+    folder.write("b/1.ndjson.gz", gzip(faulty(3).as_bytes()));
+    folder.write("b/note.txt", "no documents");
+    folder.write("a.ndjson", valid(4));
+    let output = folder.run_fed("validate b/*.ndjson* - a.ndjson --output json", |mut stdin| {
+        stdin.write_all(faulty(5).as_bytes()).expect("the program reads");
+    });
+    let report = report_of(&output);
+    let sources: Vec<_> = report["inputs"].as_array().expect("a list").iter().map(|i| &i["source"]).collect();
+    assert_eq!(sources, ["b/1.ndjson.gz", "b/2.ndjson", "-", "a.ndjson"]);
+    let samples: Vec<_> = report["errors"][0]["samples"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|sample| format!("{}:{}", sample["source"].as_str().expect("a name"), sample["line"]))
+        .collect();
+    assert_eq!(samples, ["b/1.ndjson.gz:1", "b/2.ndjson:2", "-:1"]);
+    assert_eq!(counts(&report), [5, 3, 0]);
+}
+
+#[test]
+fn lines_end_in_several_ways() {
+    let check = |text: String, expected: [u64; 3]| {
+        for options in ["", "--chunk-bytes 1", "--chunk-bytes 7"] {
+            let folder = Folder::with("customers.ndjson", &text);
+            let output = folder.run(&format!("validate customers.ndjson --output json {options}"));
+            assert_eq!(counts(&report_of(&output)), expected, "{options} {text:?}");
+        }
+    };
+    check(String::new(), [0, 0, 0]);
+    check(valid(1).trim_end().to_owned(), [1, 0, 0]);
+    check(format!("\u{feff}{}{}", valid(1), faulty(2)), [2, 1, 0]);
+    check((valid(1) + &faulty(2)).replace('\n', "\r\n"), [2, 1, 0]);
+    check(format!("\n{}\r\n \t\n{}\n", valid(1), faulty(2)), [2, 1, 4]);
+    check(format!("{}{}", valid(1), faulty(2).trim_end()), [2, 1, 0]);
+    check(format!("\u{feff}{}\u{feff}{}", valid(1), valid(2)), [2, 1, 0]);
+}
+
+/// Cut or spoilt near its end: documents before the damage are checked, and the report says how far it came.
+#[test]
+fn a_damaged_stream_ends_with_4_and_names_source_and_byte() {
+    let text = generated(3000);
+    for (name, whole, form) in [("a.gz", gzip(&text), "gzip"), ("a.zst", zstd(&text), "zstd")] {
+        let mut spoilt = whole.clone();
+        let from = spoilt.len() / 2;
+        spoilt[from..from + 64].fill(0x55);
+        for stored in [whole[..whole.len() - 9].to_vec(), whole[..whole.len() / 2].to_vec(), spoilt] {
+            let folder = Folder::with(name, &stored);
+            folder.write("good.ndjson", valid(1));
+            let words = "--chunk-bytes 1000 --rejects rejects --output json";
+            let output = folder.run(&format!("validate good.ndjson {name} {words}"));
+            assert_eq!(output.code, Some(4), "{}", output.stderr);
+            let begin = format!("error: {name} breaks off or is damaged at byte ");
+            let rest = output.stderr.strip_prefix(&begin).unwrap_or_else(|| panic!("{}", output.stderr));
+            let (byte, rest) = rest.split_once(' ').expect("words follow the number");
+            assert!(byte.parse::<usize>().expect("a number") <= stored.len(), "{}", output.stderr);
+            assert!(rest.starts_with(&format!("of the {form} stream: ")), "{}", output.stderr);
+
+            let report = report_of(&output);
+            assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
+            let [read, rejected, _] = counts(&report);
+            assert!(read > 1 && read <= 3001 && rejected > 0, "{read} read, {rejected} rejected");
+            assert_eq!(report["inputs"][0]["bytes"], valid(1).len());
+            assert_eq!(report["inputs"][1]["bytes"], Value::Null, "it was not read to its end");
+            assert_eq!(folder.names("rejects"), ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"]);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_ends_with_4_before_anything_is_written() {
+    let folder = Folder::with("customers.ndjson", valid(1));
+    folder.write("socket/README", "nobody listens here");
+    let host = folder.path("socket").to_str().expect("the path is UTF-8").replace('/', "%2F");
+    let targets = [format!("postgresql://loader:hunter2@/app?host={host}"), unused_port()];
+    for target in targets {
+        let output = folder.run(&format!("load customers.ndjson --database-url {target}"));
+        assert_eq!((output.code, output.stdout.as_str()), (Some(4), ""), "{}", output.stderr);
+        assert!(output.stderr.contains("connecting to database app at "), "{}", output.stderr);
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+        assert_eq!(folder.names("."), ["customers.ndjson", "socket"], "nothing was made");
+    }
+}
+
+/// A port that the system has just given out and taken back.
+fn unused_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    format!("postgresql://loader:hunter2@127.0.0.1:{port}/app")
+}
