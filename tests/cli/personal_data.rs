@@ -1,0 +1,120 @@
+//! Customer values appear in the reject file and nowhere else.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    documents::{generated, valid},
+    folder::Folder,
+};
+
+/// In every value of the documents below, and in property names that may be values.
+const SECRETS: [&str; 3] = ["canary", "Canary", "4711471"];
+
+/// Runs in every way of telling, and gives back all that is told besides the reject file.
+fn all_that_is_told(folder: &Folder, input: &str) -> String {
+    let mut told = String::new();
+    for (options, code, errors) in [
+        ("-v --report report.json", 1, "rejects.errors.ndjson"),
+        ("-v --log-format json --output json", 1, "rejects.errors.ndjson"),
+        ("-v --max-rejects 20", 3, "rejects.errors.ndjson.partial"),
+    ] {
+        let output = folder.run(&format!("validate {input} --rejects rejects {options}"));
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        told += &output.stdout;
+        told += &output.stderr;
+        told += std::str::from_utf8(&folder.read(&format!("rejects/{errors}"))).expect("it is UTF-8");
+    }
+    told + std::str::from_utf8(&folder.read("report.json")).expect("it is UTF-8")
+}
+
+/// Documents with a fault of every kind, in which every value is a secret.
+fn documents_of_secrets() -> Vec<String> {
+    const ID: &str = r#""id":"0f9619ff-8b86-4011-b42d-00c04fc964ff""#;
+    const NAMES: &str = r#""firstName":"canary","lastName":"canary""#;
+    const EMAILS: &str = r#""emails":["canary@canary.example"]"#;
+    const PRIVACY: &str = r#""privacySettings":{"marketingEmailsEnabled":true,"twoFactorEnabled":true}"#;
+    let document = |parts: &[&str]| format!("{{{}}}", parts.join(","));
+    let with = |part: &str| document(&[ID, NAMES, EMAILS, PRIVACY, part]);
+    let address = |part: &str| {
+        with(&format!(
+            r#""address":{{"line1":"canary","city":"canary","state":"canary","postalCode":"4711471",{part}}}"#
+        ))
+    };
+    let number = |number: &str| with(&format!(r#""phoneNumbers":[{{"type":"mobile","number":{number}}}]"#));
+    let long = "canary".repeat(60);
+    vec![
+        document(&[r#""id":"canary""#, NAMES, EMAILS, PRIVACY]),
+        document(&[r#""id":4711471"#, NAMES, EMAILS, PRIVACY]),
+        document(&[ID, NAMES, PRIVACY, r#""emails":["canary"]"#]),
+        document(&[ID, NAMES, PRIVACY, r#""emails":"canary@canary.example""#]),
+        document(&[ID, NAMES, PRIVACY, r#""emails":["canary@canary.example","canary@canary.example"]"#]),
+        document(&[ID, NAMES, PRIVACY, &format!(r#""emails":["\"{long}\"@canary.example"]"#)]),
+        document(&[ID, NAMES, EMAILS, r#""privacySettings":{"canary":true}"#]),
+        document(&[ID, NAMES, EMAILS, r#""privacySettings":"canary""#]),
+        document(&[ID, EMAILS, PRIVACY, r#""firstName":{"canary":4711471},"lastName":["canary"]"#]),
+        document(&[ID, EMAILS, PRIVACY, r#""firstName":"canary\u0000","lastName":"canary\ud83d""#]),
+        document(&[ID, EMAILS, PRIVACY, r#""firstName":"canary\u0000","lastName":"canary""#]),
+        document(&[ID, NAMES, NAMES, EMAILS, PRIVACY]),
+        with(r#""canary":"canary""#),
+        with(r#""canary":{"canary":[{"canary":1,"canary":2}]}"#),
+        with(r#""canary@canary.example":null,"canary/4711471~":0"#),
+        with(r#""lastname":"canary","dateOfCanary":"4711471""#),
+        with(r#""middleName":"canary","middleName":"canary""#),
+        number(r#""canary""#),
+        number(r#""0 4711471""#),
+        number("4711471"),
+        with(r#""phoneNumbers":[{"type":"canary","number":"+4711471"}]"#),
+        with(r#""phoneNumbers":[{"canary":"+4711471"},"canary"]"#),
+        address(r#""country":"canary""#),
+        address(r#""canary":"canary""#),
+        address(r#""country":"DE","line2":["canary"]"#),
+        with("canary"),
+        with(r#""middleName":canary"#),
+        with(r#""middleName":"can\canary""#),
+        with("\"middleName\":\"canary\tcanary\""),
+        with(r#""middleName":4711471canary"#),
+        with(r#""middleName":"canary"#),
+        with(r#""middleName":"canary"}{"canary":"canary""#),
+        document(&[ID, NAMES, EMAILS, PRIVACY]) + " canary",
+        "\"canary\"".to_owned(),
+        "[\"canary\", 4711471]".to_owned(),
+        "4711471".to_owned(),
+        "canary".to_owned(),
+    ]
+}
+
+#[test]
+fn no_value_of_a_rejected_document_is_told() {
+    let documents = documents_of_secrets();
+    let mut input = valid(1) + &documents.join("\n") + "\n";
+    input += &"canary".repeat(3 << 20); // above 16 MiB
+    let mut input = input.into_bytes();
+    input.extend_from_slice(b"\n{\"firstName\":\"canary\xe9\"}\n");
+    let folder = Folder::with("customers.ndjson", &input);
+    let told = all_that_is_told(&folder, "customers.ndjson");
+    for secret in SECRETS {
+        if let Some(at) = told.find(secret) {
+            panic!("{secret} is told: {}", &told[at.saturating_sub(200)..(at + 100).min(told.len())]);
+        }
+    }
+    let report = folder.read_json("report.json");
+    assert_eq!(report["documents"]["rejected"], documents.len() + 2, "each of them is faulty");
+    assert!(folder.read("rejects/rejects.ndjson") == input[valid(1).len()..], "the reject file has it all");
+}
+
+/// The same for generated documents: no string of a rejected one, but for the words of the JSON Schema.
+#[test]
+fn no_string_of_a_generated_document_is_told() {
+    let folder = Folder::with("input.ndjson", generated(3000));
+    let told = all_that_is_told(&folder, "input.ndjson");
+    let schema = folder.run("schema").stdout;
+    let rejects = folder.read("rejects/rejects.ndjson");
+    let rejects = String::from_utf8_lossy(&rejects);
+    let strings: BTreeSet<&str> =
+        rejects.split('"').filter(|text| text.len() > 4 && text.contains(char::is_alphabetic)).collect();
+    assert!(strings.len() > 1000, "{} strings", strings.len());
+    for text in strings {
+        let is_told = told.contains(text) && !schema.contains(text);
+        assert!(!is_told, "{text:?} is told");
+    }
+}

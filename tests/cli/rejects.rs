@@ -1,0 +1,111 @@
+//! Reject files: kept byte for byte, mended, loaded again, never lost and never read by others.
+
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::ChildStdin};
+
+use profile_loader::input::LINE_BYTES_MAX;
+
+use crate::{
+    documents::{faulty, valid},
+    folder::Folder,
+};
+
+#[test]
+fn mended_rejects_are_accepted_and_the_earlier_file_is_moved_aside() {
+    let text = format!("{}{}{}{}", valid(1), faulty(2), valid(3), faulty(4));
+    let folder = Folder::with("customers.ndjson", text);
+    assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
+    let rejects = String::from_utf8(folder.read("rejects/rejects.ndjson")).expect("it is UTF-8");
+    assert_eq!(rejects, faulty(2) + &faulty(4));
+
+    // One of the two is mended in place.
+    folder.write("rejects/rejects.ndjson", valid(2) + &faulty(4));
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(1));
+    assert_eq!(folder.read("rejects/rejects.ndjson"), faulty(4).as_bytes());
+    assert_eq!(folder.read("rejects/rejects.1.ndjson"), (valid(2) + &faulty(4)).as_bytes());
+
+    folder.write("rejects/rejects.ndjson", valid(4));
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(0));
+    let names =
+        [1, 2].map(|number| [format!("rejects.{number}.errors.ndjson"), format!("rejects.{number}.ndjson")]);
+    assert_eq!(folder.names("rejects"), names.concat());
+}
+
+#[test]
+fn a_run_that_stops_early_leaves_the_earlier_files_alone() {
+    let folder = Folder::with("customers.ndjson", faulty(1));
+    folder.write("more.ndjson", faulty(2) + &faulty(3));
+    folder.run("validate customers.ndjson --rejects rejects");
+    assert_eq!(folder.run("validate more.ndjson --rejects rejects --max-rejects 1").code, Some(3));
+    assert_eq!(folder.read("rejects/rejects.ndjson"), faulty(1).as_bytes());
+    assert_eq!(folder.read("rejects/rejects.ndjson.partial"), (faulty(2) + &faulty(3)).as_bytes());
+}
+
+#[test]
+fn nobody_else_may_read_them() {
+    let folder = Folder::with("customers.ndjson", faulty(1));
+    folder.run("validate customers.ndjson --rejects new/rejects");
+    let mode =
+        |name: &str| fs::metadata(folder.path(name)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("new"), mode("new/rejects")), (0o700, 0o700));
+    for name in folder.names("new/rejects") {
+        assert_eq!(mode(&format!("new/rejects/{name}")), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn without_rejects_there_are_no_files() {
+    let folder = Folder::with("customers.ndjson", valid(1));
+    assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(0));
+    assert!(folder.names("rejects").is_empty());
+}
+
+#[test]
+fn a_line_at_the_limit_is_a_document_and_one_byte_more_is_not() {
+    let line = |bytes: usize| {
+        let document = valid(1);
+        let (start, end) = document.trim_end().split_at(1);
+        format!("{start}{}{end}\n", " ".repeat(bytes + 1 - document.len()))
+    };
+    let longest = line(LINE_BYTES_MAX);
+    assert_eq!(longest.len(), LINE_BYTES_MAX + 1);
+    let too_long = line(LINE_BYTES_MAX + 1);
+    let folder = Folder::with("customers.ndjson", valid(2) + &longest + &too_long + &faulty(3) + &valid(4));
+    let output = folder.run("validate customers.ndjson --rejects rejects --report report.json");
+    assert_eq!(output.code, Some(1));
+    let report = folder.read_json("report.json");
+    assert_eq!((&report["documents"]["read"], &report["documents"]["rejected"]), (&5.into(), &2.into()));
+    assert_eq!(report["errors"][0]["code"], "json:line_too_long");
+    assert_eq!(report["errors"][0]["samples"][0]["line"], 3);
+    assert_eq!(report["errors"][1]["samples"][0]["line"], 4);
+    assert!(folder.read("rejects/rejects.ndjson") == (too_long + &faulty(3)).into_bytes(), "byte for byte");
+}
+
+/// 96 MiB without a line end go through a program that has not even the room for them.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_long_line_is_kept_in_constant_memory() {
+    const PART_BYTES: usize = 1 << 20;
+    const PARTS: usize = 96;
+    const RESIDENT_KIB_MAX: u64 = 80 * 1024; // measured: 33 MiB, half of it the 16 MiB that might still be a document
+    let folder = Folder::new();
+    let part: Vec<u8> = (0..PART_BYTES).map(|at| b'a' + u8::try_from(at % 23).expect("a letter")).collect();
+    let mut command = folder.command("validate - --rejects rejects --jobs 1");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdin: ChildStdin = child.stdin.take().expect("standard input is a pipe");
+    for _ in 0..PARTS {
+        stdin.write_all(&part).expect("the program reads");
+    }
+    // All but what a pipe holds has been read now.
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the program runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak is listed");
+    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("the peak is a number");
+    assert!(peak_kib < RESIDENT_KIB_MAX, "{peak_kib} KiB");
+    stdin.write_all(b"\n{}\n").expect("the program reads");
+    drop(stdin);
+    assert_eq!(child.wait().expect("the program ends").code(), Some(1));
+    let kept = folder.read("rejects/rejects.ndjson");
+    let (long, rest) = kept.split_at(PARTS * PART_BYTES);
+    assert!(long.chunks(PART_BYTES).all(|kept| kept == part), "byte for byte");
+    assert_eq!(rest, b"\n{}\n");
+}
