@@ -146,7 +146,7 @@ fn request(input: InputArgs, rejects: Option<PathBuf>, console: Console) -> Resu
     let settings = RunSettings {
         inputs: input.inputs,
         json_schema: input.json_schema,
-        jobs: input.jobs.map_or_else(cores, NonZeroUsize::get),
+        jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
         max_rejects: input.max_rejects.unwrap_or(RejectLimit::Unlimited),
         rejects,

@@ -1,8 +1,8 @@
 //! The words of the command line; their doc comments are the help.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Subcommand, ValueEnum, builder::BoolishValueParser};
 
 use super::values;
 use crate::settings::RejectLimit;
@@ -17,7 +17,7 @@ const REJECTS_DIR: &str = "profile-loader-rejects";
 #[command(next_help_heading = "Messages")]
 pub(super) struct GlobalArgs {
     /// Say nothing but errors and the result
-    #[arg(short, long, global = true, env = "PROFILE_LOADER_QUIET", hide_env = true)]
+    #[arg(short, long, global = true, env = "PROFILE_LOADER_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
     /// Say more
     #[arg(
@@ -26,7 +26,7 @@ pub(super) struct GlobalArgs {
         global = true,
         conflicts_with = "quiet",
         env = "PROFILE_LOADER_VERBOSE",
-        hide_env = true
+        hide_env = true, value_parser = BoolishValueParser::new()
     )]
     pub(super) verbose: bool,
     /// Colours on standard error and in help
@@ -73,10 +73,10 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
     pub(super) json_schema: Option<PathBuf>,
     /// CPU workers [default: one for each core]
-    #[arg(long, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
-    pub(super) jobs: Option<NonZeroUsize>,
+    #[arg(long, value_parser = values::jobs, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
+    pub(super) jobs: Option<usize>,
     /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on)
-    #[arg(long, value_name = "N|P%", value_parser = values::reject_limit, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
+    #[arg(long, value_name = "N|P%", value_parser = values::reject_limit, allow_hyphen_values = true, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
     pub(super) max_rejects: Option<RejectLimit>,
     /// Also write the report to this .json file; may be given more than once
     #[arg(long, value_name = "FILE", value_parser = values::report, env = "PROFILE_LOADER_REPORT", hide_env = true)]
@@ -111,7 +111,8 @@ pub(super) struct LoadArgs {
     /// Rejected lines and the reasons go to this folder
     #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: PathBuf,
-    /// What a document gets whose id is stored, or came earlier in the input, with other contents
+    /// What a document gets whose id is stored, or came earlier in the input, with other contents: it is
+    /// rejected, skipped, or the stored profile is brought to what it says
     #[arg(
         long,
         value_name = "POLICY",
@@ -124,7 +125,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::connections, env = "PROFILE_LOADER_CONNECTIONS", hide_env = true)]
     pub(super) connections: usize,
     /// Refuse instead of applying missing DDL
-    #[arg(long, env = "PROFILE_LOADER_NO_MIGRATE", hide_env = true)]
+    #[arg(long, env = "PROFILE_LOADER_NO_MIGRATE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) no_migrate: bool,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
@@ -185,10 +186,7 @@ pub(super) enum OutputArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum OnExistingArg {
-    /// Reject it, unless it is identical
     Reject,
-    /// Leave the stored profile alone
     Skip,
-    /// Bring the stored profile to what the document says
     Update,
 }

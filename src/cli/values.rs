@@ -34,6 +34,16 @@ pub(super) fn chunk_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+/// More threads than any machine has cores are a mistake.
+const JOBS_MAX: usize = 1024;
+
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=JOBS_MAX).contains(&count) => Ok(count),
+        _ => Err(format!("give a number from 1 to {JOBS_MAX}")),
+    }
+}
+
 pub(super) fn connections(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=64).contains(&count) => Ok(count),

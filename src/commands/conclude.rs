@@ -36,9 +36,9 @@ pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Resu
     };
     let report = report(conclusion, rejects);
     report.assert_adds_up();
-    for path in &request.settings.reports {
-        write_report_file(&report, path).map_err(|error| Failure::of(exit::TEMPORARY, error))?;
-    }
+    let reports = request.settings.reports.iter();
+    // The result is told even when a report can't be written; then that is what the run failed at.
+    let unwritten: Vec<_> = reports.filter_map(|path| write_report_file(&report, path).err()).collect();
     if let Some(failure) = &report.failure {
         request.console.error(failure);
     }
@@ -47,7 +47,10 @@ pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Resu
         Output::Json => report.to_json(),
     };
     print(&text)?;
-    Ok(report.exit_code)
+    match unwritten.into_iter().next() {
+        Some(error) => Err(Failure::of(exit::TEMPORARY, error)),
+        None => Ok(report.exit_code),
+    }
 }
 
 fn end_reject_files(files: Option<RejectFiles>, end: &End) -> Result<Option<RejectPaths>, RejectsError> {

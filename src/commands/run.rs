@@ -52,6 +52,7 @@ impl Opened {
         let started = (SystemTime::now(), Instant::now());
         let sources = input::resolve(&settings.inputs).map_err(of_input)?;
         refuse_own_files(&sources, settings.rejects.as_deref())?;
+        refuse_unwritable_reports(&settings.reports)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),
             Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
@@ -113,6 +114,23 @@ fn refuse_own_files(sources: &[Source], rejects: Option<&Path>) -> Result<(), Fa
                 ),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Better now than after hours.
+fn refuse_unwritable_reports(reports: &[PathBuf]) -> Result<(), Failure> {
+    for report in reports {
+        let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let reason = match folder {
+            Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+            _ if report.is_dir() => "it is a folder".to_owned(),
+            _ => continue,
+        };
+        return Err(Failure::new(
+            exit::USAGE,
+            format!("the report {} can't be written: {reason}", report.display()),
+        ));
     }
     Ok(())
 }

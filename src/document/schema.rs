@@ -228,9 +228,18 @@ fn instance_type(instance: &Value) -> &'static str {
 }
 
 fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
+    let mut words = error.to_string();
+    if let Some(options) = words.find(". Adjust configuration") {
+        words.truncate(options);
+    } else if words.starts_with("Resource '") && words.contains(" is not present in a registry") {
+        let target = words.split('\'').nth(1).unwrap_or_default();
+        words = format!(
+            "it refers to {target}, which is never fetched; put it under `definitions` and refer to it as #/definitions/NAME"
+        );
+    }
     match error.instance_path().as_str() {
-        "" => error.to_string(),
-        pointer => format!("{error} (at {pointer})"),
+        "" => words,
+        pointer => format!("{words} (at {pointer})"),
     }
 }
 

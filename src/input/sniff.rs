@@ -19,7 +19,11 @@ pub(super) fn bom_bytes(head: &[u8]) -> usize {
 
 /// Looks at the decompressed start of a source (after a byte order mark): all of it, or at least one chunk.
 pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
-    let foreign = |found, mend: &str| Some(Foreign { found, mend: mend.replace("FILE", name) });
+    let foreign = |found, mend: &str| {
+        // What came in through a pipe is to be converted in that pipe.
+        let mend = if name == "-" { mend.replace(" FILE", "") } else { mend.replace("FILE", name) };
+        Some(Foreign { found, mend })
+    };
     match head {
         [0xff, 0xfe, ..] | [b'{' | b'[', 0, ..] => {
             return foreign("UTF-16", "convert it with: iconv -f UTF-16LE -t UTF-8 FILE");
@@ -27,12 +31,14 @@ pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
         [0xfe, 0xff, ..] | [0, b'{' | b'[', ..] => {
             return foreign("UTF-16", "convert it with: iconv -f UTF-16BE -t UTF-8 FILE");
         }
-        [b'P', b'K', 3, 4, ..] => return foreign("a ZIP archive", "unpack it with: unzip -p FILE"),
+        [b'P', b'K', 3, 4, ..] => {
+            return foreign("a ZIP archive", "pipe it in: unzip -p FILE | profile-loader … -");
+        }
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            return foreign("an xz stream", "unpack it with: xz -dc FILE");
+            return foreign("an xz stream", "pipe it in: xz -dc FILE | profile-loader … -");
         }
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => {
-            return foreign("a bzip2 stream", "unpack it with: bzip2 -dc FILE");
+            return foreign("a bzip2 stream", "pipe it in: bzip2 -dc FILE | profile-loader … -");
         }
         [b'P', b'A', b'R', b'1', ..] => {
             return foreign("a Parquet file", "export it as one JSON object a line");
@@ -44,7 +50,9 @@ pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
     let second = lines.next();
     match first[0] {
         b'[' => foreign("a JSON array", "write one document a line with: jq -c '.[]' FILE"),
-        b'<' => foreign("an HTML or XML page", "check where it was downloaded from; a login page perhaps"),
+        b'<' => {
+            foreign("an HTML or XML page", "check where it was downloaded from, perhaps it is a login page")
+        }
         b'{' if is_pretty_printed(first, second) => {
             foreign("pretty-printed JSON", "write one document a line with: jq -c . FILE")
         }

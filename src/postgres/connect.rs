@@ -32,6 +32,10 @@ pub enum TargetError {
     Nothing,
     #[error("{origin} can't be understood")]
     Unreadable { origin: &'static str, source: tokio_postgres::Error },
+    #[error(
+        "{origin} starts with {scheme}://; give a postgresql:// URL or a keyword string (host=… dbname=…)"
+    )]
+    NotPostgres { origin: &'static str, scheme: String },
     #[error("{origin} has {found}, which is not {expected}")]
     Value { origin: &'static str, found: String, expected: &'static str },
     #[error("the certificates in {path} can't be read")]
@@ -216,6 +220,10 @@ fn given_certificates(given: &str) -> Result<Vec<CertificateDer<'static>>, Targe
 fn from_text(text: &str, origin: &'static str) -> Result<Found, TargetError> {
     let (rest, tls_words) = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         split_url(text)
+    } else if let Some((scheme, _)) =
+        text.split_once("://").filter(|(scheme, _)| !scheme.contains(['=', ' ']))
+    {
+        return Err(TargetError::NotPostgres { origin, scheme: scheme.to_owned() });
     } else {
         split_keywords(text)
     };

@@ -22,16 +22,17 @@ const ERRORS: &str = "rejects.errors.ndjson";
 
 /// Why the reject files can't be written.
 #[derive(Debug, Error)]
-#[error("the reject file {} can't be {what}", path.display())]
+#[error("{what} {} can't be {done}", path.display())]
 pub struct RejectsError {
     what: &'static str,
     path: PathBuf,
+    done: &'static str,
     source: io::Error,
 }
 
-fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
     let path = path.to_owned();
-    move |source| RejectsError { what, path, source }
+    move |source| RejectsError { what: "the reject file", path, done, source }
 }
 
 /// The rejected lines of one chunk, in order, with the words about each already written out.
@@ -117,11 +118,10 @@ pub struct RejectFiles {
 impl RejectFiles {
     /// Creates the folder (0700) and the two partial files (0600) in it.
     pub fn create(dir: &Path) -> Result<Self, RejectsError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(error("put into its folder", dir))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| {
+            let path = dir.to_owned();
+            RejectsError { what: "the folder for rejected documents", path, done: "made", source }
+        })?;
         let partial = Self::partial_paths(dir);
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);

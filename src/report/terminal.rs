@@ -17,9 +17,6 @@ pub fn summary(report: &RunReport) -> String {
 
 fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}: {}", report.command, outcome_words(report.outcome))?;
-    if let Some(failure) = &report.failure {
-        writeln!(out, "  {failure}")?;
-    }
     write_counts(report, out)?;
     if !report.errors.is_empty() {
         write_errors(&report.errors, report.errors_not_listed, out)?;
@@ -40,6 +37,7 @@ fn outcome_words(outcome: Outcome) -> &'static str {
 fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
     let documents = &report.documents;
     let files = match report.inputs.len() {
+        1 if report.inputs[0].source == "-" => "standard input".to_owned(),
         1 => report.inputs[0].source.clone(),
         count => format!("{count} inputs"),
     };
@@ -66,7 +64,7 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
     }
     writeln!(out, "  {:>13}  rejected", grouped(documents.rejected))?;
     if documents.blank > 0 {
-        writeln!(out, "  {:>13}  blank lines besides", grouped(documents.blank))?;
+        writeln!(out, "  {:>13}  blank lines", grouped(documents.blank))?;
     }
     if let Some(load) = &report.load {
         writeln!(out, "  {:>13}  rows written", grouped(load.rows.total()))?;
