@@ -111,6 +111,8 @@ fn code_2_when_the_words_make_no_sense() {
         "validate customers.ndjson --max-rejects 101%",
         "validate customers.ndjson --max-rejects few",
         "validate customers.ndjson --report report.txt",
+        "validate customers.ndjson --report nowhere/report.json",
+        "validate customers.ndjson --max-rejects -1",
         "validate customers.ndjson --output xml",
         "validate customers.ndjson --color sometimes",
         "validate customers.ndjson --log-format xml",
