@@ -2,8 +2,16 @@
 //!
 //! Tests that need no database declare `process` alone (`#[path = "../support/process.rs"]`).
 
+mod loading;
+mod mutate;
 mod process;
+mod reading;
 mod server;
+mod tables;
 
+pub(crate) use loading::{Run, Store, document_lines, generate, line_number, ndjson};
+pub(crate) use mutate::{Random, mutate};
 pub(crate) use process::{binary, run};
+pub(crate) use reading::assert_stored;
 pub(crate) use server::{Database, database, server};
+pub(crate) use tables::{Tables, digests, physical_rows, texts, tuples_written};

@@ -59,6 +59,19 @@ impl Database {
     pub(crate) async fn connect(&self) -> Client {
         connect(&self.url).await
     }
+
+    /// Runs statements over a connection that is gone when this returns.
+    pub(crate) fn execute(&self, sql: &str) {
+        execute(&self.url, sql);
+    }
+
+    /// A database with the same contents; nobody may be connected to this one meanwhile.
+    pub(crate) fn copy(&self) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}_copy_{}", self.name, COUNT.fetch_add(1, Ordering::Relaxed));
+        server().execute(format!("CREATE DATABASE {name} TEMPLATE {}", self.name));
+        Self { url: server().url(&name), name }
+    }
 }
 
 impl Drop for Database {
@@ -94,18 +107,27 @@ impl TestServer {
         format!("postgresql://postgres@/{database}?host={}", socket_dir.replace('/', "%2F"))
     }
 
-    /// Runs a statement as superuser; on a thread of its own, because tests have a runtime on theirs.
-    pub(crate) fn execute(&self, sql: String) {
-        let url = self.url("postgres");
-        let statement = async move { connect(&url).await.batch_execute(&sql).await };
-        let result = thread::spawn(|| {
+    /// Runs a statement as superuser.
+    pub(crate) fn execute(&self, sql: impl AsRef<str>) {
+        execute(&self.url("postgres"), sql.as_ref());
+    }
+}
+
+/// On a thread of its own, because tests have a runtime on theirs.
+fn execute(url: &str, sql: &str) {
+    let statements = async { connect(url).await.batch_execute(sql).await };
+    let result = thread::scope(|scope| {
+        let runs = scope.spawn(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime starts")
-                .block_on(statement)
+                .block_on(statements)
         });
-        result.join().expect("the server can be reached").expect("the statement succeeds");
+        runs.join().expect("the server can be reached")
+    });
+    if let Err(error) = result {
+        panic!("{sql}: {error:?}");
     }
 }
 
