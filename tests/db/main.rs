@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod load;
 mod local_server;
 mod migrate;
 
