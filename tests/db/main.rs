@@ -5,6 +5,7 @@ mod support;
 
 mod load;
 mod local_server;
+mod merge;
 mod migrate;
 
 #[tokio::test]
