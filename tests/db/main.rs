@@ -7,6 +7,7 @@ mod load;
 mod local_server;
 mod merge;
 mod migrate;
+mod refusals;
 
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {
