@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accept_insert;
 mod load;
 mod local_server;
 mod merge;
