@@ -1,4 +1,5 @@
--- Brings the e-mails of the chosen documents to what the documents say, as sets. The FULL JOIN is one that is
+-- Brings the e-mails of the chosen documents to what the documents say, as sets;
+-- `expected` is how many rows differ. The FULL JOIN is one that is
 -- hashed or merged, never a nested loop: a document may hold thousands.
 WITH wanted AS (
     SELECT s.id AS customer_profile_id, u.email COLLATE "C" AS email, u.position
@@ -35,4 +36,5 @@ inserted AS (
     ORDER BY d.customer_profile_id, d.position
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM inserted) AS rows
+SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM inserted) AS rows,
+       (SELECT count(*) FROM difference) AS expected

@@ -1,5 +1,6 @@
 -- Brings the phone numbers of the chosen documents to what the documents say, as multisets: of each number, as
--- many rows go as are stored beyond what the document holds (the oldest stay), and as many come as are missing.
+-- many rows go as are stored beyond what the document holds (the oldest stay), and as many come as are missing;
+-- `expected` is how many rows differ.
 -- The FULL JOIN is one that is hashed or merged, never a nested loop: a document may hold thousands.
 WITH wanted AS (
     SELECT s.id AS customer_profile_id, u.phone COLLATE "C" AS phone, u.position,
@@ -41,4 +42,5 @@ inserted AS (
     ORDER BY d.customer_profile_id, d.position
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM inserted) AS rows
+SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM inserted) AS rows,
+       (SELECT count(*) FROM difference) AS expected

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Verdict, refusal};
 use crate::{
-    rows::{LanePart, StagedRow},
+    rows::{ChildRows, LanePart, StagedRow},
     settings::OnExisting,
 };
 
@@ -20,6 +20,7 @@ const ATTEMPTS_MAX: u8 = 3;
 pub(super) struct BatchDocument<'a> {
     pub(super) seq: u64,
     pub(super) id: [u8; 16],
+    pub(super) children: ChildRows,
     pub(super) row: StagedRow<'a>,
 }
 
@@ -32,6 +33,7 @@ fn part_documents(part: &LanePart) -> impl Iterator<Item = BatchDocument<'_>> {
     part.documents().iter().enumerate().map(|(index, document)| BatchDocument {
         seq: part.seq(document.offset),
         id: document.id,
+        children: document.children,
         row: part.row(index),
     })
 }
@@ -116,6 +118,17 @@ impl<'a> Decisions<'a> {
 
     pub(super) fn id(&self, index: usize) -> [u8; 16] {
         self.documents[index].id
+    }
+
+    pub(super) fn children(&self, indices: &[usize]) -> ChildRows {
+        let mut sum = ChildRows::default();
+        for &index in indices {
+            let children = self.documents[index].children;
+            sum.addresses += children.addresses;
+            sum.emails += children.emails;
+            sum.phone_numbers += children.phone_numbers;
+        }
+        sum
     }
 
     /// Takes in what the server found of a round, and says what is to be written.

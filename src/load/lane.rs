@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{
     LoadCounts, LoadError, Session, Verdict,
     batch::{self, BatchDocument},
-    merge::merge,
+    merge::{MergeError, merge},
     refusal,
 };
 use crate::{document::Fault, rows::LanePart, settings::OnExisting};
@@ -84,6 +84,13 @@ async fn load_batch(
     Ok(())
 }
 
+/// How often a transaction is done again that a deadlock with another session ended.
+const CONFLICTS_MAX: u32 = 10;
+
+/// How often a document is tried again whose rows did not all arrive: another session may have changed some of
+/// them in between, which does not happen twice.
+const LEFT_OUT_MAX: u32 = 2;
+
 /// In one transaction, or, where the server refuses a document, in the halves of the halves around it.
 async fn load_documents(
     session: &mut Session,
@@ -93,24 +100,40 @@ async fn load_documents(
     counts: &mut LoadCounts,
 ) -> Result<(), LoadError> {
     let mut todo = Vec::from([Range { start: 0, end: documents.len() }]);
+    let mut conflicts = 0;
     while let Some(range) = todo.pop() {
-        match merge(session, &documents[range.clone()], on_existing).await {
+        let fault = match merge(session, &documents[range.clone()], on_existing).await {
             Ok(merged) => {
                 verdicts.extend(merged.verdicts);
                 counts.rows.add(merged.rows);
+                conflicts = 0;
+                continue;
             }
-            Err(error) => {
-                let Some(refused) = refusal::of_a_document(&error.source) else {
-                    return Err(error);
-                };
-                if range.len() == 1 {
-                    verdicts.push(Verdict::Rejected(refusal::fault(refused)));
-                } else {
-                    let middle = range.start + range.len() / 2;
-                    todo.push(middle..range.end);
-                    todo.push(range.start..middle);
-                }
+            Err(MergeError::Failed(error))
+                if refusal::is_conflict(&error.source) && conflicts < CONFLICTS_MAX =>
+            {
+                conflicts += 1;
+                todo.push(range);
+                continue;
             }
+            Err(MergeError::LeftOut) if range.len() == 1 && conflicts < LEFT_OUT_MAX => {
+                conflicts += 1;
+                todo.push(range);
+                continue;
+            }
+            Err(MergeError::Failed(error)) => match refusal::of_a_document(&error.source) {
+                Some(refused) => refusal::fault(refused),
+                None => return Err(error),
+            },
+            Err(MergeError::LeftOut) => refusal::suppressed(),
+        };
+        conflicts = 0;
+        if range.len() == 1 {
+            verdicts.push(Verdict::Rejected(fault));
+        } else {
+            let middle = range.start + range.len() / 2;
+            todo.push(middle..range.end);
+            todo.push(range.start..middle);
         }
     }
     Ok(())

@@ -31,12 +31,26 @@ pub(super) struct Merged {
     pub(super) rows: RowCounts,
 }
 
+/// Why a transaction was rolled back.
+#[derive(Debug)]
+pub(super) enum MergeError {
+    Failed(LoadError),
+    /// Fewer rows were written than the documents have, without an error.
+    LeftOut,
+}
+
+impl From<LoadError> for MergeError {
+    fn from(error: LoadError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Loads the documents in one transaction; on an error nothing of it stays.
 pub(super) async fn merge(
     session: &mut Session,
     documents: &[BatchDocument<'_>],
     on_existing: OnExisting,
-) -> Result<Merged, LoadError> {
+) -> Result<Merged, MergeError> {
     let mut decisions = Decisions::new(documents, on_existing);
     let mut rows = RowCounts::default();
     let (client, sql, copy, own_transactions) = session.split();
@@ -128,7 +142,7 @@ async fn insert(
     decisions: &Decisions<'_>,
     chosen: &[usize],
     rows: &mut RowCounts,
-) -> Result<HashSet<[u8; 16]>, LoadError> {
+) -> Result<HashSet<[u8; 16]>, MergeError> {
     let what = failed("inserting profiles");
     let seqs = decisions.seqs(chosen);
     let returned = transaction.query(&sql.insert_profiles, &[&seqs]).await.map_err(what)?;
@@ -140,11 +154,16 @@ async fn insert(
         return Ok(ids);
     }
     let seqs = decisions.seqs(&arrived);
+    let expected = decisions.children(&arrived);
     let [addresses, emails, phone_numbers] = &sql.insert_children;
-    rows.customer_profile_addresses += execute(transaction, "inserting addresses", addresses, &seqs).await?;
-    rows.customer_profile_emails += execute(transaction, "inserting e-mails", emails, &seqs).await?;
+    let execute = async |what, statement: &String, expected| {
+        let written = transaction.execute(statement, &[&seqs]).await.map_err(failed(what))?;
+        as_expected(written, expected)
+    };
+    rows.customer_profile_addresses += execute("inserting addresses", addresses, expected.addresses).await?;
+    rows.customer_profile_emails += execute("inserting e-mails", emails, expected.emails).await?;
     rows.customer_profile_phone_numbers +=
-        execute(transaction, "inserting phone numbers", phone_numbers, &seqs).await?;
+        execute("inserting phone numbers", phone_numbers, expected.phone_numbers).await?;
     Ok(ids)
 }
 
@@ -156,7 +175,7 @@ async fn update(
     decisions: &Decisions<'_>,
     chosen: &[usize],
     rows: &mut RowCounts,
-) -> Result<HashSet<[u8; 16]>, LoadError> {
+) -> Result<HashSet<[u8; 16]>, MergeError> {
     let ids: Vec<Uuid> = chosen.iter().map(|&index| Uuid(decisions.id(index))).collect();
     let locked = transaction
         .query(&sql.lock_profiles, &[&ids])
@@ -165,36 +184,22 @@ async fn update(
     let ids: HashSet<[u8; 16]> = locked.iter().map(|row| row.get::<_, Uuid>(0).0).collect();
     let held: Vec<_> = chosen.iter().copied().filter(|&index| ids.contains(&decisions.id(index))).collect();
     let seqs = decisions.seqs(&held);
-    rows.customer_profiles += execute(transaction, "updating profiles", &sql.update_profiles, &seqs).await?;
-    for statement in &sql.update_addresses {
-        rows.customer_profile_addresses +=
-            execute(transaction, "updating addresses", statement, &seqs).await?;
-    }
-    rows.customer_profile_emails +=
-        written(transaction, "updating e-mails", &sql.update_emails, &seqs).await?;
-    rows.customer_profile_phone_numbers +=
-        written(transaction, "updating phone numbers", &sql.update_phone_numbers, &seqs).await?;
+    let [profiles, addresses, emails, phone_numbers] = &sql.updates;
+    let execute = async |what, statement: &String| {
+        let row = transaction.query_one(statement, &[&seqs]).await.map_err(failed(what))?;
+        let count = |name| u64::try_from(row.get::<_, i64>(name)).expect("a count is not negative");
+        as_expected(count("rows"), count("expected"))
+    };
+    rows.customer_profiles += execute("updating profiles", profiles).await?;
+    rows.customer_profile_addresses += execute("updating addresses", addresses).await?;
+    rows.customer_profile_emails += execute("updating e-mails", emails).await?;
+    rows.customer_profile_phone_numbers += execute("updating phone numbers", phone_numbers).await?;
     Ok(ids)
 }
 
-async fn execute(
-    transaction: &Transaction<'_>,
-    what: &'static str,
-    statement: &str,
-    seqs: &[i64],
-) -> Result<u64, LoadError> {
-    transaction.execute(statement, &[&seqs]).await.map_err(failed(what))
-}
-
-/// Runs a statement that returns how many rows it wrote.
-async fn written(
-    transaction: &Transaction<'_>,
-    what: &'static str,
-    statement: &str,
-    seqs: &[i64],
-) -> Result<u64, LoadError> {
-    let row = transaction.query_one(statement, &[&seqs]).await.map_err(failed(what))?;
-    Ok(u64::try_from(row.get::<_, i64>("rows")).expect("a count is not negative"))
+/// A trigger or rule of the owner's can leave rows out without an error; a document is whole or rejected.
+fn as_expected(written: u64, expected: u64) -> Result<u64, MergeError> {
+    if written == expected { Ok(written) } else { Err(MergeError::LeftOut) }
 }
 
 fn count(length: usize) -> u64 {

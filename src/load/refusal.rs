@@ -19,17 +19,24 @@ pub(super) fn of_a_document(error: &tokio_postgres::Error) -> Option<&DbError> {
     (!of_the_run).then_some(error)
 }
 
+/// Whether the same transaction may well succeed at once: another session was in the way of it.
+pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| {
+        *code == SqlState::T_R_DEADLOCK_DETECTED || *code == SqlState::T_R_SERIALIZATION_FAILURE
+    })
+}
+
 /// The rejection of the document that the error was narrowed down to.
 pub(super) fn fault(error: &DbError) -> Fault {
     let words = format!("the server refused the document: {}", words(error.code()));
     Fault::of_document(format!("db:{}", error.code().code()), words + &postgres::places(error))
 }
 
-/// For a document that was neither inserted nor found stored, again and again.
+/// For a document whose rows did not all arrive, again and again.
 pub(super) fn suppressed() -> Fault {
     Fault::of_document(
         "db:suppressed",
-        "the server left the document out without an error; a trigger or rule of table customer_profiles does that",
+        "the server left rows of the document out without an error; a trigger or rule of the tables' owner does that",
     )
 }
 

@@ -45,12 +45,8 @@ pub(super) struct MergeSql {
     /// Addresses, e-mails, phone numbers.
     pub(super) insert_children: [String; 3],
     pub(super) lock_profiles: String,
-    pub(super) update_profiles: String,
-    /// Delete, update, insert.
-    pub(super) update_addresses: [String; 3],
-    /// These two return how many rows they wrote.
-    pub(super) update_emails: String,
-    pub(super) update_phone_numbers: String,
+    /// Of profiles, addresses, e-mails and phone numbers; each returns how many rows it wrote and should have.
+    pub(super) updates: [String; 4],
 }
 
 impl MergeSql {
@@ -66,14 +62,12 @@ impl MergeSql {
                 sql(include_str!("../../sql/merge/insert_phone_numbers.sql")),
             ],
             lock_profiles: sql(include_str!("../../sql/merge/lock_profiles.sql")),
-            update_profiles: sql(include_str!("../../sql/merge/update_profiles.sql")),
-            update_addresses: [
-                sql(include_str!("../../sql/merge/delete_addresses.sql")),
+            updates: [
+                sql(include_str!("../../sql/merge/update_profiles.sql")),
                 sql(include_str!("../../sql/merge/update_addresses.sql")),
-                sql(include_str!("../../sql/merge/add_addresses.sql")),
+                sql(include_str!("../../sql/merge/update_emails.sql")),
+                sql(include_str!("../../sql/merge/update_phone_numbers.sql")),
             ],
-            update_emails: sql(include_str!("../../sql/merge/update_emails.sql")),
-            update_phone_numbers: sql(include_str!("../../sql/merge/update_phone_numbers.sql")),
         }
     }
 }

@@ -5,5 +5,5 @@ mod part;
 mod table;
 
 pub use encode::{COPY_HEADER, COPY_TRAILER, StagedRow, encode_staged};
-pub use part::{CHUNK_BYTES_MAX, LanePart, PartDocument, lane_of};
+pub use part::{CHUNK_BYTES_MAX, ChildRows, LanePart, PartDocument, lane_of};
 pub use table::{STAGED_COLUMNS, Table};

@@ -29,7 +29,27 @@ pub struct PartDocument {
     pub id: [u8; 16],
     /// Where its line starts in the chunk.
     pub offset: u32,
+    pub children: ChildRows,
     row_end: usize,
+}
+
+/// How many rows a document has in the tables below its profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChildRows {
+    pub addresses: u64,
+    pub emails: u64,
+    pub phone_numbers: u64,
+}
+
+impl ChildRows {
+    fn of(profile: &Profile<'_>) -> Self {
+        let count = |length| u64::try_from(length).expect("a length has 64 bits");
+        Self {
+            addresses: u64::from(profile.address.is_some()),
+            emails: count(profile.emails.len()),
+            phone_numbers: count(profile.phone_numbers.len()),
+        }
+    }
 }
 
 impl LanePart {
@@ -42,7 +62,12 @@ impl LanePart {
     pub fn push(&mut self, profile: &Profile<'_>, offset: usize) {
         let offset = u32::try_from(offset).expect("an offset is below CHUNK_BYTES_MAX");
         encode_staged(profile, self.seq(offset), &mut self.rows);
-        self.documents.push(PartDocument { id: profile.id, offset, row_end: self.rows.len() });
+        self.documents.push(PartDocument {
+            id: profile.id,
+            offset,
+            children: ChildRows::of(profile),
+            row_end: self.rows.len(),
+        });
     }
 
     /// Unique in the run, rising in input order.
