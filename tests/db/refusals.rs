@@ -231,3 +231,20 @@ async fn an_update_that_is_refused_at_commit_too() {
     assert_nothing_told(&run);
     assert_eq!(digests(&client, "public").await, before);
 }
+
+/// Two lanes may wait for each other's e-mails; the server ends one of the transactions, which is no end.
+#[tokio::test]
+async fn a_unique_index_that_lets_lanes_wait_for_each_other() {
+    const COUNT: usize = 400;
+    let document = |number: usize| {
+        let mut document = faulty_document(number);
+        document["emails"] = json!([format!("zq7secret{}@example.com", number.min(COUNT + 1 - number))]);
+        document
+    };
+    let input = ndjson(&(1..=COUNT).map(document).collect::<Vec<_>>());
+    let store = ruled("CREATE UNIQUE INDEX one_email_one_profile ON customer_profile_emails (email)");
+    let run = store.load(&["--connections", "4"], &input);
+    assert_eq!((run.code, run.counts()), (Some(1), [200, 0, 0, 0, 200]), "{}", run.stderr);
+    assert!(run.rejected().iter().all(|(_, codes)| codes == &["db:23505"]));
+    assert_nothing_told(&run);
+}
