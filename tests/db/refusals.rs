@@ -182,7 +182,48 @@ async fn a_trigger_that_fails_by_itself() {
 #[tokio::test]
 async fn a_trigger_that_leaves_rows_out() {
     let rule = trigger("TRIGGER t BEFORE", "RETURN NULL");
-    check(&rule, "db:suppressed", "the server left the document out without an error").await;
+    check(&rule, "db:suppressed", "the server left rows of the document out without an error").await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_leaves_rows_of_another_table_out() {
+    for (table, of_a_faulty_document) in [
+        ("customer_profile_addresses", "NEW.country = 'QQ'"),
+        ("customer_profile_emails", "NEW.email LIKE 'refused.zq7secret%'"),
+        ("customer_profile_phone_numbers", "NEW.number LIKE '+49151777123%'"),
+    ] {
+        let rule = format!(
+            "CREATE FUNCTION house_rule() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN IF {of_a_faulty_document} THEN RETURN NULL; END IF; RETURN NEW; END $$;
+             CREATE TRIGGER house_rule BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION house_rule()"
+        );
+        check(&rule, "db:suppressed", "the server left rows of the document out without an error").await;
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_which_rows_are_left_out_leaves_the_profile_as_it_was() {
+    for (table, event) in [
+        ("customer_profiles", "UPDATE"),
+        ("customer_profile_addresses", "UPDATE"),
+        ("customer_profile_emails", "DELETE"),
+        ("customer_profile_phone_numbers", "INSERT"),
+    ] {
+        let store = ruled(&format!(
+            "CREATE FUNCTION house_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER house_rule BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION house_rule()"
+        ));
+        let client = store.connect().await;
+        let before = digests(&client, "public").await;
+        let mut changed = faulty_document(0);
+        changed["firstName"] = json!("Changed");
+        changed["address"]["city"] = json!("Changed");
+        changed["emails"] = json!(["changed@example.com"]);
+        changed["phoneNumbers"] = json!([{"type": "home", "number": "+491"}]);
+        let run = store.load(&["--on-existing", "update"], &ndjson([&changed]));
+        assert_eq!(run.rejected(), [(1, vec!["db:suppressed".to_owned()])], "{table}: {}", run.stderr);
+        assert_eq!(digests(&client, "public").await, before, "{table}");
+    }
 }
 
 #[tokio::test]
