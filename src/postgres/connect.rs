@@ -3,19 +3,17 @@
 //! libpq's words are kept (`sslmode`, `sslrootcert`, `PG*`), with one difference: where TLS is asked for, the
 //! server's certificate is always verified. Passwords are in the `Config` only, never in a message.
 
-use std::{fmt, io, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use thiserror::Error;
 use tokio_postgres::{
     Config, NoTls,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::{TlsWish, split_keywords, split_url, tls_of_sslmode, verifying};
 
 /// How long one attempt to connect may take, where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,15 +75,6 @@ impl fmt::Display for Target {
         let database = config.get_dbname().unwrap_or(user);
         write!(f, "database {database} at {host}, port {port}, as {user}")
     }
-}
-
-/// How TLS was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TlsWish {
-    Off,
-    /// Off for sockets and the machine itself, else verified where the server offers it.
-    Unsaid,
-    Verified,
 }
 
 /// What was found in one place, before it is put together.
@@ -182,41 +171,6 @@ fn is_this_machine(host: &Host) -> bool {
     }
 }
 
-fn verifying(root_certificates: Option<String>) -> Result<ClientConfig, TargetError> {
-    let mut roots = RootCertStore::empty();
-    match root_certificates {
-        Some(given) => {
-            for certificate in given_certificates(&given)? {
-                roots.add(certificate)?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(TargetError::NoRoots);
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// The certificates of a PEM file, or of PEM text given directly, as variables of containers often hold it.
-fn given_certificates(given: &str) -> Result<Vec<CertificateDer<'static>>, TargetError> {
-    let (name, pem) = if given.contains("-----BEGIN") {
-        ("DATABASE_SSL_CA".to_owned(), given.as_bytes().to_vec())
-    } else {
-        let pem = std::fs::read(given)
-            .map_err(|source| TargetError::Certificates { path: given.to_owned(), source })?;
-        (given.to_owned(), pem)
-    };
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
-    if certificates.is_empty() { Err(TargetError::NoCertificate(name)) } else { Ok(certificates) }
-}
-
 fn from_text(text: &str, origin: &'static str) -> Result<Found, TargetError> {
     let (rest, tls_words) = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         split_url(text)
@@ -233,76 +187,6 @@ fn from_text(text: &str, origin: &'static str) -> Result<Found, TargetError> {
         None => TlsWish::Unsaid,
     };
     Ok(Found { config, tls, root_certificates: tls_words.root_certificates, db_schema: None })
-}
-
-fn tls_of_sslmode(mode: &str, origin: &'static str) -> Result<TlsWish, TargetError> {
-    match mode {
-        "disable" => Ok(TlsWish::Off),
-        "allow" | "prefer" => Ok(TlsWish::Unsaid),
-        "require" | "verify-ca" | "verify-full" => Ok(TlsWish::Verified),
-        other => Err(TargetError::Value {
-            origin,
-            found: format!("sslmode={other}"),
-            expected: "one of disable, allow, prefer, require, verify-ca, verify-full",
-        }),
-    }
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct TlsWords {
-    mode: Option<String>,
-    root_certificates: Option<String>,
-}
-
-impl TlsWords {
-    /// Keeps a parameter that is ours to understand.
-    fn take(&mut self, key: &str, value: &str) -> bool {
-        match key {
-            "sslmode" => self.mode = Some(value.to_owned()),
-            "sslrootcert" if value == "system" => self.root_certificates = None,
-            "sslrootcert" => self.root_certificates = Some(value.to_owned()),
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// Takes the TLS parameters out of a URL.
-fn split_url(url: &str) -> (String, TlsWords) {
-    let mut words = TlsWords::default();
-    let Some((base, query)) = url.split_once('?') else {
-        return (url.to_owned(), words);
-    };
-    let is_foreign = |pair: &&str| match pair.split_once('=') {
-        Some((key, value)) => !words.take(key, &value.replace("%2F", "/").replace("%2f", "/")),
-        None => true,
-    };
-    let kept: Vec<_> = query.split('&').filter(is_foreign).collect();
-    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    (rest, words)
-}
-
-/// Takes the TLS parameters out of a keyword string (`host=… sslmode=…`); quoted values stay as they are.
-fn split_keywords(text: &str) -> (String, TlsWords) {
-    let mut words = TlsWords::default();
-    let (mut tokens, mut token) = (Vec::new(), String::new());
-    let (mut quoted, mut escaped) = (false, false);
-    for c in text.chars() {
-        if c.is_whitespace() && !quoted && !escaped {
-            tokens.push(std::mem::take(&mut token));
-            continue;
-        }
-        quoted ^= c == '\'' && !escaped;
-        escaped = c == '\\' && !escaped;
-        token.push(c);
-    }
-    tokens.push(token);
-    let is_foreign = |token: &String| match token.split_once('=') {
-        Some((key, value)) => !words.take(key, value.trim_matches('\'')),
-        None => true,
-    };
-    tokens.retain(is_foreign);
-    (tokens.join(" "), words)
 }
 
 /// The variables of the API that shares the database.
@@ -432,12 +316,5 @@ mod tests {
         assert!(!format!("{target} {target:?}").contains("s3cret"));
         let error = find(Some("postgresql://u:s3cret@localhost:port/x"), &[]).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
-    }
-
-    #[test]
-    fn keyword_strings_keep_their_quotes() {
-        let (rest, words) = split_keywords(r"host=a  password='a \' sslmode=x b' sslmode=require");
-        assert_eq!(rest, r"host=a  password='a \' sslmode=x b'");
-        assert_eq!(words.mode.as_deref(), Some("require"));
     }
 }

@@ -3,6 +3,7 @@
 mod catalog;
 mod connect;
 mod local_server;
+mod tls;
 
 use tokio_postgres::{
     Client,
