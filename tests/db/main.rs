@@ -9,6 +9,7 @@ mod local_server;
 mod merge;
 mod migrate;
 mod refusals;
+mod tls;
 
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {

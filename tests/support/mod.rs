@@ -11,7 +11,7 @@ mod tables;
 
 pub(crate) use loading::{Run, Store, document_lines, generate, line_number, ndjson};
 pub(crate) use mutate::{Random, mutate};
-pub(crate) use process::{binary, run};
+pub(crate) use process::{Output, binary, run};
 pub(crate) use reading::assert_stored;
-pub(crate) use server::{Database, database, server};
+pub(crate) use server::{Database, TestServer, database, server};
 pub(crate) use tables::{Tables, digests, physical_rows, texts, tuples_written};

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +23,7 @@ const SOCKET_DIR_BYTES_MAX: usize = 88;
 #[derive(Debug)]
 pub(crate) struct TestServer {
     socket_dir: PathBuf,
+    port: u16,
     /// Its standard input is held open and never written to: the server stops when that pipe closes.
     _watchdog: Child,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Database {
 
 pub(crate) fn server() -> &'static TestServer {
     static SERVER: OnceLock<TestServer> = OnceLock::new();
-    SERVER.get_or_init(TestServer::start)
+    SERVER.get_or_init(|| TestServer::start(None))
 }
 
 /// Creates a database; the hint is part of its name, for those who read the server's log.
@@ -81,10 +82,18 @@ impl Drop for Database {
 }
 
 impl TestServer {
-    fn start() -> Self {
+    /// With a TCP port on this machine besides the socket, where one is given.
+    pub(crate) fn start(tcp_port: Option<u16>) -> Self {
+        let port = tcp_port.unwrap_or(5432);
+        let settings = tcp_port
+            .map_or_else(String::new, |port| format!("listen_addresses = '127.0.0.1'\nport = {port}"));
         let dir = server_dir();
         let mut command = Command::new("sh");
-        command.args(["-c", include_str!("server.sh"), "server.sh"]).arg(&dir).current_dir(&dir);
+        command
+            .args(["-c", include_str!("server.sh"), "server.sh"])
+            .arg(&dir)
+            .arg(settings)
+            .current_dir(&dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C on the tests' terminal must reach us, not the one that cleans up after us.
         command.process_group(0);
@@ -98,13 +107,27 @@ impl TestServer {
             .read_line(&mut answer)
             .expect("server.sh answers");
         assert_eq!(answer.trim_end(), "ready", "the tests need a PostgreSQL server");
-        Self { socket_dir: dir, _watchdog: watchdog }
+        Self { socket_dir: dir, port, _watchdog: watchdog }
+    }
+
+    /// Writes a file into the data directory, readable for the server alone.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.socket_dir.join("data").join(name);
+        fs::write(&path, text).expect("the data directory is writable");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        if let Some((uid, gid)) = unprivileged_user() {
+            chown(&path, Some(uid), Some(gid)).expect("root gives the file away");
+        }
     }
 
     /// A URL for a database of this server, as `--database-url` takes it.
     pub(crate) fn url(&self, database: &str) -> String {
         let socket_dir = self.socket_dir.to_str().expect("the socket's path is UTF-8");
-        format!("postgresql://postgres@/{database}?host={}", socket_dir.replace('/', "%2F"))
+        format!(
+            "postgresql://postgres@/{database}?host={}&port={}",
+            socket_dir.replace('/', "%2F"),
+            self.port
+        )
     }
 
     /// Runs a statement as superuser.

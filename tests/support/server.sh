@@ -1,11 +1,12 @@
 # Starts a throw-away PostgreSQL server in the folder $1 and removes both when standard input ends.
+# $2 is put at the end of its settings.
 #
 # Standard input is a pipe that the test process holds and never writes to: the kernel closes it however
 # that process ends, so not even kill -9 leaves a server behind. Says "ready" on standard output, or why not.
 #
 # Crash safety is off: nothing here outlives the tests.
 
-dir=$1
+dir=$1 settings=$2
 # When the tests end before the answer is written, writing it must not end us before the clean-up.
 trap '' PIPE
 
@@ -36,6 +37,7 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_wal_size = 4GB
+$settings
 CONF
     "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --wait start
 }

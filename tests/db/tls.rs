@@ -1,0 +1,65 @@
+//! TLS to a server that takes nothing else: verified, or refused.
+
+use std::net::TcpListener;
+
+use crate::support::{Output, TestServer, binary, run};
+
+const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/ca.pem");
+
+/// A server with a TCP port that answers to TLS only, with a certificate for `localhost` and 127.0.0.1.
+fn tls_server() -> (TestServer, u16) {
+    // Free when it was asked for; the system does not give it out again so soon.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    (TestServer::start(Some(port)), port)
+}
+
+fn load(variables: &[(&str, &str)]) -> Output {
+    let rejects = tempfile::tempdir().expect("the temporary folder is writable");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/customers.ndjson");
+    let mut command = binary();
+    command.args(["load", fixtures, "--rejects"]).arg(rejects.path()).envs(variables.iter().copied());
+    run(&mut command)
+}
+
+#[test]
+fn a_servers_certificate_is_verified() {
+    let (server, port) = tls_server();
+    server.write("server.crt", include_str!("../support/tls/server.pem"));
+    server.write("server.key", include_str!("../support/tls/server.key"));
+    server.write("pg_hba.conf", "local all all trust\nhostssl all all 127.0.0.1/32 trust\n");
+    server.execute("ALTER SYSTEM SET ssl = on");
+    server.execute("SELECT pg_reload_conf()");
+
+    let url = |host: &str, rest: &str| format!("postgresql://postgres@{host}:{port}/postgres{rest}");
+    let refused = |variables: &[(&str, &str)], words: &str| {
+        let output = load(variables);
+        assert!(output.stderr.contains(words), "{}", output.stderr);
+        assert_eq!(output.code, Some(5), "{}", output.stderr);
+    };
+    let root = format!("sslrootcert={AUTHORITY}");
+
+    let verified = url("localhost", &format!("?sslmode=verify-full&{root}"));
+    // The server takes up its new settings in its own time; the fixtures hold faulty documents.
+    let is_loaded = || load(&[("DATABASE_URL", &verified)]).code == Some(1);
+    assert!((0..50).any(|_| is_loaded()), "{}", load(&[("DATABASE_URL", &verified)]).stderr);
+
+    let port_text = port.to_string();
+    let variables = [
+        ("DATABASE_HOST", "127.0.0.1"),
+        ("DATABASE_PORT", &port_text),
+        ("DATABASE_USER", "postgres"),
+        ("DATABASE_NAME", "postgres"),
+        ("DATABASE_SSL", "true"),
+        ("DATABASE_SSL_CA", include_str!("../support/tls/ca.pem")),
+    ];
+    let output = load(&variables);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stdout.contains("319  unchanged"), "{}", output.stdout);
+
+    refused(&[("DATABASE_URL", &url("localhost", "?sslmode=disable"))], "no encryption");
+    refused(&[("DATABASE_URL", &url("localhost", "?sslmode=require"))], "UnknownIssuer");
+    let other_name = url("ip6-localhost", &format!("?sslmode=verify-full&{root}&hostaddr=127.0.0.1"));
+    refused(&[("DATABASE_URL", &other_name)], "certificate");
+}
