@@ -4,6 +4,7 @@
 mod support;
 
 mod accept_insert;
+mod commands;
 mod load;
 mod local_server;
 mod merge;

@@ -24,9 +24,15 @@ pub(super) fn differences(ddl: Ddl<'_>, found: Option<&PhoneType>) -> Vec<Differ
         PHONE_LABELS.iter().filter(|known| found.labels.iter().any(|l| l == *known)).collect();
     let in_found_order: Vec<_> =
         found.labels.iter().filter(|label| PHONE_LABELS.contains(&label.as_str())).collect();
-    let has_more = found.labels.len() > known.len();
-    if has_more {
-        let what = format!("enum {PHONE_TYPE} has labels that the loader does not know");
+    let unknown: Vec<_> = found
+        .labels
+        .iter()
+        .filter(|label| !PHONE_LABELS.contains(&label.as_str()))
+        .map(String::as_str)
+        .collect();
+    if !unknown.is_empty() {
+        let what =
+            format!("enum {PHONE_TYPE} has labels that the loader does not know: {}", unknown.join(", "));
         all.push(Difference::new(what, recreate(ddl)));
     } else if known != in_found_order {
         let what =
