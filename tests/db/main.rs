@@ -5,11 +5,13 @@ mod support;
 
 mod accept_insert;
 mod commands;
+mod embedded;
 mod load;
 mod local_server;
 mod merge;
 mod migrate;
 mod refusals;
+mod stopped;
 mod tls;
 
 #[tokio::test]

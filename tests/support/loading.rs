@@ -168,7 +168,7 @@ pub(crate) fn ndjson<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Vec<
 /// What `examples/generate` writes.
 pub(crate) fn generate(options: &[&str]) -> Vec<u8> {
     let program = Path::new(env!("CARGO_BIN_EXE_profile-loader")).with_file_name("examples/generate");
-    assert!(program.exists(), "{} is missing; cargo builds it with the tests", program.display());
+    assert!(program.exists(), "{} is missing; build it with: cargo build --examples", program.display());
     let output = Command::new(program).args(options).output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout

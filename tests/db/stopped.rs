@@ -1,0 +1,123 @@
+//! Loads that lose their server or are told to stop while documents come in: what they say is what is stored,
+//! and the same command again completes them.
+
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::support::{Store, Tables, assert_stored, binary, document_lines, generate, texts};
+
+/// About 2 MB: with chunks of 1000 bytes a lane has loaded several batches when all of it is read.
+const DOCUMENTS: &str = "5000";
+
+/// No step here takes a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts a load from standard input and waits until documents are stored; more input is awaited then.
+async fn start_load(mut command: Command, input: &[u8], client: &Client) -> Child {
+    command.args(["load", "-", "--chunk-bytes", "1000", "--output", "json"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let stdin = child.stdin.as_mut().expect("its standard input is a pipe");
+    stdin.write_all(input).expect("the program reads");
+    wait_for_documents(client).await;
+    child
+}
+
+async fn wait_for_documents(client: &Client) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let count = "SELECT CASE WHEN to_regclass('customer_profiles') IS NULL THEN '0'
+                     ELSE (xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM customer_profiles', \
+                           false, true, '')))[1]::text END";
+        if texts(client, count).await != ["0"] {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no document arrives");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The exit code, the report and standard error.
+pub(crate) fn end(child: Child) -> (Option<i32>, Value, String) {
+    let output = child.wait_with_output().expect("the program ends");
+    let report = serde_json::from_slice(&output.stdout).expect("the report is printed");
+    (output.status.code(), report, String::from_utf8(output.stderr).expect("it is UTF-8"))
+}
+
+pub(crate) fn count(report: &Value, pointer: &str) -> u64 {
+    report.pointer(pointer).and_then(Value::as_u64).expect("a count")
+}
+
+fn command(store: &Store, rejects: &Path) -> Command {
+    let mut command = binary();
+    command.args(["--log-format", "text", "-q"]);
+    command.env("DATABASE_URL", &store.database.url).env("PROFILE_LOADER_REJECTS", rejects);
+    command
+}
+
+/// Loads the whole input again, and compares all that is stored with it.
+async fn complete(store: &Store, client: &Client, input: &[u8], stored_before: u64) {
+    let run = store.load(&[], input);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let total = u64::try_from(document_lines(input).len()).expect("few documents");
+    assert_eq!(run.counts(), [total - stored_before, 0, stored_before, 0, 0]);
+    assert_stored(client, document_lines(input).into_iter().map(|(_, line)| line)).await;
+}
+
+#[tokio::test]
+async fn lost_connections_end_a_load_between_documents() {
+    let store = Store::new("lost", Tables::Foreign);
+    let client = store.connect().await;
+    let rejects = tempfile::tempdir().expect("the temporary folder is writable");
+    let input = generate(&["--count", DOCUMENTS, "--seed", "9"]);
+    let mut child = start_load(command(&store, rejects.path()), &input, &client).await;
+    let ended = texts(
+        &client,
+        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+         WHERE application_name = 'profile-loader' AND datname = current_database()",
+    )
+    .await;
+    assert_eq!(ended.iter().filter(|ended| *ended == "true").count(), 4, "each lane has lost its connection");
+    drop(child.stdin.take());
+
+    let (code, report, stderr) = end(child);
+    assert_eq!((code, report["outcome"].as_str()), (Some(4), Some("failed")), "{stderr}");
+    assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
+    assert!(count(&report, "/load/not_loaded") > 0, "{report}");
+    // A lane that was cut off in the middle of a batch may have loaded a part of it that was not told any more.
+    let stored = texts(&client, "SELECT count(*)::text FROM customer_profiles").await;
+    let stored: u64 = stored[0].parse().expect("a count");
+    assert!(stored >= count(&report, "/load/inserted"), "{report}");
+    complete(&store, &client, &input, stored).await;
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_load_after_what_is_under_way() {
+    for (signal, exit_code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let store = Store::new("signal", Tables::Foreign);
+        let client = store.connect().await;
+        let rejects = tempfile::tempdir().expect("the temporary folder is writable");
+        let input = generate(&["--count", DOCUMENTS, "--seed", "9"]);
+        let child = start_load(command(&store, rejects.path()), &input, &client).await;
+        kill_process(Pid::from_child(&child), signal).expect("the program runs");
+        let (code, report, stderr) = end(child);
+        assert_eq!((code, report["outcome"].as_str()), (Some(exit_code), Some("interrupted")), "{stderr}");
+        let inserted = count(&report, "/load/inserted");
+        assert_eq!((count(&report, "/load/not_loaded"), count(&report, "/documents/read")), (0, inserted));
+        let stored = texts(&client, "SELECT count(*)::text FROM customer_profiles").await;
+        assert_eq!(stored, [inserted.to_string()]);
+        complete(&store, &client, &input, inserted).await;
+    }
+}
