@@ -52,7 +52,7 @@ impl Opened {
         let started = (SystemTime::now(), Instant::now());
         let sources = input::resolve(&settings.inputs).map_err(of_input)?;
         refuse_own_files(&sources, settings.rejects.as_deref())?;
-        refuse_unwritable_reports(&settings.reports)?;
+        refuse_unwritable_reports(settings, &sources)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),
             Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
@@ -119,12 +119,21 @@ fn refuse_own_files(sources: &[Source], rejects: Option<&Path>) -> Result<(), Fa
 }
 
 /// Better now than after hours.
-fn refuse_unwritable_reports(reports: &[PathBuf]) -> Result<(), Failure> {
-    for report in reports {
+fn refuse_unwritable_reports(settings: &RunSettings, sources: &[Source]) -> Result<(), Failure> {
+    let files = sources.iter().filter_map(|source| match source {
+        Source::File(path) => Some(path),
+        Source::Stdin => None,
+    });
+    let read: Vec<_> =
+        files.chain(&settings.json_schema).filter_map(|path| fs::canonicalize(path).ok()).collect();
+    for report in &settings.reports {
         let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
         let reason = match folder {
             Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
             _ if report.is_dir() => "it is a folder".to_owned(),
+            _ if fs::canonicalize(report).is_ok_and(|report| read.contains(&report)) => {
+                "this very command reads it".to_owned()
+            }
             _ => continue,
         };
         return Err(Failure::new(

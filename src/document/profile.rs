@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     DocumentSchema,
     rejection::{Fault, Segment},
+    schema::FAULTS_MAX,
 };
 
 /// Lengths of the tables' `varchar` columns, in characters.
@@ -171,6 +172,9 @@ fn walk<'a>(
     schema: &DocumentSchema,
     faults: &mut Vec<Fault>,
 ) {
+    if faults.len() == FAULTS_MAX {
+        return;
+    }
     match value {
         Value::String(text) => {
             let is_email = matches!(&place[..], [Segment::Name(name), Segment::Index(_)] if name == "emails");

@@ -27,6 +27,13 @@ use super::{
 /// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
 pub const BUILT_IN_SCHEMA: &str = include_str!("customer_profile.schema.json");
 
+/// How many faults of a document are told; a line may hold millions of values.
+pub(super) const FAULTS_MAX: usize = 1000;
+
+/// Of a document with more values than this only the first fault is told: the validator gathers all of them
+/// before the first can be looked at, hundreds of bytes each.
+const VALUES_MAX: usize = 100_000;
+
 /// Why a schema can't be used.
 #[derive(Debug, Error)]
 pub enum SchemaError {
@@ -89,8 +96,14 @@ impl DocumentSchema {
 
     /// Every rule of the schema that the document breaks.
     pub(super) fn faults(&self, document: &Value) -> Vec<Fault> {
-        self.validator
-            .iter_errors(document)
+        let mut values = VALUES_MAX;
+        let errors: Vec<_> = if has_more_values(document, &mut values) {
+            self.validator.validate(document).err().into_iter().collect()
+        } else {
+            self.validator.iter_errors(document).take(FAULTS_MAX).collect()
+        };
+        errors
+            .iter()
             .map(|error| {
                 let code = format!("schema:{}", error.kind().keyword());
                 let place = self.place(document, error.instance_path().as_str());
@@ -240,6 +253,19 @@ fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
     match error.instance_path().as_str() {
         "" => words,
         pointer => format!("{words} (at {pointer})"),
+    }
+}
+
+/// Whether there are more values than are `left`, which is counted down.
+fn has_more_values(value: &Value, left: &mut usize) -> bool {
+    if *left == 0 {
+        return true;
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter().any(|item| has_more_values(item, left)),
+        Value::Object(object) => object.values().any(|item| has_more_values(item, left)),
+        _ => false,
     }
 }
 

@@ -17,6 +17,9 @@ use super::{InputError, Source, decompress::Decompressed, sniff};
 /// The longest line that is looked at as a document, in bytes without its line end.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// What is kept besides its bytes of a line that is rejected for one fault.
+const LINE_COST_BYTES: usize = 256;
+
 /// How much of a source is looked at to tell that it is no NDJSON.
 const HEAD_BYTES: usize = 64 * 1024;
 
@@ -31,10 +34,20 @@ pub struct Chunk {
     pub byte_offset: u64,
     /// The 1-based number of the first line in the source.
     pub first_line: u64,
+    /// How many lines there are, or end here.
+    pub lines: usize,
     pub piece: Piece,
     /// Stored bytes of all sources that were used up to read this far, for progress.
     pub consumed: u64,
     pub bytes: Vec<u8>,
+}
+
+impl Chunk {
+    /// About how much memory the chunk takes while it is under way, in bytes: short lines, when each of them
+    /// is rejected, take more in words about them than they are long.
+    pub fn cost_bytes(&self) -> usize {
+        self.bytes.len() + self.lines * LINE_COST_BYTES
+    }
 }
 
 /// What a chunk holds.
@@ -187,8 +200,17 @@ fn probe(source: &Source) -> Result<(), InputError> {
         .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
-    let _ = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
-    refuse_foreign(&head[sniff::bom_bytes(&head)..], &name)
+    let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
+    refuse_foreign(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), &name)
+}
+
+/// Of a head that broke off, the lines that are there to their end: half a line looks like many things.
+fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
+    match memchr::memrchr(b'\n', head) {
+        Some(end) if is_broken_off => &head[..=end],
+        None if is_broken_off => &[],
+        _ => head,
+    }
 }
 
 fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
@@ -216,7 +238,7 @@ impl OpenSource {
             let bom = sniff::bom_bytes(&buffer);
             buffer.drain(..bom);
             self.byte_offset += bom as u64;
-            refuse_foreign(&buffer, name)?;
+            refuse_foreign(whole_lines(&buffer, self.failed.is_some()), name)?;
         }
         let Some((length, piece)) = self.cut(&mut buffer, chunk_bytes) else {
             return match self.failed.take() {
@@ -231,12 +253,13 @@ impl OpenSource {
             source: self.index,
             byte_offset: self.byte_offset,
             first_line: self.line,
+            lines: memchr::memchr_iter(b'\n', &buffer).count(),
             piece,
             consumed: 0,
             bytes: buffer,
         };
         self.byte_offset += length as u64;
-        self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        self.line += chunk.lines as u64;
         Ok(Ok(chunk))
     }
 

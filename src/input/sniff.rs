@@ -67,7 +67,8 @@ pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
 /// A first line that can't be a whole object, followed by one that goes on inside it.
 fn is_pretty_printed(first: &[u8], second: Option<&[u8]>) -> bool {
     let open_end = matches!(first.last(), Some(b'{' | b'[' | b','));
-    first == b"{" || (open_end && second.is_some_and(|line| matches!(line[0], b'"' | b'}' | b']')))
+    let goes_on = second.map(|line| matches!(line[0], b'"' | b'}' | b']'));
+    goes_on.map_or(first == b"{", |goes_on| open_end && goes_on)
 }
 
 /// Two lines with the same separator, neither of which starts like an object.

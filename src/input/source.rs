@@ -86,7 +86,10 @@ fn resolve_pattern(pattern: &str, sources: &mut Vec<Source>) -> Result<(), Input
             name: error.path().display().to_string(),
             source: error.into(),
         })?;
-        if !path.is_dir() {
+        // A link to nowhere is told before anything is done.
+        let metadata = fs::metadata(&path)
+            .map_err(|source| InputError::Open { name: path.display().to_string(), source })?;
+        if !metadata.is_dir() {
             sources.push(Source::File(path));
         }
     }

@@ -223,7 +223,7 @@ mod tests {
 
     /// Documents as (id, first name).
     fn part(documents: &[(u8, &str)]) -> LanePart {
-        let mut part = LanePart::new(0, 1000);
+        let mut part = LanePart::new(0, 1000, 1000);
         for (offset, (id, first_name)) in documents.iter().enumerate() {
             let profile = Profile {
                 id: [*id; 16],

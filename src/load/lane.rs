@@ -4,7 +4,13 @@
 //! A document is settled when the transaction is committed that wrote it or left it alone; what is not
 //! settled is not in the tables.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::sync::mpsc;
 
@@ -20,7 +26,7 @@ use crate::{document::Fault, rows::LanePart, settings::OnExisting};
 /// commit at about the same pace and a bounded window of the input is enough for all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
-    pub input_bytes: usize,
+    pub cost_bytes: usize,
     pub chunks: usize,
 }
 
@@ -33,47 +39,48 @@ pub struct Settled {
     pub rejected: Vec<(u32, Fault)>,
 }
 
-/// Loads parts until there are no more; tells of each, in order, once it is committed.
+/// Loads parts until there are no more; tells of each, in order, once it is committed. After `stop` it
+/// finishes its transaction and tells of the rest without having loaded it.
 pub async fn run_lane(
     mut session: Session,
     on_existing: OnExisting,
     limits: BatchLimits,
     mut parts: mpsc::Receiver<LanePart>,
+    stop: Arc<AtomicBool>,
     settle: impl Fn(Settled),
 ) -> Result<(), LoadError> {
     let mut batch = Vec::new();
-    let mut input_bytes = 0;
+    let mut cost_bytes = 0;
     while let Some(part) = parts.recv().await {
-        input_bytes += part.input_bytes;
+        cost_bytes += part.cost_bytes;
         batch.push(part);
-        if input_bytes >= limits.input_bytes || batch.len() >= limits.chunks {
-            load_batch(&mut session, on_existing, &batch, &settle).await?;
+        if cost_bytes >= limits.cost_bytes || batch.len() >= limits.chunks {
+            load_batch(&mut session, on_existing, &batch, &stop, &settle).await?;
             batch.clear();
-            input_bytes = 0;
+            cost_bytes = 0;
         }
     }
-    load_batch(&mut session, on_existing, &batch, &settle).await
+    load_batch(&mut session, on_existing, &batch, &stop, &settle).await
 }
 
 async fn load_batch(
     session: &mut Session,
     on_existing: OnExisting,
     parts: &[LanePart],
+    stop: &AtomicBool,
     settle: &impl Fn(Settled),
 ) -> Result<(), LoadError> {
     let documents = batch::documents(parts);
     let mut verdicts = Vec::with_capacity(documents.len());
     let mut counts = LoadCounts::default();
-    if !documents.is_empty() {
-        load_documents(session, on_existing, &documents, &mut verdicts, &mut counts).await?;
-    }
+    let result = load_documents(session, on_existing, &documents, stop, &mut verdicts, &mut counts).await;
+    // What was committed before a failure or a stop counts; the documents after it have no verdict.
     let mut verdicts = verdicts.into_iter();
     for part in parts {
         // The rows of the batch are counted with its first part.
         let mut settled =
             Settled { chunk: part.chunk, counts: std::mem::take(&mut counts), rejected: Vec::new() };
-        for document in part.documents() {
-            let verdict = verdicts.next().expect("one verdict a document");
+        for (document, verdict) in part.documents().iter().zip(&mut verdicts) {
             settled.counts.count(&verdict);
             if let Verdict::Rejected(fault) = verdict {
                 settled.rejected.push((document.offset, fault));
@@ -81,7 +88,7 @@ async fn load_batch(
         }
         settle(settled);
     }
-    Ok(())
+    result
 }
 
 /// How often a transaction is done again that a deadlock with another session ended.
@@ -92,17 +99,22 @@ const CONFLICTS_MAX: u32 = 10;
 const LEFT_OUT_MAX: u32 = 2;
 
 /// In one transaction, or, where the server refuses a document, in the halves of the halves around it.
+/// `verdicts` are those of the first documents, as far as it came.
 async fn load_documents(
     session: &mut Session,
     on_existing: OnExisting,
     documents: &[BatchDocument<'_>],
+    stop: &AtomicBool,
     verdicts: &mut Vec<Verdict>,
     counts: &mut LoadCounts,
 ) -> Result<(), LoadError> {
     let mut todo = Vec::from([Range { start: 0, end: documents.len() }]);
     let mut conflicts = 0;
     while let Some(range) = todo.pop() {
-        let fault = match merge(session, &documents[range.clone()], on_existing).await {
+        if range.is_empty() || stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let fault = match merge(session, &documents[range.clone()], on_existing, stop).await {
             Ok(merged) => {
                 verdicts.extend(merged.verdicts);
                 counts.rows.add(merged.rows);
@@ -125,6 +137,7 @@ async fn load_documents(
                 Some(refused) => refusal::fault(refused),
                 None => return Err(error),
             },
+            Err(MergeError::Stopped) => return Ok(()),
             Err(MergeError::LeftOut) => refusal::suppressed(),
         };
         conflicts = 0;

@@ -3,7 +3,10 @@
 //!
 //! Queries are prepared anew each time: a plan made while the tables were small must not outlive that.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, pin_mut};
@@ -24,6 +27,9 @@ use crate::{
 /// How much goes to the socket at once.
 const FRAME_BYTES: usize = 256 * 1024;
 
+/// So many rounds are finished even when the run is to stop: ordinary input needs no more.
+const PATIENT_ROUNDS: u32 = 4;
+
 /// What a committed transaction did.
 pub(super) struct Merged {
     /// One for each document, in order.
@@ -35,6 +41,8 @@ pub(super) struct Merged {
 #[derive(Debug)]
 pub(super) enum MergeError {
     Failed(LoadError),
+    /// The run is to stop, and the documents of one id would have taken long.
+    Stopped,
     /// Fewer rows were written than the documents have, without an error.
     LeftOut,
 }
@@ -50,16 +58,20 @@ pub(super) async fn merge(
     session: &mut Session,
     documents: &[BatchDocument<'_>],
     on_existing: OnExisting,
+    stop: &AtomicBool,
 ) -> Result<Merged, MergeError> {
     let mut decisions = Decisions::new(documents, on_existing);
     let mut rows = RowCounts::default();
     let (client, sql, copy, own_transactions) = session.split();
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     stage(&transaction, copy, &decisions).await?;
-    loop {
+    for rounds in 0.. {
         let round = decisions.next_round();
         if round.is_empty() {
             break;
+        }
+        if rounds >= PATIENT_ROUNDS && stop.load(Ordering::Relaxed) {
+            return Err(MergeError::Stopped);
         }
         let seqs = decisions.seqs(&round);
         let found = classify(&transaction, sql, &seqs, own_transactions).await?;

@@ -12,12 +12,14 @@ use crate::postgres::quote_identifier;
 /// - `jit`, `enable_seqscan` off: every statement probes indexes for some thousands of ids. Statistics of a
 ///   table that is just being filled say that it is empty, and a plan made for that (those of the foreign
 ///   keys are kept for the session) would read the whole table for each row later on.
-/// - `statement_timeout` off: a batch takes as long as it takes; a limit meant for an API would stop the load.
+/// - timeouts off: a batch takes as long as it takes; limits meant for an API would stop the load.
 /// - `temp_buffers`: the staging table of one batch stays in memory.
 const SESSION: &str = "
     SET jit = off;
     SET enable_seqscan = off;
     SET statement_timeout = 0;
+    SET lock_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0;
     SET client_min_messages = warning;
     SET default_transaction_isolation = 'read committed';
     SET temp_buffers = '32MB'";

@@ -31,7 +31,7 @@ pub(super) struct CheckedChunk {
 
 impl Checker {
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
-        let part = |_| LanePart::new(chunk.sequence, chunk.bytes.len());
+        let part = |_| LanePart::new(chunk.sequence, chunk.bytes.len(), chunk.cost_bytes());
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
         match chunk.piece {
@@ -137,6 +137,7 @@ mod tests {
             source: 0,
             byte_offset: 100,
             first_line: 11,
+            lines: 6,
             piece: Piece::Lines,
             consumed: 0,
             bytes,

@@ -6,6 +6,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::mpsc;
@@ -47,6 +51,7 @@ pub(super) struct Collector<'a> {
     rejects: Option<RejectFiles>,
     lanes: Vec<mpsc::Sender<LanePart>>,
     lanes_running: usize,
+    stop_lanes: Arc<AtomicBool>,
     /// Checked, but a chunk before it is not.
     early: BTreeMap<u64, Box<CheckedChunk>>,
     /// The next chunk in input order that is not checked yet.
@@ -74,6 +79,7 @@ impl<'a> Collector<'a> {
         max_rejects: RejectLimit,
         rejects: Option<RejectFiles>,
         lanes: Vec<mpsc::Sender<LanePart>>,
+        stop_lanes: Arc<AtomicBool>,
     ) -> Self {
         Self {
             finished: Finished::new(checker.source_names.len()),
@@ -84,6 +90,7 @@ impl<'a> Collector<'a> {
             rejects,
             lanes_running: lanes.len(),
             lanes,
+            stop_lanes,
             early: BTreeMap::new(),
             next: 0,
             open: VecDeque::new(),
@@ -112,7 +119,8 @@ impl<'a> Collector<'a> {
                 self.finished.digests = digests;
                 self.total = Some(self.window.close());
                 if let Some(error) = error {
-                    self.stop(End::Input(error));
+                    // What was read before the damage is loaded.
+                    self.end.get_or_insert(End::Input(error));
                 }
             }
             Event::Stop(signal) => self.stop(End::Signal(signal)),
@@ -150,13 +158,14 @@ impl<'a> Collector<'a> {
         self.finished
     }
 
-    /// The first reason stands; what is under way is brought to its end.
+    /// The first reason stands; lanes end after the transaction that is under way.
     fn stop(&mut self, end: End) {
         let is_panic = matches!(end, End::Panicked);
         if self.end.is_none() || is_panic {
             self.end = Some(end);
         }
         self.total = Some(self.window.close());
+        self.stop_lanes.store(true, Ordering::Relaxed);
     }
 
     fn hand_out(&mut self, mut checked: Box<CheckedChunk>) {
@@ -197,7 +206,7 @@ impl<'a> Collector<'a> {
         let is_past_limit = matches!(self.end, Some(End::RejectLimit));
         if is_past_limit && self.checker.lanes == 0 {
             // Nothing was done with it, so the report may end where the limit was passed.
-            self.window.leave(checked.chunk.bytes);
+            self.window.leave(checked.chunk.cost_bytes(), checked.chunk.bytes);
             return;
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
@@ -216,7 +225,7 @@ impl<'a> Collector<'a> {
         if self.max_rejects.is_exceeded(finished.tally.read, finished.tally.rejected) {
             self.stop(End::RejectLimit);
         }
-        self.window.leave(chunk.bytes);
+        self.window.leave(chunk.cost_bytes(), chunk.bytes);
     }
 
     fn write_rejects(&mut self, bytes: &[u8], rejects: &crate::report::ChunkRejects) {

@@ -12,6 +12,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
+        atomic::AtomicBool,
         mpsc::{self, RecvTimeoutError, SyncSender},
     },
     thread,
@@ -33,15 +34,15 @@ use crate::{
 };
 
 /// A lane loads a batch when the input has moved on by this much (about 40,000 documents of all lanes).
-const BATCH: BatchLimits = BatchLimits { input_bytes: 16 << 20, chunks: 512 };
+const BATCH: BatchLimits = BatchLimits { cost_bytes: 24 << 20, chunks: 512 };
 
 /// Three batches: one at the server, one that fills, one being checked. At least one more than a batch, or
 /// lanes would wait for a batch that the window does not let fill.
-const LOAD_WINDOW_BYTES: usize = 3 * BATCH.input_bytes;
+const LOAD_WINDOW_BYTES: usize = 3 * BATCH.cost_bytes;
 const WINDOW_CHUNKS: usize = 3 * BATCH.chunks;
 
 /// Checking alone needs no more than keeps every worker busy while the slowest chunk is waited for.
-const CHECK_WINDOW_CHUNKS_PER_JOB: usize = 4;
+const CHECK_WINDOW_CHUNKS_PER_JOB: usize = 8;
 
 /// How often the progress is looked after while nothing happens.
 const TICK: Duration = Duration::from_millis(500);
@@ -113,7 +114,7 @@ impl std::fmt::Debug for Stopper {
 }
 
 impl Stopper {
-    /// The run reads no further, finishes what is under way, and ends with [`End::Signal`].
+    /// The run reads no further, finishes the transactions under way, and ends with [`End::Signal`].
     pub fn stop(&self, signal: Signal) {
         // Nobody listens any more when the run has ended by itself.
         let _ = self.0.send(Event::Stop(signal));
@@ -137,11 +138,14 @@ pub fn run(
     // Each chunk sends one event when checked and one for each lane; the rest come once.
     let (events, inbox) = mpsc::sync_channel(limits.chunks * (1 + lane_count) + lane_count + 8);
     on_start(Stopper(events.clone()));
-    let queues = lanes.map_or_else(Vec::new, |lanes| start_lanes(lanes, limits.chunks, runtime, &events));
+    let stop_lanes = Arc::new(AtomicBool::new(false));
+    let queues =
+        lanes.map_or_else(Vec::new, |lanes| start_lanes(lanes, limits.chunks, runtime, &events, &stop_lanes));
     let checker = Arc::new(plan.checker);
     start_reader(reader, plan.jobs, &checker, &window, &events);
     drop(events);
-    let mut collector = Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, queues);
+    let mut collector =
+        Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, queues, stop_lanes);
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),
@@ -156,7 +160,7 @@ pub fn run(
 
 fn window_limits(plan: &Plan) -> WindowLimits {
     let bytes = if plan.checker.lanes > 0 {
-        LOAD_WINDOW_BYTES.max(3 * plan.chunk_bytes)
+        LOAD_WINDOW_BYTES
     } else {
         CHECK_WINDOW_CHUNKS_PER_JOB * plan.jobs * plan.chunk_bytes
     };
@@ -168,11 +172,12 @@ fn start_lanes(
     queue_parts: usize,
     runtime: &runtime::Handle,
     events: &SyncSender<Event>,
+    stop: &Arc<AtomicBool>,
 ) -> Vec<tokio::sync::mpsc::Sender<crate::rows::LanePart>> {
     let start = |session| {
         let (queue, parts) = tokio::sync::mpsc::channel(queue_parts);
         let settle = events.clone();
-        let lane = run_lane(session, lanes.on_existing, BATCH, parts, move |settled| {
+        let lane = run_lane(session, lanes.on_existing, BATCH, parts, Arc::clone(stop), move |settled| {
             // The collector outlives the lanes, and its inbox has room for every chunk of the window.
             let _ = settle.send(Event::Settled(settled));
         });
@@ -203,7 +208,7 @@ fn start_reader(
         .thread_name(|index| format!("check-{index}"))
         .build()
         .expect("threads can be started");
-    let read = move || {
+    let mut read = move |events: &SyncSender<Event>| {
         let mut error = None;
         while let Some(buffer) = window.wait_for_room() {
             let chunk = match reader.next_chunk(buffer) {
@@ -214,7 +219,7 @@ fn start_reader(
                     break;
                 }
             };
-            if !window.enter(chunk.bytes.len()) {
+            if !window.enter(chunk.cost_bytes()) {
                 break;
             }
             let (checker, events) = (Arc::clone(&checker), events.clone());
@@ -228,5 +233,10 @@ fn start_reader(
         }
         let _ = events.send(Event::InputEnded { digests: reader.digests().to_vec(), error });
     };
-    thread::Builder::new().name("read".to_owned()).spawn(read).expect("a thread can be started");
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(|| read(&events))).is_err() {
+            let _ = events.send(Event::Panicked);
+        }
+    };
+    thread::Builder::new().name("read".to_owned()).spawn(guarded).expect("a thread can be started");
 }

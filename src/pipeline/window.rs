@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Bounds of what is between the reader and the collector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WindowLimits {
-    /// Of chunks; passed by at most one chunk, which may hold a line of 16 MiB.
+    /// What chunks cost; passed by at most one chunk, which may hold a line of 16 MiB.
     pub(super) bytes: usize,
     pub(super) chunks: usize,
     /// A buffer that has grown beyond this is not kept.
@@ -55,10 +55,10 @@ impl Window {
         !state.closed
     }
 
-    /// Counts a chunk out and keeps its buffer for the reader.
-    pub(super) fn leave(&self, buffer: Vec<u8>) {
+    /// Counts a chunk out, with what it was counted in for, and keeps its buffer for the reader.
+    pub(super) fn leave(&self, bytes: usize, buffer: Vec<u8>) {
         let mut state = self.lock();
-        state.bytes -= buffer.len();
+        state.bytes -= bytes;
         state.chunks -= 1;
         if buffer.capacity() <= self.limits.buffer_bytes {
             state.buffers.push(buffer);
@@ -108,7 +108,7 @@ mod tests {
                     (state.bytes, state.chunks)
                 };
                 assert_eq!(inside, (12, 2));
-                window.leave(vec![0; 6]);
+                window.leave(6, vec![0; 6]);
             }
             while window.lock().bytes < 10 {
                 std::thread::yield_now();

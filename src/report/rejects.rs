@@ -5,7 +5,7 @@
 //! file that is being mended and loaded again is never overwritten, and a crash leaves partial files only.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, BufWriter, Write},
     ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -109,6 +109,8 @@ impl RejectPaths {
 #[derive(Debug)]
 pub struct RejectFiles {
     dir: PathBuf,
+    /// Locked while a run writes here.
+    _lock: File,
     partial: RejectPaths,
     documents: BufWriter<File>,
     errors: BufWriter<File>,
@@ -122,14 +124,17 @@ impl RejectFiles {
             let path = dir.to_owned();
             RejectsError { what: "the folder for rejected documents", path, done: "made", source }
         })?;
+        let lock = lock(dir)?;
         let partial = Self::partial_paths(dir);
+        // Those of a run that was stopped: its input may have been a pipe.
+        move_aside(dir, &partial, ".partial")?;
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
             options.map(BufWriter::new).map_err(error("created", path))
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        Ok(Self { dir: dir.to_owned(), partial, documents, errors, lines: 0 })
+        Ok(Self { dir: dir.to_owned(), _lock: lock, partial, documents, errors, lines: 0 })
     }
 
     /// The files that a run writes; none of them may be its input.
@@ -162,7 +167,7 @@ impl RejectFiles {
     pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
         let paths = RejectPaths::in_dir(&self.dir, "");
-        move_aside(&self.dir, &paths)?;
+        move_aside(&self.dir, &paths, "")?;
         if self.lines == 0 {
             for path in [&self.partial.documents, &self.partial.errors] {
                 fs::remove_file(path).map_err(error("removed", path))?;
@@ -192,13 +197,29 @@ impl RejectFiles {
     }
 }
 
-fn move_aside(dir: &Path, paths: &RejectPaths) -> Result<(), RejectsError> {
-    if !paths.documents.exists() && !paths.errors.exists() {
+/// Two runs in one folder would write over each other's rejects. The lock goes with the process.
+fn lock(dir: &Path) -> Result<File, RejectsError> {
+    let folder = File::open(dir).map_err(error("opened", dir))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => {
+            let source =
+                io::Error::other("another run writes its rejected documents there; name another folder");
+            Err(RejectsError { what: "the folder", path: dir.to_owned(), done: "used", source })
+        }
+        Err(TryLockError::Error(source)) => Err(error("locked", dir)(source)),
+    }
+}
+
+/// Gives earlier files a number; empty ones go.
+fn move_aside(dir: &Path, paths: &RejectPaths, suffix: &str) -> Result<(), RejectsError> {
+    let both = [&paths.documents, &paths.errors];
+    if both.iter().all(|path| fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0) {
         return Ok(());
     }
     let numbered = |number: u32| RejectPaths {
-        documents: dir.join(format!("rejects.{number}.ndjson")),
-        errors: dir.join(format!("rejects.{number}.errors.ndjson")),
+        documents: dir.join(format!("rejects.{number}.ndjson{suffix}")),
+        errors: dir.join(format!("rejects.{number}.errors.ndjson{suffix}")),
     };
     let free = (1..=u32::MAX)
         .map(numbered)
@@ -263,7 +284,20 @@ mod tests {
             files
         };
         run().leave_partial().unwrap().unwrap();
-        assert_eq!(names(), ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"]);
+        let partial = ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"];
+        assert_eq!(names(), partial);
+        run().leave_partial().unwrap().unwrap();
+        assert_eq!(names().len(), 4, "those of the stopped run are kept");
+        for name in names().iter().filter(|name| !partial.contains(&name.as_str())) {
+            assert!(name.starts_with("rejects.1."));
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+        let running = RejectFiles::create(dir).unwrap();
+        assert!(RejectFiles::create(dir).is_err(), "one run at a time");
+        drop(running);
+        for name in names() {
+            fs::remove_file(dir.join(name)).unwrap();
+        }
         run().complete().unwrap().unwrap();
         assert_eq!(names(), ["rejects.errors.ndjson", "rejects.ndjson"]);
         assert_eq!(RejectFiles::create(dir).unwrap().complete().unwrap(), None);

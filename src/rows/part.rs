@@ -17,8 +17,8 @@ pub const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
 pub struct LanePart {
     /// The chunk's sequence number.
     pub chunk: u64,
-    /// Length of the chunk, whatever share of it is this lane's.
-    pub input_bytes: usize,
+    /// What the chunk costs (see `Chunk::cost_bytes`), whatever share of it is this lane's.
+    pub cost_bytes: usize,
     rows: Vec<u8>,
     documents: Vec<PartDocument>,
 }
@@ -53,9 +53,9 @@ impl ChildRows {
 }
 
 impl LanePart {
-    pub fn new(chunk: u64, input_bytes: usize) -> Self {
-        assert!(input_bytes < CHUNK_BYTES_MAX, "a chunk is shorter than an offset can tell");
-        Self { chunk, input_bytes, ..Self::default() }
+    pub fn new(chunk: u64, chunk_bytes: usize, cost_bytes: usize) -> Self {
+        assert!(chunk_bytes < CHUNK_BYTES_MAX, "a chunk is shorter than an offset can tell");
+        Self { chunk, cost_bytes, ..Self::default() }
     }
 
     /// Adds the document whose line starts at `offset` in the chunk.
