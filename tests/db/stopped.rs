@@ -60,6 +60,17 @@ pub(crate) fn count(report: &Value, pointer: &str) -> u64 {
     report.pointer(pointer).and_then(Value::as_u64).expect("a count")
 }
 
+/// Ends the connections of the load that runs.
+async fn end_sessions(client: &Client) {
+    let ended = texts(
+        client,
+        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+         WHERE application_name = 'profile-loader' AND datname = current_database()",
+    )
+    .await;
+    assert_eq!(ended, ["true"; 4], "each lane has lost its connection");
+}
+
 fn command(store: &Store, rejects: &Path) -> Command {
     let mut command = binary();
     command.args(["--log-format", "text", "-q"]);
@@ -83,13 +94,7 @@ async fn lost_connections_end_a_load_between_documents() {
     let rejects = tempfile::tempdir().expect("the temporary folder is writable");
     let input = generate(&["--count", DOCUMENTS, "--seed", "9"]);
     let mut child = start_load(command(&store, rejects.path()), &input, &client).await;
-    let ended = texts(
-        &client,
-        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
-         WHERE application_name = 'profile-loader' AND datname = current_database()",
-    )
-    .await;
-    assert_eq!(ended.iter().filter(|ended| *ended == "true").count(), 4, "each lane has lost its connection");
+    end_sessions(&client).await;
     drop(child.stdin.take());
 
     let (code, report, stderr) = end(child);
@@ -120,5 +125,36 @@ async fn a_signal_ends_a_load_after_what_is_under_way() {
         let stored = texts(&client, "SELECT count(*)::text FROM customer_profiles").await;
         assert_eq!(stored, [inserted.to_string()]);
         complete(&store, &client, &input, inserted).await;
+    }
+}
+
+/// The search for hundreds of refused documents takes a while, in many transactions; what the first of them
+/// stored counts, whatever ends the search.
+#[tokio::test]
+async fn a_search_for_refused_documents_may_end_in_the_middle() {
+    for lose_connections in [true, false] {
+        let store = Store::new("search", Tables::Foreign);
+        store.database.execute("ALTER TABLE customer_profiles ADD CHECK (right(id::text, 1) <> '7')");
+        let client = store.connect().await;
+        let rejects = tempfile::tempdir().expect("the temporary folder is writable");
+        let input = store.file("search.ndjson", &generate(&["--count", "20000", "--seed", "9"]));
+        let mut command = command(&store, rejects.path());
+        command.arg("load").arg(input).args(["--output", "json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        wait_for_documents(&client).await;
+        if lose_connections {
+            end_sessions(&client).await;
+        } else {
+            kill_process(Pid::from_child(&child), Signal::TERM).expect("the program runs");
+        }
+        let (code, report, stderr) = end(child);
+        assert_eq!(code, Some(if lose_connections { 4 } else { 143 }), "{stderr}");
+        let inserted = count(&report, "/load/inserted");
+        assert!(inserted > 0 && count(&report, "/load/not_loaded") > 0, "{report}");
+        let stored = texts(&client, "SELECT count(*)::text FROM customer_profiles").await;
+        let stored: u64 = stored[0].parse().expect("a count");
+        // Of a lost connection, the answer to a COMMIT may be lost too.
+        assert!(stored == inserted || lose_connections && stored > inserted, "{stored}: {report}");
     }
 }
