@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, Subcommand, ValueEnum, builder::BoolishValueParser};
+use clap::{
+    Args, ColorChoice, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, NonEmptyStringValueParser},
+};
 
 use super::values;
 use crate::settings::RejectLimit;
@@ -148,7 +151,7 @@ pub(super) struct DatabaseArgs {
     #[arg(conflicts_with = "database_url", env = "PROFILE_LOADER_EMBEDDED", hide_env = true)]
     pub(super) embedded: Option<PathBuf>,
     /// PostgreSQL schema of the four tables [default: DATABASE_SCHEMA, else public]
-    #[arg(long, value_name = "NAME", env = "PROFILE_LOADER_DB_SCHEMA", hide_env = true)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "NAME", env = "PROFILE_LOADER_DB_SCHEMA", hide_env = true)]
     pub(super) db_schema: Option<String>,
 }
 

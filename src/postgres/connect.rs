@@ -71,9 +71,14 @@ impl fmt::Display for Target {
             None => config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
         };
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        let user = config.get_user().unwrap_or("the system's user name");
-        let database = config.get_dbname().unwrap_or(user);
-        write!(f, "database {database} at {host}, port {port}, as {user}")
+        match config.get_dbname().or(config.get_user()) {
+            Some(database) => write!(f, "database {database} at {host}, port {port}")?,
+            None => write!(f, "the database at {host}, port {port}")?,
+        }
+        match config.get_user() {
+            Some(user) => write!(f, ", as {user}"),
+            None => f.write_str(", as the system's user"),
+        }
     }
 }
 

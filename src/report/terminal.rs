@@ -90,7 +90,7 @@ fn write_errors(errors: &[ErrorGroup], not_listed: u64, out: &mut String) -> std
 
 fn write_next(report: &RunReport, out: &mut String) -> std::fmt::Result {
     let Some(rejects) = &report.rejects else {
-        if report.documents.rejected > 0 {
+        if report.documents.rejected > 0 && report.outcome != Outcome::Failed {
             writeln!(out, "\n  to keep the rejected lines, name a folder: --rejects DIR")?;
         }
         return Ok(());
