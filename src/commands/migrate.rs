@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     console::Console,
-    migrate::{self, Applied, DeleteData, Difference, MigrateError, MigrationStatus, State, UpOutcome},
+    migrate::{
+        self, Applied, DeleteData, Difference, LEDGER_VERSION, LedgerState, MigrateError, State, Status,
+        UpOutcome,
+    },
     settings::{LoadSettings, MissingDdl},
 };
 
@@ -91,7 +94,14 @@ async fn act(
 
 fn up_words(outcome: &UpOutcome) -> String {
     let words = applied_lines("applied", &outcome.applied)
-        + &applied_lines("adopted (the tables are there and just as they should be)", &outcome.adopted);
+        + &applied_lines("adopted (the tables are there and just as they should be)", &outcome.adopted)
+        + &match outcome.ledger_was {
+            None | Some(LedgerState::Current) => String::new(),
+            Some(LedgerState::Missing) => format!("made: the ledger, version {LEDGER_VERSION}\n"),
+            Some(LedgerState::Outdated { version }) => {
+                format!("upgraded: the ledger, from version {version} to {LEDGER_VERSION}\n")
+            }
+        };
     if words.is_empty() { "nothing to apply\n".to_owned() } else { words }
 }
 
@@ -101,9 +111,9 @@ fn applied_lines(verb: &str, migrations: &[Applied]) -> String {
     lines.concat()
 }
 
-fn status_words(all: &[MigrationStatus]) -> String {
+fn status_words(status: &Status) -> String {
     let mut out = String::new();
-    for status in all {
+    for status in &status.migrations {
         let state = match status.state {
             State::Applied => "applied",
             State::Pending => "pending",
@@ -122,7 +132,13 @@ fn status_words(all: &[MigrationStatus]) -> String {
         }
         out.push('\n');
     }
-    out
+    out + &match status.ledger {
+        LedgerState::Current => format!("ledger: version {LEDGER_VERSION}\n"),
+        LedgerState::Missing => "ledger: missing; 'migrate up' makes it\n".to_owned(),
+        LedgerState::Outdated { version } => {
+            format!("ledger: version {version}; 'migrate up' brings it to {LEDGER_VERSION}\n")
+        }
+    }
 }
 
 fn verify_words(differences: &[Difference]) -> String {
@@ -137,28 +153,26 @@ fn verify_words(differences: &[Difference]) -> String {
     out
 }
 
-/// Sees to it that a load finds the tables it needs: applies what is missing, adopts what is alike, warns of
-/// what differs, and refuses where rows would be refused later.
+/// Sees to it that a load finds the tables it needs and a ledger it can write to: applies what is missing,
+/// adopts what is alike, warns of what differs, and refuses where rows would be refused later.
 pub(super) async fn ensure_tables(
     client: &mut Client,
     settings: &LoadSettings,
     console: Console,
 ) -> Result<(), Failure> {
     let db_schema = &settings.db_schema;
-    let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
-    let is_missing = status.iter().any(|status| status.state == State::Pending);
-    match (is_missing, settings.missing_ddl) {
-        (true, MissingDdl::Apply) => {
-            let outcome = migrate::up(client, db_schema).await.map_err(of_migration)?;
+    let told = |outcome: UpOutcome| {
+        if outcome != UpOutcome::default() {
             console.info(up_words(&outcome).trim_end());
         }
-        (true, MissingDdl::Refuse) => {
-            return Err(Failure::new(
-                exit::NEEDS_A_PERSON,
-                "the tables are not there, and --no-migrate forbids to create them; run 'profile-loader migrate up'",
-            ));
-        }
-        (false, _) => {}
+    };
+    let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
+    let is_any = |state| status.migrations.iter().any(|migration| migration.state == state);
+    let may_apply = settings.missing_ddl == MissingDdl::Apply;
+    if !may_apply {
+        refuse_missing(is_any(State::Pending), status.ledger)?;
+    } else if is_any(State::Pending) {
+        told(migrate::up(client, db_schema).await.map_err(of_migration)?);
     }
     let differences = migrate::verify(client, db_schema).await.map_err(of_migration)?;
     let (breaking, bearable): (Vec<_>, Vec<_>) = differences.into_iter().partition(|one| one.breaks_load);
@@ -168,12 +182,33 @@ pub(super) async fn ensure_tables(
     for difference in &bearable {
         console.warn(&format!("{} ('profile-loader migrate verify' tells how to mend it)", difference.what));
     }
-    let is_adoptable = bearable.is_empty() && status.iter().any(|status| status.state == State::Adoptable);
-    if is_adoptable && settings.missing_ddl == MissingDdl::Apply {
-        let outcome = migrate::up(client, db_schema).await.map_err(of_migration)?;
-        console.info(up_words(&outcome).trim_end());
+    if may_apply && bearable.is_empty() && is_any(State::Adoptable) {
+        told(migrate::up(client, db_schema).await.map_err(of_migration)?);
     }
-    Ok(())
+    // Tables that another program made are not adopted while they differ; the ledger is needed all the same.
+    if may_apply && status.ledger != LedgerState::Current {
+        told(migrate::up_ledger(client, db_schema).await.map_err(of_migration)?);
+    }
+    migrate::check_ledger(client, db_schema).await.map_err(of_migration)
+}
+
+/// For `--no-migrate`. `migrate up` makes no ledger while the tables differ; a load does, if it can bear that.
+fn refuse_missing(is_table_missing: bool, ledger: LedgerState) -> Result<(), Failure> {
+    let words = match (is_table_missing, ledger) {
+        (true, _) => {
+            "the tables are not there, and --no-migrate forbids to create them; run 'profile-loader migrate up'"
+        }
+        (false, LedgerState::Missing) => {
+            "there is no ledger, and --no-migrate forbids to make it; \
+             run 'profile-loader migrate up', or load once without --no-migrate"
+        }
+        (false, LedgerState::Outdated { .. }) => {
+            "the ledger is of an older release, and --no-migrate forbids to bring it up to date; \
+             run 'profile-loader migrate up', or load once without --no-migrate"
+        }
+        (false, LedgerState::Current) => return Ok(()),
+    };
+    Err(Failure::new(exit::NEEDS_A_PERSON, words))
 }
 
 fn of_migration(error: MigrateError) -> Failure {

@@ -5,7 +5,7 @@
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::{
-    Difference, MigrateError, MigrationStatus, State, denied_or_failed, failed,
+    Difference, LedgerState, MigrateError, MigrationStatus, State, denied_or_failed, failed, ledger,
     script::{self, Place, Step},
     situation::{self, Applied, Server, Situation},
     verify::differences,
@@ -22,6 +22,15 @@ pub struct UpOutcome {
     pub applied: Vec<Applied>,
     /// Only recorded: the tables were there and are what the migration would have made.
     pub adopted: Vec<Applied>,
+    /// What the ledger was, where it was made or brought up to date.
+    pub ledger_was: Option<LedgerState>,
+}
+
+/// Where everything stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub migrations: Vec<MigrationStatus>,
+    pub ledger: LedgerState,
 }
 
 /// What `down` did, newest first; nothing, where nothing was recorded.
@@ -51,7 +60,32 @@ pub async fn up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, Migra
     Ok(UpOutcome {
         applied: situation.in_state(State::Pending),
         adopted: situation.in_state(State::Adoptable),
+        ledger_was: situation.ledger_to_be_changed(),
     })
+}
+
+/// Makes the ledger or brings it up to date, and leaves the tables alone: for those that are not adopted because
+/// they differ, but can be loaded into.
+pub async fn up_ledger(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
+    let transaction = begin_locked(client).await?;
+    let situation = Situation::look(&transaction, db_schema).await?;
+    let steps = situation.steps_of_ledger();
+    if !steps.is_empty() {
+        run(&transaction, &steps).await?;
+        commit(transaction).await?;
+    }
+    Ok(UpOutcome { ledger_was: situation.ledger_to_be_changed(), ..UpOutcome::default() })
+}
+
+/// Refuses where a load could not keep account of itself: run before anything is loaded.
+pub async fn check_ledger(client: &mut Client, db_schema: &str) -> Result<(), MigrateError> {
+    let transaction = begin_read_only(client).await?;
+    let server = Server::find(&transaction, db_schema).await?;
+    let role = quote_identifier(&server.role);
+    match ledger::read(&transaction, db_schema, &role).await?.state {
+        LedgerState::Current => ledger::refuse_load_without_privilege(&transaction, &role).await,
+        LedgerState::Missing | LedgerState::Outdated { .. } => Err(MigrateError::NoLedger),
+    }
 }
 
 /// Takes back what is recorded for the schema: drops the tables and the enum.
@@ -79,9 +113,10 @@ pub async fn down(
 }
 
 /// Where each migration stands; changes nothing.
-pub async fn status(client: &mut Client, db_schema: &str) -> Result<Vec<MigrationStatus>, MigrateError> {
+pub async fn status(client: &mut Client, db_schema: &str) -> Result<Status, MigrateError> {
     let transaction = begin_read_only(client).await?;
-    Ok(Situation::look(&transaction, db_schema).await?.plan)
+    let situation = Situation::look(&transaction, db_schema).await?;
+    Ok(Status { migrations: situation.plan, ledger: situation.ledger.state })
 }
 
 /// Where the tables are not what the loader needs; changes nothing, and asks no ledger.

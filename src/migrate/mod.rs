@@ -2,7 +2,8 @@
 //! whether they are what the loader needs.
 //!
 //! `up` and `down` are one transaction each: a crash leaves either all of it or nothing. What was applied is
-//! recorded in `profile_loader.migrations`, for each schema of the database on its own.
+//! recorded in `profile_loader.migrations`, for each schema of the database on its own. `up` also makes the
+//! ledger in that schema, or brings one of an earlier release up to date.
 
 mod apply;
 mod ledger;
@@ -15,8 +16,11 @@ mod verify;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-pub use apply::{DeleteData, DownOutcome, UpOutcome, down, pending_sql, status, up, verify};
-pub use ledger::Record;
+pub use apply::{
+    DeleteData, DownOutcome, Status, UpOutcome, check_ledger, down, pending_sql, status, up, up_ledger,
+    verify,
+};
+pub use ledger::{LEDGER_VERSION, LedgerState, Record};
 pub use plan::{MigrationStatus, State};
 pub use situation::Applied;
 pub use source::{MIGRATIONS, Migration};
@@ -44,10 +48,25 @@ pub enum MigrateError {
     )]
     Newer { version: i32, name: String },
     #[error(
-        "profile_loader.migrations was not made by this release: its columns are {found}, where {expected} are expected; \
+        "profile_loader.{table} was not made by this release: its columns are {found}, where {expected} are expected; \
          use the profile-loader that made it"
     )]
-    LedgerLayout { found: String, expected: String },
+    LedgerLayout { table: &'static str, found: String, expected: String },
+    #[error(
+        "the ledger (database schema profile_loader) has version {version}, made by a newer profile-loader; \
+         this one knows it up to version {LEDGER_VERSION}: use the newer one"
+    )]
+    NewerLedger { version: i32 },
+    #[error(
+        "the ledger (database schema profile_loader) is not as profile-loader left it: {0}; bring it back from a backup, \
+         or give it up with: ALTER SCHEMA profile_loader RENAME TO profile_loader_old (a load that was not finished \
+         can't be resumed then)"
+    )]
+    LedgerDamaged(String),
+    #[error(
+        "the ledger (database schema profile_loader) is missing or of an older release; run 'profile-loader migrate up'"
+    )]
+    NoLedger,
     #[error(
         "the tables that are there are not what the loader needs, so they were neither taken over nor changed: {}; \
          'profile-loader migrate verify' gives the SQL that mends each", verify::in_words(.0)

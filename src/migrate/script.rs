@@ -36,16 +36,29 @@ pub(super) fn lock() -> String {
     )
 }
 
-/// Makes the ledger.
+/// Begins the ledger.
 pub(super) fn create_ledger(place: &Place<'_>, has_schema: bool) -> Step {
-    let role = quote_identifier(place.role);
     let needed = if has_schema {
-        format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {role}")
+        grant_create_in_ledger(place)
     } else {
-        format!("GRANT CREATE ON DATABASE {} TO {role}", quote_identifier(place.database))
+        format!(
+            "GRANT CREATE ON DATABASE {} TO {}",
+            quote_identifier(place.database),
+            quote_identifier(place.role)
+        )
     };
     let sql = include_str!("../../sql/ledger/0001_migrations.sql").to_owned();
     Step { what: "creating profile_loader.migrations", sql, needed }
+}
+
+/// What a ledger of version 1 lacks.
+pub(super) fn create_runs(place: &Place<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0002_runs.sql").to_owned();
+    Step { what: "creating profile_loader.runs and its kin", sql, needed: grant_create_in_ledger(place) }
+}
+
+fn grant_create_in_ledger(place: &Place<'_>) -> String {
+    format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }
 
 /// Lets names without a schema mean those of `db_schema`; `public` is where extensions tend to be.

@@ -4,7 +4,7 @@ use tokio_postgres::Transaction;
 
 use super::{
     MIGRATIONS, MigrateError, Migration, MigrationStatus, State, failed,
-    ledger::{self, Ledger},
+    ledger::{self, Ledger, LedgerState},
     plan::plan,
     script::{self, Place, Step},
     verify::differences,
@@ -22,7 +22,7 @@ pub struct Applied {
 #[derive(Debug)]
 pub(super) struct Server {
     database: String,
-    role: String,
+    pub(super) role: String,
     may_create: bool,
 }
 
@@ -45,7 +45,7 @@ impl Server {
 #[derive(Debug)]
 pub(super) struct Situation {
     server: Server,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(super) catalog: Catalog,
     pub(super) plan: Vec<MigrationStatus>,
 }
@@ -62,7 +62,7 @@ impl Situation {
     pub(super) fn of_empty_database(db_schema: &str) -> Self {
         Self {
             server: Server { database: String::new(), role: String::new(), may_create: true },
-            ledger: Ledger { has_schema: false, has_table: false, records: Vec::new() },
+            ledger: Ledger { has_schema: false, state: LedgerState::Missing, records: Vec::new() },
             catalog: Catalog { db_schema: db_schema.to_owned(), relations: Vec::new(), phone_type: None },
             plan: plan(&MIGRATIONS, &[], false),
         }
@@ -86,7 +86,7 @@ impl Situation {
     pub(super) fn steps_of_up(&self) -> Result<Vec<Step>, MigrateError> {
         self.refuse_unknown()?;
         let place = self.place();
-        let mut steps = Vec::new();
+        let mut steps = self.steps_of_ledger();
         for migration in self.migrations_in(State::Pending) {
             steps.push(script::search_path(&place));
             steps.push(script::up(&place, migration));
@@ -101,10 +101,23 @@ impl Situation {
         for migration in self.migrations_in(State::Adoptable) {
             steps.push(script::record(&place, migration, true));
         }
-        if !steps.is_empty() && !self.ledger.has_table {
-            steps.insert(0, script::create_ledger(&place, self.ledger.has_schema));
-        }
         Ok(steps)
+    }
+
+    /// None where the ledger is up to date.
+    pub(super) fn steps_of_ledger(&self) -> Vec<Step> {
+        let place = self.place();
+        let runs = script::create_runs(&place);
+        match self.ledger.state {
+            LedgerState::Missing => vec![script::create_ledger(&place, self.ledger.has_schema), runs],
+            LedgerState::Outdated { .. } => vec![runs],
+            LedgerState::Current => Vec::new(),
+        }
+    }
+
+    /// What the ledger is, where it is to be made or brought up to date.
+    pub(super) fn ledger_to_be_changed(&self) -> Option<LedgerState> {
+        Some(self.ledger.state).filter(|state| *state != LedgerState::Current)
     }
 
     pub(super) fn steps_of_down(&self) -> Vec<Step> {

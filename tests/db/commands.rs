@@ -37,9 +37,17 @@ fn migrate_makes_and_drops_the_tables() {
     let database = database("migrate");
     assert_told(&migrate(&database, &["status"]), 0, &["0001 customer_profiles: pending"]);
     assert_told(&migrate(&database, &["verify"]), 5, &["table customer_profiles is missing", "CREATE TABLE"]);
-    assert_told(&migrate(&database, &["up"]), 0, &["applied: 0001 customer_profiles"]);
+    assert_told(
+        &migrate(&database, &["up"]),
+        0,
+        &["applied: 0001 customer_profiles\n", "made: the ledger, version 2\n"],
+    );
     assert_told(&migrate(&database, &["up"]), 0, &["nothing to apply"]);
-    assert_told(&migrate(&database, &["status"]), 0, &["0001 customer_profiles: applied 20", "by postgres"]);
+    assert_told(
+        &migrate(&database, &["status"]),
+        0,
+        &["0001 customer_profiles: applied 20", "by postgres\nledger: version 2\n"],
+    );
     assert_told(&migrate(&database, &["verify"]), 0, &["the tables are as they should be"]);
     assert_eq!(load_into(&database, &[]).code, Some(1));
     assert_told(&migrate(&database, &["down"]), 5, &["318 customer_profiles", "--yes-delete-data"]);
@@ -85,6 +93,47 @@ async fn a_load_makes_the_tables_unless_it_may_not() {
     assert!(texts(&database.connect().await, tables).await.is_empty(), "nothing was made");
     assert_told(&load_into(&database, &[]), 1, &["applied: 0001 customer_profiles", "318  inserted"]);
     assert_told(&load_into(&database, &["--no-migrate"]), 1, &["319  unchanged"]);
+}
+
+#[test]
+fn a_load_brings_the_ledger_of_an_older_release_up_to_date_unless_it_may_not() {
+    let database = database("older");
+    assert_told(&migrate(&database, &["up"]), 0, &[]);
+    database.execute(
+        "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs,
+             profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions",
+    );
+    let refused = load_into(&database, &["--no-migrate"]);
+    assert_told(&refused, 5, &["the ledger is of an older release", "--no-migrate", "migrate up"]);
+    assert_told(&migrate(&database, &["status"]), 0, &["ledger: version 1; 'migrate up' brings it to 2"]);
+    let loaded = load_into(&database, &[]);
+    assert_told(&loaded, 1, &["upgraded: the ledger, from version 1 to 2", "318  inserted"]);
+    assert_told(&load_into(&database, &["--no-migrate"]), 1, &["319  unchanged"]);
+}
+
+#[test]
+fn a_load_into_tables_that_it_does_not_adopt_makes_the_ledger() {
+    let database = database("not_adopted");
+    Tables::Foreign.prepare(&database);
+    database.execute("DROP INDEX ix_customer_profile_emails__customer_profile_id");
+    let refused = load_into(&database, &["--no-migrate"]);
+    assert_told(&refused, 5, &["there is no ledger", "--no-migrate"]);
+    assert_told(&load_into(&database, &[]), 1, &["warning: ", "made: the ledger", "318  inserted"]);
+    assert_told(&migrate(&database, &["status"]), 0, &["not recorded", "ledger: version 2"]);
+}
+
+#[test]
+fn a_load_leaves_a_ledger_alone_that_is_newer_or_damaged() {
+    for (change, words) in [
+        ("UPDATE profile_loader.ledger SET version = 3", "made by a newer profile-loader"),
+        ("DROP TABLE profile_loader.run_lanes", "there is no table profile_loader.run_lanes"),
+    ] {
+        let database = database("other_ledger");
+        assert_told(&migrate(&database, &["up"]), 0, &[]);
+        database.execute(change);
+        assert_told(&load_into(&database, &[]), 5, &["error: ", words]);
+        assert_told(&migrate(&database, &["down"]), 5, &[words]);
+    }
 }
 
 #[tokio::test]
@@ -160,7 +209,8 @@ fn what_the_server_cannot_do_needs_a_person() {
     assert_told(&migrate(&database, &["up"]), 0, &[]);
     database.execute("CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
     database.execute(
-        "GRANT USAGE ON SCHEMA profile_loader TO reader; GRANT SELECT ON profile_loader.migrations TO reader",
+        "GRANT USAGE ON SCHEMA profile_loader TO reader;
+         GRANT ALL ON ALL TABLES IN SCHEMA profile_loader TO reader",
     );
     let as_reader = database.url.replace("postgres@", "reader@");
     let refused = load(&["--database-url", &as_reader], &[], Path::new(FIXTURES));

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod differences;
+mod ledger;
 mod lifecycle;
 mod privileges;
 

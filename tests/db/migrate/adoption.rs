@@ -1,6 +1,6 @@
 //! Tables that another program made.
 
-use profile_loader::migrate::{self, Applied, DeleteData, MigrateError, State, UpOutcome};
+use profile_loader::migrate::{self, Applied, DeleteData, LedgerState, MigrateError, State, UpOutcome};
 
 use super::{FOREIGN, execute, objects, verify};
 use crate::support;
@@ -11,15 +11,18 @@ async fn tables_without_a_difference_are_taken_over() {
     let mut client = database.connect().await;
     execute(&client, FOREIGN).await;
     assert_eq!(verify(&mut client).await, []);
-    assert_eq!(migrate::status(&mut client, "public").await.unwrap()[0].state, State::Adoptable);
+    assert_eq!(migrate::status(&mut client, "public").await.unwrap().migrations[0].state, State::Adoptable);
     let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
     assert!(!sql.contains("CREATE TABLE customer_profiles") && sql.contains("INSERT INTO"), "{sql}");
 
     let adopted = vec![Applied { version: 1, name: "customer_profiles" }];
     let outcome = migrate::up(&mut client, "public").await.unwrap();
-    assert_eq!(outcome, UpOutcome { applied: Vec::new(), adopted });
+    assert_eq!(
+        outcome,
+        UpOutcome { adopted, ledger_was: Some(LedgerState::Missing), ..UpOutcome::default() }
+    );
     assert_eq!(migrate::up(&mut client, "public").await.unwrap(), UpOutcome::default());
-    let status = migrate::status(&mut client, "public").await.unwrap();
+    let status = migrate::status(&mut client, "public").await.unwrap().migrations;
     assert_eq!(status[0].state, State::Applied);
     assert!(status[0].record.as_ref().unwrap().is_adopted);
 }

@@ -1,21 +1,26 @@
 //! Up, down and what stands in between.
 
-use profile_loader::migrate::{self, Applied, DeleteData, DownOutcome, MigrateError, State, UpOutcome};
+use profile_loader::migrate::{
+    self, Applied, DeleteData, DownOutcome, LedgerState, MigrateError, State, UpOutcome,
+};
 
 use super::{ONE_PROFILE, execute, objects, refused, verify};
 use crate::support;
 
 const FIRST: Applied = Applied { version: 1, name: "customer_profiles" };
 
-fn applied() -> UpOutcome {
-    UpOutcome { applied: vec![FIRST], adopted: Vec::new() }
+/// The tables were made; so was the ledger, if it was missing.
+fn applied(ledger_was: Option<LedgerState>) -> UpOutcome {
+    UpOutcome { applied: vec![FIRST], ledger_was, ..UpOutcome::default() }
 }
+
+const MISSING: Option<LedgerState> = Some(LedgerState::Missing);
 
 #[tokio::test]
 async fn up_down_up() {
     let database = support::database("up_down_up");
     let mut client = database.connect().await;
-    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), applied());
+    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), applied(MISSING));
     let made = objects(&client).await;
     assert_eq!(verify(&mut client).await, []);
 
@@ -26,7 +31,7 @@ async fn up_down_up() {
     let extensions = client.query("SELECT FROM pg_extension WHERE extname = 'pgcrypto'", &[]).await.unwrap();
     assert_eq!(extensions.len(), 1, "others may use it");
 
-    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), applied());
+    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), applied(None));
     assert_eq!(objects(&client).await, made);
     assert_eq!(verify(&mut client).await, []);
 }
@@ -146,7 +151,7 @@ async fn a_schema_may_have_any_name() {
         assert_eq!(migrate::verify(&mut client, name).await.unwrap(), []);
         migrate::up(&mut client, name).await.unwrap();
         migrate::down(&mut client, name, DeleteData::Confirmed).await.unwrap();
-        assert_eq!(migrate::up(&mut client, name).await.unwrap(), applied());
+        assert_eq!(migrate::up(&mut client, name).await.unwrap(), applied(None));
         execute(&client, &format!("INSERT INTO {quoted}.customer_profile_phone_numbers SELECT LIMIT 0"))
             .await;
         assert_eq!(migrate::verify(&mut client, name).await.unwrap(), []);
@@ -174,8 +179,8 @@ async fn of_two_ups_at_the_same_time_one_finds_the_work_done() {
     let (one, other) = tokio::join!(migrate::up(&mut one, "public"), migrate::up(&mut other, "public"));
     let (one, other) = (one.unwrap(), other.unwrap());
     assert!(
-        (&one, &other) == (&applied(), &UpOutcome::default())
-            || (&other, &one) == (&applied(), &UpOutcome::default()),
+        (&one, &other) == (&applied(MISSING), &UpOutcome::default())
+            || (&other, &one) == (&applied(MISSING), &UpOutcome::default()),
         "{one:?} {other:?}"
     );
 }
@@ -219,7 +224,7 @@ async fn a_changed_text_is_refused() {
     assert!(matches!(error, MigrateError::Changed { version: 1, .. }), "{error:?}");
     let error = migrate::down(&mut client, "public", DeleteData::Confirmed).await.unwrap_err();
     assert!(matches!(error, MigrateError::Changed { version: 1, .. }), "{error:?}");
-    let status = migrate::status(&mut client, "public").await.unwrap();
+    let status = migrate::status(&mut client, "public").await.unwrap().migrations;
     assert_eq!(status[0].state, State::ChangedSinceApplied);
 }
 
@@ -233,21 +238,9 @@ async fn a_newer_programs_migration_is_refused() {
     execute(&client, newer).await;
     let error = refused(&mut client, "public").await;
     assert!(matches!(&error, MigrateError::Newer { version: 2, name } if name == "later"), "{error:?}");
-    let status = migrate::status(&mut client, "public").await.unwrap();
+    let status = migrate::status(&mut client, "public").await.unwrap().migrations;
     let found: Vec<_> = status.iter().map(|migration| migration.state).collect();
     assert_eq!(found, [State::Applied, State::UnknownRecorded]);
-}
-
-#[tokio::test]
-async fn a_ledger_of_another_layout_is_left_alone() {
-    let database = support::database("layout");
-    let mut client = database.connect().await;
-    migrate::up(&mut client, "public").await.unwrap();
-    execute(&client, "ALTER TABLE profile_loader.migrations ADD COLUMN seconds integer").await;
-    let before = objects(&client).await;
-    let error = refused(&mut client, "public").await;
-    assert!(matches!(&error, MigrateError::LedgerLayout { found, .. } if found.ends_with("seconds integer")));
-    assert_eq!(objects(&client).await, before);
 }
 
 #[tokio::test]
@@ -255,7 +248,7 @@ async fn looking_changes_nothing() {
     let database = support::database("looking");
     let mut client = database.connect().await;
     let before = objects(&client).await;
-    let status = migrate::status(&mut client, "public").await.unwrap();
+    let status = migrate::status(&mut client, "public").await.unwrap().migrations;
     assert_eq!((status[0].state, &status[0].record), (State::Pending, &None));
     assert_eq!(verify(&mut client).await.len(), 5);
     let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
@@ -272,19 +265,10 @@ async fn the_pending_sql_is_what_up_runs() {
     migrate::up(&mut by_up, "public").await.unwrap();
     assert_eq!(objects(&by_hand).await, objects(&by_up).await);
     assert_eq!(migrate::up(&mut by_hand, "public").await.unwrap(), UpOutcome::default());
-    let status = migrate::status(&mut by_hand, "public").await.unwrap();
+    let status = migrate::status(&mut by_hand, "public").await.unwrap().migrations;
     let record = status[0].record.as_ref().unwrap();
     assert_eq!(
         (status[0].state, record.is_adopted, &*record.applied_by),
         (State::Applied, false, "postgres")
     );
-}
-
-/// What a later release adds to the ledger must not stand in the way of this one.
-#[tokio::test]
-async fn the_schema_of_the_ledger_may_be_there_already() {
-    let database = support::database("ledger_schema");
-    let mut client = database.connect().await;
-    execute(&client, "CREATE SCHEMA profile_loader; CREATE TABLE profile_loader.runs (n integer)").await;
-    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), applied());
 }

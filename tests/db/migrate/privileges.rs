@@ -114,6 +114,10 @@ async fn the_ledger_of_another_role_asks_for_grants_on_it() {
     let mut client = limited.connect().await;
     // Judging the tables needs no privilege at all.
     assert_eq!(migrate::verify(&mut client, "public").await.unwrap(), []);
+    // First to read the ledger, as one who loads must, then to record what was done.
+    let error = migrate::up(&mut client, "own").await.unwrap_err();
+    assert!(needed(&error).contains("GRANT SELECT ON profile_loader.migrations, profile_loader.ledger"));
+    limited.grant(needed(&error)).await;
     let error = migrate::up(&mut client, "own").await.unwrap_err();
     let expected = format!(
         "GRANT USAGE ON SCHEMA profile_loader TO \"{role}\"; \
@@ -123,6 +127,61 @@ async fn the_ledger_of_another_role_asks_for_grants_on_it() {
     limited.grant(needed(&error)).await;
     migrate::up(&mut client, "own").await.unwrap();
     migrate::status(&mut client, "public").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_that_only_loads_needs_the_tables_of_the_runs() {
+    let limited = Limited::new("load_grants").await;
+    let mut superuser = limited.database.connect().await;
+    migrate::up(&mut superuser, "public").await.unwrap();
+    let mut client = limited.connect().await;
+    let error = migrate::check_ledger(&mut client, "public").await.unwrap_err();
+    let grants = needed(&error).to_owned();
+    // One privilege is not enough.
+    let (reading, writing) = grants.rsplit_once("; ").expect("there are several");
+    limited.grant(reading).await;
+    limited.grant(&writing.replace("SELECT, INSERT, UPDATE, DELETE", "SELECT, INSERT, UPDATE")).await;
+    let error = migrate::check_ledger(&mut client, "public").await.unwrap_err();
+    assert_eq!(needed(&error), grants);
+    limited.grant(writing).await;
+    migrate::check_ledger(&mut client, "public").await.unwrap();
+    // They are enough to write, too: neither the identity nor the foreign keys ask for more.
+    execute(
+        &client,
+        "INSERT INTO profile_loader.runs (db_schema, state, strategy, atomic, on_existing, json_schema_sha256,
+             tool_version, lanes, head_bytes, head_digest)
+         VALUES ('public', 'running', 'merge', false, 'reject', '', '', 1, 0, '');
+         INSERT INTO profile_loader.run_lanes (run_id, lane, attempt) SELECT id, 0, 1 FROM profile_loader.runs;
+         SELECT FROM profile_loader.run_lanes FOR UPDATE;
+         DELETE FROM profile_loader.runs",
+    )
+    .await;
+}
+
+/// A ledger of version 1 belongs to whoever made it.
+#[tokio::test]
+async fn another_role_asks_for_what_an_upgrade_of_the_ledger_needs() {
+    let limited = Limited::new("upgrade_grants").await;
+    let mut superuser = limited.database.connect().await;
+    migrate::up(&mut superuser, "public").await.unwrap();
+    execute(
+        &superuser,
+        "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
+             profile_loader.run_rejections, profile_loader.run_transactions",
+    )
+    .await;
+    let role = &limited.role;
+    let mut client = limited.connect().await;
+    for expected in [
+        "GRANT USAGE ON SCHEMA profile_loader TO role; GRANT SELECT ON profile_loader.migrations TO role",
+        "GRANT USAGE, CREATE ON SCHEMA profile_loader TO role",
+    ] {
+        let error = migrate::up_ledger(&mut client, "public").await.unwrap_err();
+        assert_eq!(needed(&error), expected.replace("role", &format!("\"{role}\"")));
+        limited.grant(needed(&error)).await;
+    }
+    migrate::up_ledger(&mut client, "public").await.unwrap();
+    migrate::check_ledger(&mut client, "public").await.unwrap();
 }
 
 #[tokio::test]
