@@ -8,6 +8,7 @@ mod lane;
 mod merge;
 mod refusal;
 mod session;
+pub mod target_lock;
 
 use thiserror::Error;
 

@@ -11,6 +11,7 @@ mod local_server;
 mod merge;
 mod migrate;
 mod refusals;
+mod runs;
 mod stopped;
 mod tls;
 
