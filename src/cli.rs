@@ -12,6 +12,7 @@ use std::{
 
 use args::{
     Command, DatabaseArgs, GlobalArgs, InputArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
+    RunArgs, RunsCommand,
 };
 use clap::{
     ColorChoice, CommandFactory, Parser,
@@ -19,7 +20,10 @@ use clap::{
 };
 
 use crate::{
-    commands::{self, Database, Failure, MigrateAction, MigrateRequest, Output, RunRequest, exit},
+    commands::{
+        self, Database, Failure, MigrateAction, MigrateRequest, Output, RunRequest, RunsAction, RunsRequest,
+        exit,
+    },
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
@@ -109,6 +113,11 @@ impl Cli {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
             }
+            Command::Runs(command) => {
+                let (action, output, args) = command.split();
+                let (database, db_schema) = args.find().map_err(|error| Failure::of(exit::USAGE, error))?;
+                commands::runs(RunsRequest { action, database, db_schema, output: output.into(), console })
+            }
             Command::Schema => {
                 commands::print(BUILT_IN_SCHEMA)?;
                 Ok(exit::COMPLETE)
@@ -123,7 +132,7 @@ impl Command {
         let (name, inputs) = match self {
             Self::Validate(args) => ("validate", &args.input.inputs),
             Self::Load(args) => ("load", &args.input.inputs),
-            Self::Migrate(_) | Self::Schema => return None,
+            Self::Migrate(_) | Self::Runs(_) | Self::Schema => return None,
         };
         let from_stdin = inputs.is_empty() || inputs.iter().any(|input| input == "-");
         (from_stdin && io::stdin().is_terminal()).then_some(name)
@@ -152,11 +161,7 @@ fn request(input: InputArgs, rejects: Option<PathBuf>, console: Console) -> Resu
         rejects,
         reports: input.report,
     };
-    let output = match input.output {
-        OutputArg::Text => Output::Text,
-        OutputArg::Json => Output::Json,
-    };
-    Ok(RunRequest { settings, console, output })
+    Ok(RunRequest { settings, console, output: input.output.into() })
 }
 
 fn cores() -> usize {
@@ -188,6 +193,22 @@ impl MigrateCommand {
     }
 }
 
+impl RunsCommand {
+    fn split(self) -> (RunsAction, OutputArg, DatabaseArgs) {
+        match self {
+            Self::List { all, limit, output, database } => {
+                (RunsAction::List { limit: (!all).then_some(limit) }, output.output, database)
+            }
+            Self::Show(RunArgs { id, output, database }) => {
+                (RunsAction::Show { id }, output.output, database)
+            }
+            Self::Abandon(RunArgs { id, output, database }) => {
+                (RunsAction::Abandon { id }, output.output, database)
+            }
+        }
+    }
+}
+
 impl DatabaseArgs {
     fn find(self) -> Result<(Database, String), TargetError> {
         if let Some(dir) = self.embedded {
@@ -198,6 +219,15 @@ impl DatabaseArgs {
         let db_schema =
             self.db_schema.or_else(|| target.db_schema.clone()).unwrap_or_else(|| PUBLIC.to_owned());
         Ok((Database::Target(Box::new(target)), db_schema))
+    }
+}
+
+impl From<OutputArg> for Output {
+    fn from(output: OutputArg) -> Self {
+        match output {
+            OutputArg::Text => Self::Text,
+            OutputArg::Json => Self::Json,
+        }
     }
 }
 

@@ -16,6 +16,9 @@ const EMBEDDED_DIR: &str = "profile-loader-data";
 /// Where `load` keeps rejected documents when nobody says otherwise.
 const REJECTS_DIR: &str = "profile-loader-rejects";
 
+/// How many runs are listed when nobody says otherwise: about a screen.
+const RUNS_LISTED: u32 = 20;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Messages")]
 pub(super) struct GlobalArgs {
@@ -63,6 +66,9 @@ pub(super) enum Command {
     /// Create, inspect or remove the four tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
+    /// Tell what was loaded, by whom, how it ended and what remains
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Print the built-in JSON Schema of a customer document
     Schema,
 }
@@ -173,6 +179,51 @@ pub(super) enum MigrateCommand {
     Verify(DatabaseArgs),
     /// Print the SQL that `up` would run; that for an empty database when none is named
     Sql(DatabaseArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// List the runs into the schema of the tables, newest first
+    List {
+        /// List all of them
+        #[arg(long, conflicts_with = "limit")]
+        all: bool,
+        /// List at most this many
+        #[arg(long, value_name = "N", default_value_t = RUNS_LISTED)]
+        limit: u32,
+        #[command(flatten)]
+        output: RunsOutputArgs,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Tell all that is known of a run
+    Show(RunArgs),
+    /// Give an unfinished run up; what it has loaded stays
+    Abandon(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The number of the run
+    #[arg(value_name = "ID")]
+    pub(super) id: i64,
+    #[command(flatten)]
+    pub(super) output: RunsOutputArgs,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunsOutputArgs {
+    /// What standard output gets: words, or JSON
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "PROFILE_LOADER_OUTPUT",
+        hide_env = true
+    )]
+    pub(super) output: OutputArg,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -41,18 +41,27 @@ pub struct MigrateRequest {
 /// Prints what was done or found; returns the exit code.
 pub fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
     let MigrateRequest { action, database, db_schema, console } = request;
-    let runtime = runtime()?;
-    let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
     let Some(database) = database else {
-        print(&runtime.block_on(migrate::pending_sql(None, &db_schema)).map_err(of_migration)?)?;
+        print(&runtime()?.block_on(migrate::pending_sql(None, &db_schema)).map_err(of_migration)?)?;
         return Ok(exit::COMPLETE);
     };
+    on_database(database, console, async |client| act(action, client, &db_schema).await.map_err(of_migration))
+}
+
+/// Does one thing over one connection, and prints the text that comes of it; returns its exit code.
+pub(super) fn on_database(
+    database: Database,
+    console: Console,
+    work: impl AsyncFnOnce(&mut Client) -> Result<(String, u8), Failure>,
+) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
     let (server, target) = reach(database, console)?;
     let pool = target.pool(1);
     let (text, exit_code) = runtime.block_on(async {
         let work = async {
             let mut client = connect(&pool, &target).await?;
-            act(action, &mut client, &db_schema).await.map_err(of_migration)
+            work(&mut client).await
         };
         tokio::select! {
             done = work => done,
@@ -211,7 +220,7 @@ fn refuse_missing(is_table_missing: bool, ledger: LedgerState) -> Result<(), Fai
     Err(Failure::new(exit::NEEDS_A_PERSON, words))
 }
 
-fn of_migration(error: MigrateError) -> Failure {
+pub(super) fn of_migration(error: MigrateError) -> Failure {
     let code = if error.is_temporary() { exit::TEMPORARY } else { exit::NEEDS_A_PERSON };
     Failure::of(code, error)
 }

@@ -5,12 +5,14 @@ mod failure;
 mod load;
 mod migrate;
 mod run;
+mod runs;
 mod signals;
 mod validate;
 
 pub use failure::{Failure, exit};
 pub use load::{Database, load};
 pub use migrate::{MigrateAction, MigrateRequest, migrate};
+pub use runs::{RunsAction, RunsRequest, runs};
 pub use validate::validate;
 
 use std::io::{self, Write as _};

@@ -4,6 +4,7 @@
 //! whole batches, never a part of a document; a document is settled once its transaction is committed.
 
 mod batch;
+pub mod history;
 mod lane;
 mod merge;
 mod refusal;

@@ -55,6 +55,14 @@ pub(super) fn grant(role: &str) -> String {
     )
 }
 
+/// The privileges of a role that looks at runs. `role` is quoted.
+pub(crate) fn grant_to_look(role: &str) -> String {
+    format!(
+        "GRANT USAGE ON SCHEMA profile_loader TO {role}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA profile_loader TO {role}"
+    )
+}
+
 /// The privileges of a role that loads, on those of the tables that are there.
 fn grant_to_load(role: &str, is_there: impl Fn(&str) -> bool) -> String {
     let on = |names: &[&str]| {
@@ -81,19 +89,42 @@ pub(super) async fn read(
     let Some(layout) = read_layout(transaction).await? else {
         return Ok(Ledger { has_schema: false, state: LedgerState::Missing, records: Vec::new() });
     };
-    if layout.is_empty() {
-        return Ok(Ledger { has_schema: true, state: LedgerState::Missing, records: Vec::new() });
-    }
     let needed = grant_to_load(role, |name| layout.contains_key(name));
+    let state = state_of(transaction, &layout, &needed).await?;
+    let records = match state {
+        LedgerState::Missing => Vec::new(),
+        LedgerState::Outdated { .. } | LedgerState::Current => {
+            read_records(transaction, db_schema, &needed).await?
+        }
+    };
+    Ok(Ledger { has_schema: true, state, records })
+}
+
+/// For one who reads about runs; `needed` are the privileges for that.
+pub(crate) async fn ledger_state(
+    transaction: &Transaction<'_>,
+    needed: &str,
+) -> Result<LedgerState, MigrateError> {
+    match read_layout(transaction).await? {
+        Some(layout) => state_of(transaction, &layout, needed).await,
+        None => Ok(LedgerState::Missing),
+    }
+}
+
+async fn state_of(
+    transaction: &Transaction<'_>,
+    layout: &Layout,
+    needed: &str,
+) -> Result<LedgerState, MigrateError> {
+    if layout.is_empty() {
+        return Ok(LedgerState::Missing);
+    }
     let version = match layout.get(LEDGER) {
-        Some(columns) => read_version(transaction, columns.as_deref(), &needed).await?,
+        Some(columns) => read_version(transaction, columns.as_deref(), needed).await?,
         None => 1,
     };
-    refuse_other_layout(&layout, version)?;
-    let records = read_records(transaction, db_schema, &needed).await?;
-    let state =
-        if version == LEDGER_VERSION { LedgerState::Current } else { LedgerState::Outdated { version } };
-    Ok(Ledger { has_schema: true, state, records })
+    refuse_other_layout(layout, version)?;
+    Ok(if version == LEDGER_VERSION { LedgerState::Current } else { LedgerState::Outdated { version } })
 }
 
 /// None where the schema is missing.
@@ -196,11 +227,11 @@ async fn read_records(
 }
 
 /// Of a ledger that is current. `role` is quoted.
-pub(super) async fn refuse_load_without_privilege(
+pub(crate) async fn refuse_load_without_privilege(
     transaction: &Transaction<'_>,
     role: &str,
 ) -> Result<(), MigrateError> {
-    let what = "keeping account of the load in the schema profile_loader";
+    let what = "keeping account of runs in the schema profile_loader";
     let row = transaction
         .query_one(include_str!("../../sql/ledger/may_load.sql"), &[&run_tables()])
         .await

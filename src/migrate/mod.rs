@@ -21,6 +21,7 @@ pub use apply::{
     verify,
 };
 pub use ledger::{LEDGER_VERSION, LedgerState, Record};
+pub(crate) use ledger::{grant_to_look, ledger_state, refuse_load_without_privilege};
 pub use plan::{MigrationStatus, State};
 pub use situation::Applied;
 pub use source::{MIGRATIONS, Migration};
@@ -98,12 +99,15 @@ impl MigrateError {
     }
 }
 
-fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
+pub(crate) fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
     move |source| MigrateError::Database { what, source }
 }
 
 /// Tells a missing privilege apart. An error of our own SQL brings along what is needed as its hint.
-fn denied_or_failed(what: &'static str, needed: &str) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
+pub(crate) fn denied_or_failed(
+    what: &'static str,
+    needed: &str,
+) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
     move |source| match source.as_db_error() {
         Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
             let needed = error.hint().unwrap_or(needed).to_owned();

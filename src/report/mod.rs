@@ -15,4 +15,5 @@ pub use run_report::{
     SamplePlace, SchemaIdentity, Throughput, Tool,
 };
 pub use tally::{FaultGroup, Place, Tally};
+pub(crate) use terminal::grouped;
 pub use terminal::summary;

@@ -42,6 +42,8 @@ fn help() {
         ("help_short", "-h"),
         ("help_validate", "validate --help"),
         ("help_load", "load --help"),
+        ("help_runs", "runs --help"),
+        ("help_runs_list", "runs list --help"),
     ] {
         assert_transcript(name, &stdout_of(words));
     }

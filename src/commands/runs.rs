@@ -1,0 +1,113 @@
+//! `runs`: what was loaded, by whom, how it ended and what remains; and giving a run up.
+
+mod words;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::{
+    Database, Failure, Output, exit,
+    migrate::{of_migration, on_database},
+};
+use crate::{
+    console::Console,
+    load::history::{self, HistoryError, Lane, Run, RunList},
+};
+
+/// Format number of the JSON of `runs`; fields are only ever added under one number.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsAction {
+    /// The newest ones, or all.
+    List {
+        limit: Option<u32>,
+    },
+    Show {
+        id: i64,
+    },
+    Abandon {
+        id: i64,
+    },
+}
+
+#[derive(Debug)]
+pub struct RunsRequest {
+    pub action: RunsAction,
+    pub database: Database,
+    pub db_schema: String,
+    pub output: Output,
+    pub console: Console,
+}
+
+#[derive(Serialize)]
+struct ListJson<'a> {
+    format: u32,
+    #[serde(flatten)]
+    list: &'a RunList,
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    format: u32,
+    #[serde(flatten)]
+    run: &'a Run,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lanes: Option<&'a [Lane]>,
+}
+
+/// Prints what was found or done; returns the exit code.
+pub fn runs(request: RunsRequest) -> Result<u8, Failure> {
+    let RunsRequest { action, database, db_schema, output, console } = request;
+    on_database(database, console, async |client| {
+        let text = act(action, client, &db_schema, output).await.map_err(of_history)?;
+        Ok((text, exit::COMPLETE))
+    })
+}
+
+async fn act(
+    action: RunsAction,
+    client: &mut Client,
+    db_schema: &str,
+    output: Output,
+) -> Result<String, HistoryError> {
+    match action {
+        RunsAction::List { limit } => {
+            let list = history::list(client, db_schema, limit).await?;
+            Ok(match output {
+                Output::Text => words::list(&list, db_schema),
+                Output::Json => json(&ListJson { format: FORMAT, list: &list }),
+            })
+        }
+        RunsAction::Show { id } => {
+            let (run, lanes) = history::show(client, id).await?;
+            Ok(match output {
+                Output::Text => words::show(&run, &lanes),
+                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: Some(&lanes) }),
+            })
+        }
+        RunsAction::Abandon { id } => {
+            let run = history::abandon(client, id).await?;
+            Ok(match output {
+                Output::Text => words::abandoned(&run),
+                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None }),
+            })
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a run is plain data");
+    text.push('\n');
+    text
+}
+
+fn of_history(error: HistoryError) -> Failure {
+    let code = match error {
+        HistoryError::Ledger(error) => return of_migration(error),
+        HistoryError::Unknown { .. } | HistoryError::Ended { .. } => exit::USAGE,
+        HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
+        HistoryError::Orphan { .. } => exit::TEMPORARY,
+    };
+    Failure::of(code, error)
+}
