@@ -94,7 +94,7 @@ fn encode(bencher: Bencher<'_, '_>) {
     }
     // One part for all documents, fresh each time as in a run: its buffer's growth belongs to the cost.
     counted(bencher, &VALID).bench_local(|| {
-        let mut part = LanePart::new(0, VALID.len(), VALID.len());
+        let mut part = LanePart::default();
         for (profile, offset) in &profiles {
             part.push(black_box(profile), *offset);
         }

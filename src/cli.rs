@@ -12,7 +12,7 @@ use std::{
 
 use args::{
     Command, DatabaseArgs, GlobalArgs, InputArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
-    RunArgs, RunsCommand,
+    ResumeArg, RunArgs, RunsCommand,
 };
 use clap::{
     ColorChoice, CommandFactory, Parser,
@@ -28,13 +28,16 @@ use crate::{
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
     postgres::{Target, TargetError},
-    settings::{LoadSettings, MissingDdl, OnExisting, RejectLimit, RunSettings},
+    settings::{LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, RunSettings, WhenHeld},
 };
 
 /// The PostgreSQL schema of the tables when nobody names one.
 const PUBLIC: &str = "public";
 
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// Lanes, when nobody says otherwise.
+const CONNECTIONS: usize = 4;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -49,7 +52,7 @@ Exit codes:
   2    wrong usage, configuration, input format or JSON Schema
   3    stopped: --max-rejects exceeded
   4    temporary failure (server gone, disk full, truncated input): run the same command again
-  5    needs a person (tables differ, missing privilege, ...)
+  5    needs a person (tables differ, missing privilege, input changed, another loader at work, ...)
   70   a bug
   130  stopped by SIGINT; 143: by SIGTERM; run the same command again";
 
@@ -101,9 +104,29 @@ impl Cli {
             Command::Load(args) => {
                 let (database, db_schema) =
                     args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
+                let connections = match (args.connections, args.atomic) {
+                    (None, false) => CONNECTIONS,
+                    (None | Some(1), true) => 1,
+                    (Some(_), true) => {
+                        return Err(Failure::new(
+                            exit::USAGE,
+                            "one transaction needs one connection: give either --atomic or --connections",
+                        ));
+                    }
+                    (Some(connections), false) => connections,
+                };
                 let settings = LoadSettings {
                     db_schema,
-                    connections: args.connections,
+                    connections,
+                    atomic: args.atomic,
+                    resume: match args.resume {
+                        ResumeArg::Auto => Resume::Auto,
+                        ResumeArg::Never => Resume::Never,
+                    },
+                    when_held: if args.wait_lock { WhenHeld::Wait } else { WhenHeld::Refuse },
+                    db_wait: args.db_wait,
+                    batch_bytes: args.batch_bytes,
+                    watch_every: args.watch_every,
                     on_existing: args.on_existing.into(),
                     missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
                 };

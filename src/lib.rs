@@ -10,6 +10,8 @@
 //!
 //! The modules in reading order; each uses only what stands above it.
 
+mod failpoint;
+
 pub mod settings;
 
 pub mod input;
@@ -35,3 +37,5 @@ pub mod pipeline;
 pub mod commands;
 
 pub mod cli;
+
+use failpoint::failpoint;

@@ -9,6 +9,8 @@ use clap::{Parser, error::ErrorKind};
 use profile_loader::{cli::Cli, commands::exit, console::Console};
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -90,6 +90,14 @@ impl Progress {
         }
     }
 
+    /// Tells something besides, without spoiling the bar.
+    pub fn notice(&self, words: &str) {
+        match &self.view {
+            View::Bar(bar) => bar.suspend(|| self.console.warn(words)),
+            View::Nothing | View::Lines => self.console.warn(words),
+        }
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         if let View::Bar(bar) = &self.view {

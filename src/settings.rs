@@ -1,6 +1,6 @@
 //! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// What a document gets whose id is stored already, or came earlier in the input, with other contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +63,34 @@ pub struct RunSettings {
 pub struct LoadSettings {
     /// The PostgreSQL schema of the four tables.
     pub db_schema: String,
-    /// Lanes; at least 1.
+    /// Lanes of a new run, and connections; at least 1.
     pub connections: usize,
     pub on_existing: OnExisting,
     pub missing_ddl: MissingDdl,
+    /// One transaction for the whole load.
+    pub atomic: bool,
+    pub resume: Resume,
+    pub when_held: WhenHeld,
+    /// How long a server that is gone is waited for.
+    pub db_wait: Duration,
+    /// A batch is committed when the input has moved on by about this much; at least 1.
+    pub batch_bytes: usize,
+    /// How often a transaction that takes long is looked after.
+    pub watch_every: Duration,
+}
+
+/// Whether a load goes on with an unfinished run of the same input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    Auto,
+    Never,
+}
+
+/// What happens to a target that another loader is at work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenHeld {
+    Refuse,
+    Wait,
 }
 
 /// What a load does when the tables are not there.

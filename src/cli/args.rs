@@ -1,6 +1,6 @@
 //! The words of the command line; their doc comments are the help.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args, ColorChoice, Subcommand, ValueEnum,
@@ -18,6 +18,9 @@ const REJECTS_DIR: &str = "profile-loader-rejects";
 
 /// How many runs are listed when nobody says otherwise: about a screen.
 const RUNS_LISTED: u32 = 20;
+
+/// About 40,000 documents of all lanes.
+const BATCH_BYTES: usize = 24 << 20;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Messages")]
@@ -130,12 +133,31 @@ pub(super) struct LoadArgs {
         hide_env = true
     )]
     pub(super) on_existing: OnExistingArg,
-    /// Connections that load at the same time
-    #[arg(long, value_name = "N", default_value = "4", value_parser = values::connections, env = "PROFILE_LOADER_CONNECTIONS", hide_env = true)]
-    pub(super) connections: usize,
+    /// Connections that load at the same time [default: 4; 1 with --atomic]
+    #[arg(long, value_name = "N", value_parser = values::connections, env = "PROFILE_LOADER_CONNECTIONS", hide_env = true)]
+    pub(super) connections: Option<usize>,
+    /// Load everything in one transaction, or nothing: rolled back on any failure and beyond --max-rejects
+    #[arg(long, env = "PROFILE_LOADER_ATOMIC", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) atomic: bool,
+    /// Whether an unfinished run of the same input and settings is gone on with; never: it is given up, and what
+    /// it loaded counts as stored
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "PROFILE_LOADER_RESUME", hide_env = true)]
+    pub(super) resume: ResumeArg,
     /// Refuse instead of applying missing DDL
     #[arg(long, env = "PROFILE_LOADER_NO_MIGRATE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) no_migrate: bool,
+    /// How long to wait for a server that is down, restarting, out of connections or out of disk; 0 for not at all
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = values::duration, env = "PROFILE_LOADER_DB_WAIT", hide_env = true)]
+    pub(super) db_wait: Duration,
+    /// Wait while another loader is at work on the same tables, instead of refusing
+    #[arg(long, env = "PROFILE_LOADER_WAIT_LOCK", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) wait_lock: bool,
+    /// About how much input is loaded in one transaction
+    #[arg(long, value_name = "BYTES", value_parser = values::batch_bytes, default_value_t = BATCH_BYTES, env = "PROFILE_LOADER_BATCH_BYTES", hide = true)]
+    pub(super) batch_bytes: usize,
+    /// How often a transaction that takes long is looked after
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::duration, env = "PROFILE_LOADER_WATCH_EVERY", hide = true)]
+    pub(super) watch_every: Duration,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
 }
@@ -243,4 +265,10 @@ pub(super) enum OnExistingArg {
     Reject,
     Skip,
     Update,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ResumeArg {
+    Auto,
+    Never,
 }

@@ -1,6 +1,6 @@
 //! Values that are more than a number or a word.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::settings::RejectLimit;
 
@@ -34,6 +34,25 @@ pub(super) fn chunk_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A batch is in memory three times.
+const BATCH_BYTES_MAX: usize = 1 << 30;
+
+pub(super) fn batch_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if (1..=BATCH_BYTES_MAX).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("give a number from 1 to {BATCH_BYTES_MAX}")),
+    }
+}
+
+/// A number alone is of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text)
+            .map_err(|_| "give a time such as 30s, 5m or 2h, or a number of seconds".to_owned()),
+    }
+}
+
 /// More threads than any machine has cores are a mistake.
 const JOBS_MAX: usize = 1024;
 
@@ -54,6 +73,14 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert!(duration("-1").is_err() && duration("soon").is_err() && duration("").is_err());
+    }
 
     #[test]
     fn limits_are_numbers_or_shares() {

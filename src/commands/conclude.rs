@@ -1,6 +1,6 @@
 //! The end of a run: the reject files get their names, the report is put together, checked and given out.
 
-use super::{Failure, Output, RunRequest, exit, failure::chain, print, run::About, signals};
+use super::{Failure, Output, RunRequest, exit, failure::chain, print, print_result, run::About, signals};
 use crate::{
     input::SourceDigest,
     pipeline::{End, Finished},
@@ -10,15 +10,51 @@ use crate::{
     },
 };
 
+/// What the report says about a load besides what it did.
+#[derive(Clone, Copy)]
+pub(super) struct AboutLoad {
+    pub(super) run_id: i64,
+    pub(super) strategy: &'static str,
+    pub(super) connections: usize,
+}
+
 pub(super) struct Conclusion {
     pub(super) about: About,
     pub(super) finished: Finished,
-    /// Strategy and connections, for a load.
-    pub(super) load: Option<(&'static str, usize)>,
+    pub(super) load: Option<AboutLoad>,
 }
 
-/// Tells how the run ended, in every form that was asked for; returns the exit code.
-pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Result<u8, Failure> {
+/// How a run ended, told in every form that was asked for.
+pub(super) struct Concluded {
+    exit_code: u8,
+    pub(super) outcome: Outcome,
+    pub(super) documents: DocumentCounts,
+    /// Of the sources that were read to their end.
+    pub(super) digests: Vec<SourceDigest>,
+    /// What the run failed at.
+    pub(super) failure: Option<String>,
+    /// What went wrong with the telling.
+    untold: Option<Failure>,
+}
+
+impl Concluded {
+    /// Whether the outcome has reached everyone it was meant for.
+    pub(super) fn is_told(&self) -> bool {
+        self.untold.is_none()
+    }
+
+    /// Whether the same command would only fail in the same way.
+    pub(super) fn needs_a_person(&self) -> bool {
+        matches!(self.exit_code, exit::USAGE | exit::NEEDS_A_PERSON)
+    }
+
+    pub(super) fn exit_code(self) -> Result<u8, Failure> {
+        self.untold.map_or(Ok(self.exit_code), Err)
+    }
+}
+
+/// Gives the reject files their names and tells how the run ended.
+pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Result<Concluded, Failure> {
     if matches!(conclusion.finished.end, End::Panicked) {
         return Err(Failure::new(
             exit::BUG,
@@ -34,6 +70,8 @@ pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Resu
             None
         }
     };
+    let digests = conclusion.finished.digests.clone();
+    let is_load = conclusion.load.is_some();
     let report = report(conclusion, rejects);
     report.assert_adds_up();
     let reports = request.settings.reports.iter();
@@ -46,11 +84,18 @@ pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Resu
         Output::Text => summary(&report),
         Output::Json => report.to_json(),
     };
-    print(&text)?;
-    match unwritten.into_iter().next() {
-        Some(error) => Err(Failure::of(exit::TEMPORARY, error)),
-        None => Ok(report.exit_code),
-    }
+    let unwritten = unwritten.into_iter().next().map(|error| Failure::of(exit::TEMPORARY, error));
+    // A check has its exit code to tell; a load that nobody heard of is not over.
+    let printed = if is_load { print_result(&text) } else { print(&text) };
+    let untold = unwritten.or(printed.err());
+    Ok(Concluded {
+        exit_code: report.exit_code,
+        outcome: report.outcome,
+        documents: report.documents,
+        digests,
+        failure: report.failure,
+        untold,
+    })
 }
 
 fn end_reject_files(files: Option<RejectFiles>, end: &End) -> Result<Option<RejectPaths>, RejectsError> {
@@ -67,14 +112,16 @@ fn report(conclusion: Conclusion, rejects: Option<RejectPaths>) -> RunReport {
     let elapsed_seconds = about.started.elapsed().as_secs_f64();
     let documents = DocumentCounts::of(&finished.tally);
     let counts = finished.load;
-    let load = load.map(|(strategy, connections)| LoadReport {
-        strategy,
-        connections,
+    let run_id = load.map(|load| load.run_id);
+    let load = load.map(|load| LoadReport {
+        strategy: load.strategy,
+        connections: load.connections,
         inserted: counts.inserted,
         updated: counts.updated,
         unchanged: counts.unchanged,
         skipped: counts.skipped,
         not_loaded: finished.not_loaded,
+        settled_earlier: finished.settled_earlier,
         rows: counts.rows,
     });
     let inputs = inputs(&about.source_names, &finished.documents_of_sources, &finished.digests);
@@ -84,7 +131,7 @@ fn report(conclusion: Conclusion, rejects: Option<RejectPaths>) -> RunReport {
         format: RunReport::FORMAT,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         command: about.command,
-        run_id: None,
+        run_id,
         outcome,
         exit_code,
         failure,
@@ -125,7 +172,7 @@ fn outcome(end: &End, rejected: u64) -> (Outcome, u8, Option<String>) {
         End::RejectLimit => (Outcome::RejectLimit, exit::REJECT_LIMIT, None),
         End::Signal(signal) => (Outcome::Interrupted, signals::exit_code(*signal), None),
         End::Input(error) => failed(super::run::exit_code_of_input(error), chain(error)),
-        End::Lane(error) => failed(super::failure::exit_code_of_database(&error.source), chain(error)),
+        End::Lane(error) => failed(super::load::exit_code_of_load(error), chain(error)),
         End::Rejects(error) => failed(exit::TEMPORARY, chain(error)),
         End::Panicked => unreachable!("a bug gets no report"),
     }

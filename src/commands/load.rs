@@ -1,12 +1,15 @@
-//! `load`: see to the tables, then validate, normalise and load.
+//! `load`: hold the target, see to the tables, find or begin the run, then validate, normalise and load.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use deadpool_postgres::{Object, Pool, PoolError};
+use deadpool_postgres::{Object, Pool};
+use tokio::runtime::Runtime;
 
 use super::{
     Failure, RunRequest,
-    conclude::{Conclusion, conclude},
+    again::this_command,
+    choose::choose_run,
+    conclude::{AboutLoad, Concluded, Conclusion, conclude},
     exit,
     migrate::ensure_tables,
     run::{Opened, create_reject_files, no_runtime, runtime},
@@ -14,9 +17,13 @@ use super::{
 };
 use crate::{
     console::Console,
-    load::Session,
-    pipeline::{self, Lanes},
+    failpoint,
+    load::{
+        self, BatchLimits, Connections, Control, ControlError, Ending, LaneContext, LoadError, Run, Watch,
+    },
+    pipeline::{self, BATCH_CHUNKS, Lanes, Stopper},
     postgres::{LocalServer, Target, refuse_unsuitable},
+    report::Outcome,
     settings::LoadSettings,
 };
 
@@ -28,36 +35,182 @@ pub enum Database {
     Embedded(PathBuf),
 }
 
+/// How long the end of a run that a signal stopped may take to be written to the ledger.
+const FINISH_STOPPED: Duration = Duration::from_secs(1);
+
 /// Returns the exit code of a run that came to an end of some kind.
 pub fn load(request: &RunRequest, settings: &LoadSettings, database: Database) -> Result<u8, Failure> {
-    let opened = Opened::open(&request.settings, settings.connections)?;
+    let opened = Opened::open(&request.settings)?;
     let runtime = runtime()?;
     let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
     let (server, target) = reach(database, request.console)?;
-    let sessions = runtime.block_on(async {
+    let prepared = runtime.block_on(async {
         tokio::select! {
-            sessions = prepare(&target, settings, request.console) => sessions,
+            prepared = prepare(&target, settings, &opened, request.console) => prepared,
             signal = signals.received() => Err(Failure::new(
                 signals::exit_code(signal),
                 "stopped by a signal before anything was loaded",
             )),
         }
     })?;
-    let rejects = create_reject_files(&request.settings)?;
-    let run = opened.start("load", request, rejects);
-    let lanes = Lanes { sessions, on_existing: settings.on_existing };
-    let finished =
-        pipeline::run(run.reader, run.plan, Some(lanes), runtime.handle(), &run.progress, |stopper| {
-            runtime.spawn(async move { stopper.stop(signals.received().await) });
-        });
-    run.progress.finish();
-    let load = Some(("merge", settings.connections));
-    let exit_code = conclude(request, Conclusion { about: run.about, finished, load })?;
+    let code = run_and_finish(request, settings, opened, prepared, &runtime, signals);
     runtime.shutdown_background();
     if let Some(server) = server {
         server.stop().map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error))?;
     }
-    Ok(exit_code)
+    code
+}
+
+/// A target that is held, and a run that has begun.
+struct Prepared {
+    control: Control,
+    run: Run,
+    context: Arc<LaneContext>,
+}
+
+async fn prepare(
+    target: &Target,
+    settings: &LoadSettings,
+    opened: &Opened,
+    console: Console,
+) -> Result<Prepared, Failure> {
+    let tell = |words: String| console.warn(&words);
+    let LoadSettings { db_schema, db_wait, .. } = settings;
+    let pool = target.named("profile-loader control").pool(1);
+    let client = connect_waiting(&pool, target, *db_wait, console).await?;
+    let mut control = Control::take(pool, client, db_schema, settings.when_held, *db_wait, &tell)
+        .await
+        .map_err(|error| failure_of_control(error, target))?;
+    ensure_tables(control.client(), settings, console).await?;
+    let run = choose_run(&mut control, settings, opened, console).await?;
+    let connections = Connections::new(
+        &target.named(&run.application_name("lane")),
+        settings.connections.min(run.lanes.len()),
+        settings.atomic,
+    );
+    connections.try_one().await.map_err(|error| failure_of_load(error, target))?;
+    let watch = Watch::new(&target.named(&run.application_name("watch")), settings.watch_every);
+    let limits = BatchLimits { cost_bytes: settings.batch_bytes, chunks: BATCH_CHUNKS };
+    let context = Arc::new(LaneContext::new(&run, connections, watch, limits, *db_wait));
+    Ok(Prepared { control, run, context })
+}
+
+/// The pipeline between the beginning of an attempt and its end in the ledger.
+fn run_and_finish(
+    request: &RunRequest,
+    settings: &LoadSettings,
+    mut opened: Opened,
+    prepared: Prepared,
+    runtime: &Runtime,
+    signals: Signals,
+) -> Result<u8, Failure> {
+    let Prepared { mut control, run, context } = prepared;
+    opened.reader.expect(run.watermarks());
+    let rejects = match create_reject_files(&request.settings, Some(run.id)) {
+        Ok(rejects) => rejects,
+        Err(failure) => {
+            let ending = failed_before_it_began(&failure);
+            // The reason is told; where this fails, the ledger has the run as running, which is resumed too.
+            let _ = runtime.block_on(control.finish(&run, &ending, FINISH_STOPPED));
+            return Err(failure);
+        }
+    };
+    let started = opened.start("load", request, rejects, run.lanes.len());
+    let lanes = Lanes { context, run: run.clone(), batch_bytes: settings.batch_bytes };
+    let mut held = None;
+    let on_start = |stopper: Stopper| {
+        let _in_runtime = runtime.enter();
+        let lost = stopper.clone();
+        held = Some(control.hold(move |error| lost.fail(error)));
+        let mut signals = signals.clone();
+        runtime.spawn(async move { stopper.stop(signals.received().await) });
+    };
+    let (reader, plan) = (started.reader, started.plan);
+    let finished = pipeline::run(reader, plan, Some(lanes), runtime.handle(), &started.progress, on_start);
+    started.progress.finish();
+    let control = runtime.block_on(held.expect("the pipeline has started").release());
+    let load = AboutLoad { run_id: run.id, strategy: "merge", connections: settings.connections };
+    let concluded = conclude(request, Conclusion { about: started.about, finished, load: Some(load) })?;
+    finish(request.console, settings, control, &run, concluded, runtime, signals)
+}
+
+/// Writes the end of the run, or of this attempt at it, to the ledger; the last thing that is done.
+fn finish(
+    console: Console,
+    settings: &LoadSettings,
+    mut control: Control,
+    run: &Run,
+    concluded: Concluded,
+    runtime: &Runtime,
+    mut signals: Signals,
+) -> Result<u8, Failure> {
+    failpoint("finish");
+    let ending = ending(&concluded);
+    let is_stopped = concluded.outcome == Outcome::Interrupted;
+    let patience = if is_stopped { FINISH_STOPPED } else { settings.db_wait };
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = control.finish(run, &ending, patience) => Ok(ended),
+            signal = signals.received(), if !is_stopped => Err(signal),
+        }
+    });
+    if !ending.is_final {
+        tell_how_to_go_on(console, run, &concluded);
+    }
+    match ended {
+        Ok(Ok(())) => concluded.exit_code(),
+        // What the run failed at is told; the ledger has it as running, which is resumed too.
+        Ok(Err(_)) if !ending.is_final => concluded.exit_code(),
+        Ok(Err(error)) => Err(Failure::new(
+            exit::TEMPORARY,
+            format!(
+                "everything is loaded and told, but run {} can't be marked as ended: {}; \
+                 the same command marks it",
+                run.id,
+                error.in_words()
+            ),
+        )),
+        Err(signal) => Ok(signals::exit_code(signal)),
+    }
+}
+
+fn ending(concluded: &Concluded) -> Ending {
+    let state = match concluded.outcome {
+        _ if !concluded.is_told() => "failed",
+        Outcome::Complete => "complete",
+        Outcome::CompleteWithRejects => "complete_with_rejects",
+        Outcome::RejectLimit => "reject_limit",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+    };
+    let documents = &concluded.documents;
+    Ending {
+        state,
+        is_final: !matches!(state, "failed" | "interrupted"),
+        documents: [documents.read, documents.accepted, documents.rejected],
+        failure: concluded.failure.clone(),
+        digests: concluded.digests.clone(),
+    }
+}
+
+fn failed_before_it_began(failure: &Failure) -> Ending {
+    let failure = Some(failure.to_string());
+    Ending { state: "failed", is_final: false, documents: [0; 3], failure, digests: Vec::new() }
+}
+
+fn tell_how_to_go_on(console: Console, run: &Run, concluded: &Concluded) {
+    let id = run.id;
+    if concluded.needs_a_person() {
+        console.info(&format!(
+            "run {id} is unfinished; once that is mended, the same command goes on with it, or give it up: \
+             profile-loader runs abandon {id}"
+        ));
+    } else {
+        let command = this_command();
+        console.info(&format!(
+            "run {id} is unfinished; to go on with it, run the same command again:\n  {command}"
+        ));
+    }
 }
 
 /// Starts the private server where one was asked for; it is stopped when the value goes, on errors too.
@@ -86,29 +239,24 @@ pub(super) fn reach(
     }
 }
 
-async fn prepare(
-    target: &Target,
-    settings: &LoadSettings,
-    console: Console,
-) -> Result<Vec<Session>, Failure> {
-    // One connection more than lanes: what is not a lane's work must never wait for one.
-    let pool = target.pool(settings.connections + 1);
-    let mut client = connect(&pool, target).await?;
-    ensure_tables(&mut client, settings, console).await?;
-    let mut sessions = Vec::with_capacity(settings.connections);
-    for _ in 0..settings.connections {
-        let client = connect_another(&pool, target).await?;
-        let session = Session::prepare(client, &settings.db_schema).await.map_err(|error| {
-            Failure::of_database(format!("{} in {target} failed", error.what), error.source)
-        })?;
-        sessions.push(session);
-    }
-    Ok(sessions)
-}
-
 /// The first connection: to a server that can be used.
 pub(super) async fn connect(pool: &Pool, target: &Target) -> Result<Object, Failure> {
-    let client = connect_another(pool, target).await?;
+    let nobody_waits = |_| {};
+    let client = load::connect(pool, Duration::ZERO, &nobody_waits).await;
+    suitable(client.map_err(|error| failure_of_load(error, target))?, target).await
+}
+
+async fn connect_waiting(
+    pool: &Pool,
+    target: &Target,
+    patience: Duration,
+    console: Console,
+) -> Result<Object, Failure> {
+    let client = load::connect(pool, patience, &|words| console.warn(&words)).await;
+    suitable(client.map_err(|error| failure_of_load(error, target))?, target).await
+}
+
+async fn suitable(client: Object, target: &Target) -> Result<Object, Failure> {
     match refuse_unsuitable(&client).await {
         Ok(None) => Ok(client),
         Ok(Some(reason)) => Err(Failure::new(exit::NEEDS_A_PERSON, reason)),
@@ -116,11 +264,25 @@ pub(super) async fn connect(pool: &Pool, target: &Target) -> Result<Object, Fail
     }
 }
 
-async fn connect_another(pool: &Pool, target: &Target) -> Result<Object, Failure> {
-    let what = || format!("connecting to {target} failed");
-    match pool.get().await {
-        Ok(client) => Ok(client),
-        Err(PoolError::Backend(error)) => Err(Failure::of_database(what(), error)),
-        Err(error) => Err(Failure::new(exit::TEMPORARY, format!("{}: {error}", what()))),
+fn failure_of_load(error: LoadError, target: &Target) -> Failure {
+    match error {
+        LoadError::Connecting { source } => {
+            Failure::of_database(format!("connecting to {target} failed"), source)
+        }
+        LoadError::Database { what, source, .. } => {
+            Failure::of_database(format!("{what} in {target} failed"), source)
+        }
+        error => Failure::new(exit_code_of_load(&error), error.to_string()),
     }
+}
+
+fn failure_of_control(error: ControlError, target: &Target) -> Failure {
+    match error {
+        ControlError::Held(_) => Failure::new(exit::NEEDS_A_PERSON, error.to_string()),
+        ControlError::Load(error) => failure_of_load(error, target),
+    }
+}
+
+pub(super) fn exit_code_of_load(error: &LoadError) -> u8 {
+    if error.is_temporary() { exit::TEMPORARY } else { exit::NEEDS_A_PERSON }
 }

@@ -1,5 +1,7 @@
 //! What the program can be told to do; each command reads like a table of contents.
 
+mod again;
+mod choose;
 mod conclude;
 mod failure;
 mod load;
@@ -36,13 +38,28 @@ pub struct RunRequest {
     pub output: Output,
 }
 
-/// Writes a result to standard output.
+/// Writes what was asked for to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    match write_stdout(text) {
         // Whoever reads our output has seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}")))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| unwritten(&error)),
     }
+}
+
+/// Writes the result of a run to standard output; one that nobody reads has not been told.
+fn print_result(text: &str) -> Result<(), Failure> {
+    write_stdout(text).map_err(|error| unwritten(&error))
+}
+
+fn write_stdout(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush())
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    let mend = match error.kind() {
+        io::ErrorKind::StorageFull => "; free space there and run the same command again",
+        _ => "; run the same command again with an output that can be written",
+    };
+    Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}{mend}"))
 }

@@ -23,9 +23,8 @@ const RUNTIME_THREADS: usize = 2;
 
 /// Inputs that were found and looked at, and the schema they will be held against.
 pub(super) struct Opened {
-    reader: ChunkReader,
-    schema: DocumentSchema,
-    lanes: usize,
+    pub(super) reader: ChunkReader,
+    pub(super) schema: DocumentSchema,
     started: (SystemTime, Instant),
 }
 
@@ -48,7 +47,7 @@ pub(super) struct Run {
 
 impl Opened {
     /// Finds the inputs and the schema; nothing has been written when this fails.
-    pub(super) fn open(settings: &RunSettings, lanes: usize) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &RunSettings) -> Result<Self, Failure> {
         let started = (SystemTime::now(), Instant::now());
         let sources = input::resolve(&settings.inputs).map_err(of_input)?;
         refuse_own_files(&sources, settings.rejects.as_deref())?;
@@ -58,7 +57,7 @@ impl Opened {
             Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
         };
         let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(of_input)?;
-        Ok(Self { reader, schema, lanes, started })
+        Ok(Self { reader, schema, started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -67,6 +66,7 @@ impl Opened {
         command: &'static str,
         request: &RunRequest,
         rejects: Option<RejectFiles>,
+        lanes: usize,
     ) -> Run {
         let settings = &request.settings;
         let sources = self.reader.sources();
@@ -78,7 +78,7 @@ impl Opened {
         let (started_at, started) = self.started;
         let about = About { command, source_names: source_names.clone(), schema, started_at, started };
         let keep_rejects = rejects.is_some();
-        let checker = Checker { schema: self.schema, source_names, lanes: self.lanes, keep_rejects };
+        let checker = Checker { schema: self.schema, source_names, lanes, keep_rejects };
         let plan = Plan {
             checker,
             jobs: settings.jobs,
@@ -90,15 +90,19 @@ impl Opened {
     }
 }
 
-pub(super) fn create_reject_files(settings: &RunSettings) -> Result<Option<RejectFiles>, Failure> {
-    let create = |dir: &PathBuf| RejectFiles::create(dir);
+/// `run_id` is that of a load's run.
+pub(super) fn create_reject_files(
+    settings: &RunSettings,
+    run_id: Option<i64>,
+) -> Result<Option<RejectFiles>, Failure> {
+    let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
     settings.rejects.as_ref().map(create).transpose().map_err(|error| Failure::of(exit::USAGE, error))
 }
 
 /// The run would cut its own input off.
 fn refuse_own_files(sources: &[Source], rejects: Option<&Path>) -> Result<(), Failure> {
     let Some(dir) = rejects else { return Ok(()) };
-    let partial = RejectFiles::partial_paths(dir);
+    let partial = RejectFiles::partial_paths(dir, None);
     for source in sources {
         let Source::File(path) = source else { continue };
         let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
@@ -149,7 +153,11 @@ pub(super) fn of_input(error: InputError) -> Failure {
 }
 
 pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
-    if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE }
+    match error {
+        InputError::Changed { .. } => exit::NEEDS_A_PERSON,
+        error if error.is_temporary() => exit::TEMPORARY,
+        _ => exit::USAGE,
+    }
 }
 
 pub(super) fn runtime() -> Result<Runtime, Failure> {

@@ -10,17 +10,17 @@ use crate::pipeline;
 
 /// Returns the exit code of a run that came to an end of some kind.
 pub fn validate(request: &RunRequest) -> Result<u8, Failure> {
-    let opened = Opened::open(&request.settings, 0)?;
+    let opened = Opened::open(&request.settings)?;
     let runtime = runtime()?;
     let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
-    let rejects = create_reject_files(&request.settings)?;
-    let run = opened.start("validate", request, rejects);
+    let rejects = create_reject_files(&request.settings, None)?;
+    let run = opened.start("validate", request, rejects, 0);
     let finished = pipeline::run(run.reader, run.plan, None, runtime.handle(), &run.progress, |stopper| {
         runtime.spawn(async move { stopper.stop(signals.received().await) });
     });
     run.progress.finish();
-    let code = conclude(request, Conclusion { about: run.about, finished, load: None });
+    let concluded = conclude(request, Conclusion { about: run.about, finished, load: None });
     // The thread that reads standard input, and the task that waits for signals, end with the process.
     runtime.shutdown_background();
-    code
+    concluded?.exit_code()
 }

@@ -14,11 +14,19 @@ pub use profile::{
 pub use rejection::{Fault, Rejection};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
 
+use serde::Deserialize as _;
+
 use crate::input::LINE_BYTES_MAX;
 
 /// Whether a line holds no document: nothing but JSON white space.
 pub fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// Whether a line is the beginning of a document whose rest is missing.
+pub fn is_cut_off(line: &[u8]) -> bool {
+    let mut parser = serde_json::Deserializer::from_slice(line);
+    serde::de::IgnoredAny::deserialize(&mut parser).is_err_and(|error| error.is_eof()) && !is_blank(line)
 }
 
 /// Checks one line, with or without its line end: gives its profile to `accept`, or says all that is wrong
@@ -78,6 +86,19 @@ mod tests {
         check(GOOD.as_bytes(), &[]);
         check(format!("  {GOOD}\t\r\n").as_bytes(), &[]);
         assert!(is_blank(b"") && is_blank(b" \t\r\n") && !is_blank(b"\x0b") && !is_blank(b"{}"));
+    }
+
+    #[test]
+    fn a_document_that_ends_too_early_is_told_from_a_broken_one() {
+        for end in 1..GOOD.len() {
+            assert!(is_cut_off(&GOOD.as_bytes()[..end]), "{end}");
+        }
+        for cut in ["{\"a\":\"é".as_bytes(), b"{\"a\":\"\xc3", b"[", b"  {"] {
+            assert!(is_cut_off(cut), "{cut:?}");
+        }
+        for other in [GOOD, "", " ", "{x", "{}}", "{}", "nul!", "{\"a\" 1", "[1,,"] {
+            assert!(!is_cut_off(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

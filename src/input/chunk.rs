@@ -12,13 +12,16 @@ use std::{
     },
 };
 
-use super::{InputError, Source, decompress::Decompressed, sniff};
+use super::{InputError, Source, decompress::Decompressed, sniff, trail::Trail};
 
 /// The longest line that is looked at as a document, in bytes without its line end.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What is kept besides its bytes of a line that is rejected for one fault.
 const LINE_COST_BYTES: usize = 256;
+
+/// Most lines of a chunk: lines of two bytes, each of them rejected, take a hundred times as much in words.
+const LINES_MAX: usize = 16 * 1024;
 
 /// How much of a source is looked at to tell that it is no NDJSON.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -39,6 +42,10 @@ pub struct Chunk {
     pub piece: Piece,
     /// Stored bytes of all sources that were used up to read this far, for progress.
     pub consumed: u64,
+    /// Right after the last byte.
+    pub end: Watermark,
+    /// The source ends here, without a line end; the last line may be cut off.
+    pub is_unterminated: bool,
     pub bytes: Vec<u8>,
 }
 
@@ -57,6 +64,26 @@ pub enum Piece {
     Lines,
     /// A part of a line above [`LINE_BYTES_MAX`]; `starts_at` is the byte offset where that line starts.
     LongLine { starts_at: u64, ends: bool },
+}
+
+/// A place in the input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Index of the source in the order they were named.
+    pub source: usize,
+    /// In the decompressed source.
+    pub byte_offset: u64,
+}
+
+/// A place in the input, and what came before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watermark {
+    pub position: Position,
+    /// BLAKE3, in hexadecimal, of the BLAKE3 digests (32 bytes each) of all sources before this one and of this
+    /// one's bytes up to here.
+    pub digest: String,
+    /// What everything up to here costs (see [`Chunk::cost_bytes`]), however it is cut into chunks.
+    pub cost_bytes: u64,
 }
 
 /// A source that was read to its end.
@@ -79,14 +106,17 @@ pub struct ChunkReader {
     current: Option<OpenSource>,
     next_source: usize,
     next_sequence: u64,
-    digests: Vec<SourceDigest>,
+    trail: Trail,
+    /// The first bytes of the first source that is not empty.
+    head: Vec<u8>,
     first: Option<Chunk>,
 }
 
 struct OpenSource {
     index: usize,
     stream: Decompressed,
-    hasher: blake3::Hasher,
+    /// The first bytes, as they are.
+    head: Vec<u8>,
     /// Bytes after the last line end that was handed out.
     rest: Vec<u8>,
     byte_offset: u64,
@@ -121,7 +151,8 @@ impl ChunkReader {
             current: None,
             next_source: 0,
             next_sequence: 0,
-            digests: Vec::new(),
+            trail: Trail::new(),
+            head: Vec::new(),
             first: None,
         };
         reader.first = reader.read_chunk(Vec::new())?;
@@ -134,15 +165,39 @@ impl ChunkReader {
 
     /// The sources read to their end so far, in order.
     pub fn digests(&self) -> &[SourceDigest] {
-        &self.digests
+        self.trail.finished()
+    }
+
+    /// The first 64 KiB of the decompressed stream of the first source that is not empty; less, if that is all
+    /// there is of it.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Lets the stream be read only if it still is what it was where these places were taken. To be called
+    /// before the first chunk is asked for.
+    pub fn expect(&mut self, watermarks: Vec<Watermark>) {
+        self.trail.expect(watermarks);
+    }
+
+    /// Whether the stream was read beyond all places that were expected.
+    pub fn is_verified(&self) -> bool {
+        self.trail.is_verified()
     }
 
     /// The next chunk, in `buffer`'s memory where it can be reused; `None` after the last source.
     pub fn next_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
-        match self.first.take() {
-            Some(chunk) => Ok(Some(chunk)),
-            None => self.read_chunk(buffer),
-        }
+        let chunk = match self.first.take() {
+            Some(chunk) => Some(chunk),
+            None => self.read_chunk(buffer)?,
+        };
+        let Some(mut chunk) = chunk else {
+            self.trail.finish(&self.sources.last().map(Source::name).unwrap_or_default())?;
+            return Ok(None);
+        };
+        let name = self.sources[chunk.source].name();
+        self.trail.pass(&mut chunk, &name)?;
+        Ok(Some(chunk))
     }
 
     fn read_chunk(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
@@ -154,9 +209,12 @@ impl ChunkReader {
                 self.current = Some(self.open_next()?);
                 continue;
             };
-            let name = || self.sources[open.index].name();
-            match open.read_chunk(buffer, self.chunk_bytes, &name())? {
+            let name = self.sources[open.index].name();
+            match open.read_chunk(buffer, self.chunk_bytes, &name)? {
                 Ok(mut chunk) => {
+                    if self.head.is_empty() {
+                        self.head = mem::take(&mut open.head);
+                    }
                     chunk.consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
                     chunk.sequence = self.next_sequence;
                     self.next_sequence += 1;
@@ -166,7 +224,7 @@ impl ChunkReader {
                 Err(unused) => {
                     buffer = unused;
                     self.consumed_before += self.consumed.load(Ordering::Relaxed);
-                    self.digests.push(open.digest());
+                    self.trail.finish_source(open.byte_offset, &name)?;
                 }
             }
         }
@@ -181,7 +239,7 @@ impl ChunkReader {
         Ok(OpenSource {
             index,
             stream,
-            hasher: blake3::Hasher::new(),
+            head: Vec::new(),
             rest: Vec::new(),
             byte_offset: 0,
             line: 1,
@@ -235,6 +293,7 @@ impl OpenSource {
         self.fill(&mut buffer, chunk_bytes);
         if mem::take(&mut self.at_start) {
             self.fill(&mut buffer, HEAD_BYTES);
+            self.head = buffer[..buffer.len().min(HEAD_BYTES)].to_vec();
             let bom = sniff::bom_bytes(&buffer);
             buffer.drain(..bom);
             self.byte_offset += bom as u64;
@@ -256,6 +315,8 @@ impl OpenSource {
             lines: memchr::memchr_iter(b'\n', &buffer).count(),
             piece,
             consumed: 0,
+            end: Watermark::default(),
+            is_unterminated: piece == Piece::Lines && !buffer.ends_with(b"\n"),
             bytes: buffer,
         };
         self.byte_offset += length as u64;
@@ -263,7 +324,8 @@ impl OpenSource {
         Ok(Ok(chunk))
     }
 
-    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, else after the first
+    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or that of the last
+    /// line that a chunk takes, else after the first
     /// one that follows, reading on while there is none.
     /// `None` when there is nothing (more) to hand out.
     fn cut(&mut self, buffer: &mut Vec<u8>, chunk_bytes: usize) -> Option<(usize, Piece)> {
@@ -280,8 +342,10 @@ impl OpenSource {
         }
         loop {
             let (head, tail) = buffer.split_at(buffer.len().min(chunk_bytes));
-            let end =
-                memchr::memrchr(b'\n', head).or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
+            let end = memchr::memchr_iter(b'\n', head)
+                .nth(LINES_MAX - 1)
+                .or_else(|| memchr::memrchr(b'\n', head))
+                .or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
             if let Some(end) = end {
                 return Some((end + 1, Piece::Lines));
             }
@@ -304,8 +368,7 @@ impl OpenSource {
         if self.ended || buffer.len() >= target {
             return;
         }
-        let before = buffer.len();
-        let wanted = target - before;
+        let wanted = target - buffer.len();
         buffer.reserve_exact(wanted);
         match (&mut self.stream).take(wanted as u64).read_to_end(buffer) {
             Ok(count) => self.ended = count < wanted,
@@ -314,7 +377,6 @@ impl OpenSource {
                 self.failed = Some(error);
             }
         }
-        self.hasher.update(&buffer[before..]);
     }
 
     fn explain(&self, source: io::Error, name: &str) -> InputError {
@@ -325,10 +387,6 @@ impl OpenSource {
         } else {
             InputError::Damaged { name, form: self.stream.form, byte_offset, source }
         }
-    }
-
-    fn digest(&self) -> SourceDigest {
-        SourceDigest { bytes: self.byte_offset, digest: self.hasher.finalize().to_hex().to_string() }
     }
 }
 
@@ -443,6 +501,89 @@ mod tests {
         }
         assert_eq!(seen, [(0, 0, 1, 0), (1, 0, 2, 3), (2, 2, 1, 0)]);
         assert_eq!(reader.digests().iter().map(|d| d.bytes).collect::<Vec<_>>(), [6, 0, 2]);
+    }
+
+    fn end_of(texts: &[&[u8]], chunk_bytes: usize) -> Vec<Watermark> {
+        let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
+        let words = sources.iter().map(|(_, source)| source.clone()).collect();
+        let mut reader = ChunkReader::open(words, chunk_bytes).unwrap();
+        std::iter::from_fn(|| reader.next_chunk(Vec::new()).unwrap()).map(|chunk| chunk.end).collect()
+    }
+
+    #[test]
+    fn watermarks_do_not_depend_on_chunks() {
+        let texts: [&[u8]; 3] = [b"\xef\xbb\xbf{}\n{}\n", b"", b"{}\n{\"x\":1}\n{}"];
+        let fine = end_of(&texts, 1);
+        assert_eq!(fine.len(), 5);
+        for chunk_bytes in [3, 7, 100] {
+            for end in end_of(&texts, chunk_bytes) {
+                assert!(fine.contains(&end), "{end:?}");
+            }
+        }
+        assert_eq!(fine[4].position, Position { source: 2, byte_offset: 13 });
+        assert_eq!(fine[4].cost_bytes, 6 + 13 + 4 * 256);
+        let digests = texts.map(|text| *blake3::hash(text).as_bytes());
+        assert_eq!(fine[4].digest, blake3::hash(&digests.concat()).to_hex().to_string());
+    }
+
+    #[test]
+    fn what_was_read_before_has_to_be_there_still() {
+        let texts: [&[u8]; 2] = [b"{}\n{}\n", b"{1}\n{2}\n{3}\n"];
+        let marks = end_of(&texts, 1);
+        let read = |texts: &[&[u8]], expected: Vec<Watermark>, chunk_bytes| {
+            let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
+            let words = sources.iter().map(|(_, source)| source.clone()).collect();
+            let mut reader = ChunkReader::open(words, chunk_bytes).unwrap();
+            reader.expect(expected);
+            let mut chunks = 0;
+            loop {
+                match reader.next_chunk(Vec::new()) {
+                    Ok(Some(_)) => chunks += 1,
+                    Ok(None) => return (chunks, reader.is_verified(), None),
+                    Err(InputError::Changed { byte_offset, .. }) => {
+                        return (chunks, reader.is_verified(), Some(byte_offset));
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        let expected = || vec![marks[3].clone(), marks[0].clone(), marks[3].clone()];
+        assert_eq!(read(&texts, expected(), 100), (2, true, None));
+        assert_eq!(read(&texts, expected(), 1), (5, true, None));
+        let grown: [&[u8]; 2] = [texts[0], b"{1}\n{2}\n{3}\n{4}\n{5}\n"];
+        assert_eq!(read(&grown, expected(), 100), (2, true, None));
+        let late_change: [&[u8]; 2] = [texts[0], b"{1}\n{2}\n{x}\n"];
+        assert_eq!(read(&late_change, expected(), 4), (5, true, None));
+        let changed: [&[u8]; 2] = [b"{}\n{x}", texts[1]];
+        assert_eq!(read(&changed, expected(), 100), (2, false, Some(8)), "the first that differs");
+        assert_eq!(read(&[b"{ \n{}\n", texts[1]], expected(), 1), (0, false, Some(3)));
+        let shrunk: [&[u8]; 2] = [texts[0], b"{1}\n"];
+        assert_eq!(read(&shrunk, expected(), 100), (2, false, Some(8)));
+        assert_eq!(read(&texts[..1], expected(), 100), (1, false, Some(8)));
+    }
+
+    #[test]
+    fn the_head_does_not_depend_on_chunks() {
+        let long = "{\"x\":1}\n".repeat(10_000);
+        for (texts, expected) in [
+            (&[&b""[..], b"\xef\xbb\xbf{}\n", b"{}"][..], &b"\xef\xbb\xbf{}\n"[..]),
+            (&[long.as_bytes()], &long.as_bytes()[..HEAD_BYTES]),
+            (&[b""], b""),
+        ] {
+            for chunk_bytes in [1, 1000, 1 << 20] {
+                let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
+                let words = sources.iter().map(|(_, source)| source.clone()).collect();
+                let reader = ChunkReader::open(words, chunk_bytes).unwrap();
+                assert!(reader.head() == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_holds_a_bounded_number_of_lines() {
+        let chunks = chunks("{}\n".repeat(40_000).as_bytes(), 1 << 20).unwrap();
+        let lines: Vec<_> = chunks.iter().map(|chunk| chunk.lines).collect();
+        assert_eq!(lines, [LINES_MAX, LINES_MAX, 40_000 - 2 * LINES_MAX]);
     }
 
     proptest! {

@@ -7,12 +7,13 @@ mod chunk;
 mod decompress;
 mod sniff;
 mod source;
+mod trail;
 
 use std::io;
 
 use thiserror::Error;
 
-pub use chunk::{Chunk, ChunkReader, LINE_BYTES_MAX, Piece, SourceDigest};
+pub use chunk::{Chunk, ChunkReader, LINE_BYTES_MAX, Piece, Position, SourceDigest, Watermark};
 pub use source::{Source, resolve};
 
 /// Why the input can't be read; each variant names the source.
@@ -34,6 +35,12 @@ pub enum InputError {
     Format { name: String, found: &'static str, mend: String },
     #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
     Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
+    #[error(
+        "{name} ends in the middle of a document (line {line}, byte {byte_offset}): its producer died or the copy is incomplete"
+    )]
+    CutOff { name: String, line: u64, byte_offset: u64 },
+    #[error("{name} was changed before byte {byte_offset}, which an earlier attempt has loaded already")]
+    Changed { name: String, byte_offset: u64 },
     #[error("{name} can't be read on from byte {byte_offset}")]
     Read { name: String, byte_offset: u64, source: io::Error },
 }
@@ -42,6 +49,6 @@ impl InputError {
     /// Whether the same command may succeed once the world has changed (a repaired or complete file),
     /// as against a command or an input that has to be written differently.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Read { .. })
+        matches!(self, Self::Damaged { .. } | Self::Read { .. } | Self::CutOff { .. })
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Only shapes that no NDJSON export has are refused; anything doubtful is left to the documents' own checks.
 
-const BOM_UTF8: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What the input is instead of NDJSON, and how to make NDJSON of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct Foreign {
 
 /// The length of a UTF-8 byte order mark at the start of `head`, 0 or 3.
 pub(super) fn bom_bytes(head: &[u8]) -> usize {
-    if head.starts_with(BOM_UTF8) { BOM_UTF8.len() } else { 0 }
+    if head.starts_with(BOM) { BOM.len() } else { 0 }
 }
 
 /// Looks at the decompressed start of a source (after a byte order mark): all of it, or at least one chunk.

@@ -1,7 +1,7 @@
 //! The documents of one transaction and what is still to be decided about them; pure.
 //!
 //! The tricky thing is the id that comes more than once in a batch. Its documents are decided in input
-//! order, so they go to the server in rounds; an exact copy of the document before it needs no round.
+//! order, so they go to the server in rounds; an exact copy of the document before it never goes there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,18 +24,63 @@ pub(super) struct BatchDocument<'a> {
     pub(super) row: StagedRow<'a>,
 }
 
-/// All documents of the parts, in input order.
-pub(super) fn documents(parts: &[LanePart]) -> Vec<BatchDocument<'_>> {
-    parts.iter().flat_map(part_documents).collect()
-}
-
-fn part_documents(part: &LanePart) -> impl Iterator<Item = BatchDocument<'_>> {
-    part.documents().iter().enumerate().map(|(index, document)| BatchDocument {
+/// The documents of `part` from the one at `first` on, in input order.
+pub(super) fn documents_from(part: &LanePart, first: usize) -> impl Iterator<Item = BatchDocument<'_>> {
+    part.documents().iter().enumerate().skip(first).map(|(index, document)| BatchDocument {
         seq: part.seq(document.offset),
         id: document.id,
         children: document.children,
         row: part.row(index),
     })
+}
+
+/// All documents of a transaction. Those that are an exact copy of the one before them with the same id never
+/// go to the server: what became of that one says what becomes of them.
+pub(super) struct Batch<'a> {
+    /// All others, in input order.
+    pub(super) originals: Vec<BatchDocument<'a>>,
+    origins: Vec<Origin>,
+}
+
+/// Of each document, where its verdict comes from.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    /// It is the next of the originals.
+    Own,
+    /// Index of the document that it is a copy of.
+    CopyOf(usize),
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(documents: Vec<BatchDocument<'a>>) -> Self {
+        let mut latest = HashMap::with_capacity(documents.len());
+        let origin = |(index, document): (usize, &BatchDocument<'_>)| match latest.insert(document.id, index)
+        {
+            Some(before) if documents[before].row.contents() == document.row.contents() => {
+                Origin::CopyOf(before)
+            }
+            _ => Origin::Own,
+        };
+        let origins: Vec<_> = documents.iter().enumerate().map(origin).collect();
+        let is_own = |(document, origin)| matches!(origin, &Origin::Own).then_some(document);
+        let originals = documents.into_iter().zip(&origins).filter_map(is_own).collect();
+        Self { originals, origins }
+    }
+
+    /// The verdicts of all documents from those of the originals.
+    pub(super) fn verdicts_of_all(&self, of_originals: Vec<Verdict>) -> Vec<Verdict> {
+        assert_eq!(of_originals.len(), self.originals.len(), "each original has a verdict");
+        let mut own = of_originals.into_iter();
+        let mut verdicts: Vec<Verdict> = Vec::with_capacity(self.origins.len());
+        for origin in &self.origins {
+            let verdict = match origin {
+                Origin::Own => own.next().expect("they were just counted"),
+                Origin::CopyOf(before) => verdict_of_copy(&verdicts[*before]),
+            };
+            verdicts.push(verdict);
+        }
+        verdicts
+    }
 }
 
 /// What the server says of a document whose id is stored.
@@ -56,15 +101,13 @@ pub(super) struct Writes {
     pub(super) update: Vec<usize>,
 }
 
-/// The verdicts of a transaction while it is under way.
+/// The verdicts of documents that are being merged together, none of them a copy of the one before it.
 pub(super) struct Decisions<'a> {
     documents: &'a [BatchDocument<'a>],
     on_existing: OnExisting,
     verdicts: Vec<Option<Verdict>>,
-    /// Of each document that is an exact copy of the one before it with the same id, the index of that one.
-    copy_of: Vec<Option<usize>>,
     attempts: Vec<u8>,
-    /// Indices without a verdict, copies excepted; rising.
+    /// Indices without a verdict; rising.
     undecided: Vec<usize>,
     /// Ids that stand in the table, as far as this transaction knows.
     stored: HashSet<[u8; 16]>,
@@ -72,31 +115,14 @@ pub(super) struct Decisions<'a> {
 
 impl<'a> Decisions<'a> {
     pub(super) fn new(documents: &'a [BatchDocument<'a>], on_existing: OnExisting) -> Self {
-        let mut latest = HashMap::with_capacity(documents.len());
-        let copy_of: Vec<_> = documents
-            .iter()
-            .enumerate()
-            .map(|(index, document)| {
-                let before = latest.insert(document.id, index)?;
-                (documents[before].row.contents() == document.row.contents()).then_some(before)
-            })
-            .collect();
-        let undecided = (0..documents.len()).filter(|&index| copy_of[index].is_none()).collect();
         Self {
             documents,
             on_existing,
             verdicts: vec![None; documents.len()],
-            copy_of,
             attempts: vec![0; documents.len()],
-            undecided,
+            undecided: (0..documents.len()).collect(),
             stored: HashSet::new(),
         }
-    }
-
-    /// The documents that the server has to see: all but exact copies.
-    pub(super) fn to_stage(&self) -> impl Iterator<Item = &'a BatchDocument<'a>> {
-        let documents = self.documents;
-        self.copy_of.iter().zip(documents).filter(|(copy, _)| copy.is_none()).map(|(_, document)| document)
     }
 
     /// The documents to be looked up next: of every id the first undecided one, and all of an id whose stored
@@ -194,17 +220,8 @@ impl<'a> Decisions<'a> {
 
     /// One verdict for each document, in order.
     pub(super) fn into_verdicts(self) -> Vec<Verdict> {
-        assert!(self.undecided.is_empty(), "rounds go on until everything is decided");
-        let mut verdicts: Vec<Verdict> = Vec::with_capacity(self.documents.len());
-        for (verdict, copy_of) in self.verdicts.into_iter().zip(self.copy_of) {
-            let verdict = match (verdict, copy_of) {
-                (Some(verdict), None) => verdict,
-                (None, Some(before)) => verdict_of_copy(&verdicts[before]),
-                _ => unreachable!("a document is a copy or has a verdict of its own"),
-            };
-            verdicts.push(verdict);
-        }
-        verdicts
+        let decided = |verdict: Option<Verdict>| verdict.expect("rounds go on until everything is decided");
+        self.verdicts.into_iter().map(decided).collect()
     }
 }
 
@@ -223,7 +240,7 @@ mod tests {
 
     /// Documents as (id, first name).
     fn part(documents: &[(u8, &str)]) -> LanePart {
-        let mut part = LanePart::new(0, 1000, 1000);
+        let mut part = LanePart::default();
         for (offset, (id, first_name)) in documents.iter().enumerate() {
             let profile = Profile {
                 id: [*id; 16],
@@ -243,11 +260,13 @@ mod tests {
 
     /// Plays the server: a table of id to first name (and whether we wrote it).
     fn run(documents: &[(u8, &str)], stored: &[(u8, &str)], on_existing: OnExisting) -> (String, usize) {
-        let parts = [part(documents)];
-        let batch = super::documents(&parts);
+        let part = part(documents);
+        let all = Batch::new(documents_from(&part, 0).collect());
+        let batch = &all.originals;
+        let name_of = |index: usize| documents[usize::try_from(batch[index].seq).unwrap()].1;
         let mut table: HashMap<u8, (String, bool)> =
             stored.iter().map(|(id, name)| (*id, ((*name).to_owned(), false))).collect();
-        let mut decisions = Decisions::new(&batch, on_existing);
+        let mut decisions = Decisions::new(batch, on_existing);
         let mut rounds = 0;
         loop {
             let round = decisions.next_round();
@@ -256,8 +275,8 @@ mod tests {
             }
             rounds += 1;
             let look = |&index: &usize| {
-                let (name, is_ours) = table.get(&documents[index].0)?;
-                let is_identical = name == documents[index].1;
+                let (name, is_ours) = table.get(&batch[index].id[0])?;
+                let is_identical = name == name_of(index);
                 Some(Stored { seq: batch[index].seq, is_identical, is_ours: *is_ours })
             };
             let found: Vec<_> = round.iter().filter_map(look).collect();
@@ -266,7 +285,7 @@ mod tests {
                 [(&writes.insert, Verdict::Inserted), (&writes.update, Verdict::Updated)]
             {
                 for &index in indices {
-                    table.insert(documents[index].0, (documents[index].1.to_owned(), true));
+                    table.insert(batch[index].id[0], (name_of(index).to_owned(), true));
                 }
                 let ids = indices.iter().map(|&index| decisions.id(index)).collect();
                 decisions.written(indices, &ids, &verdict);
@@ -280,7 +299,8 @@ mod tests {
             Verdict::Rejected(fault) if fault.code == "load:exists" => 'e',
             Verdict::Rejected(_) => 'd',
         };
-        (decisions.into_verdicts().into_iter().map(letter).collect(), rounds)
+        let verdicts = all.verdicts_of_all(decisions.into_verdicts());
+        (verdicts.into_iter().map(letter).collect(), rounds)
     }
 
     #[test]
@@ -305,9 +325,9 @@ mod tests {
 
     #[test]
     fn a_document_that_never_arrives_is_rejected() {
-        let parts = [part(&[(1, "a"), (1, "a")])];
-        let batch = super::documents(&parts);
-        let mut decisions = Decisions::new(&batch, OnExisting::Reject);
+        let part = part(&[(1, "a"), (1, "a")]);
+        let batch = Batch::new(documents_from(&part, 0).collect());
+        let mut decisions = Decisions::new(&batch.originals, OnExisting::Reject);
         let mut rounds = 0;
         while let round = decisions.next_round()
             && !round.is_empty()
@@ -317,6 +337,7 @@ mod tests {
             decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted);
         }
         assert_eq!(rounds, usize::from(ATTEMPTS_MAX));
-        assert_eq!(decisions.into_verdicts(), vec![Verdict::Rejected(refusal::suppressed()); 2]);
+        let verdicts = batch.verdicts_of_all(decisions.into_verdicts());
+        assert_eq!(verdicts, vec![Verdict::Rejected(refusal::suppressed()); 2]);
     }
 }

@@ -1,26 +1,28 @@
-//! A lane: its documents in input order, a batch a transaction, and the search for the one document that the
-//! server refuses.
+//! A lane: its documents in input order, a batch a transaction, and what it does when a transaction fails.
 //!
-//! A document is settled when the transaction is committed that wrote it or left it alone; what is not
-//! settled is not in the tables.
+//! What the lane had committed in an earlier attempt at the same run is not loaded again: documents before its
+//! watermark are told as settled, those among them that the server had refused with the ledger's words.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time,
 };
-
-use tokio::sync::mpsc;
 
 use super::{
-    LoadCounts, LoadError, Session, Verdict,
-    batch::{self, BatchDocument},
-    merge::{MergeError, merge},
-    refusal,
+    Connections, LoadCounts, LoadError, Retries, Stop, Verdict, Watch, atomic,
+    batch::{Batch, documents_from},
+    connections::{MergeSql, Session},
+    ledger::LaneState,
+    merge::{MergeError, Own},
+    outage::Outage,
+    replay::Pending,
+    retry::Class,
+    transaction::{Done, LaneTransaction, Refused, Row},
+    watch::Pulse,
 };
-use crate::{document::Fault, rows::LanePart, settings::OnExisting};
+use crate::{document::Fault, input::Position, rows::LanePart, settings::OnExisting};
 
 /// When a batch is loaded. Both count what the input held, not this lane's share of it, so that all lanes
 /// commit at about the same pace and a bounded window of the input is enough for all of them.
@@ -30,124 +32,333 @@ pub struct BatchLimits {
     pub chunks: usize,
 }
 
-/// One chunk's documents of one lane, all decided and committed.
+/// What the lanes of a run share.
+#[derive(Debug)]
+pub struct LaneContext {
+    pub(super) run_id: i64,
+    /// Which attempt at the run this is; a later one puts us out of it.
+    pub(super) attempt: i32,
+    pub(super) atomic: bool,
+    pub(super) on_existing: OnExisting,
+    pub(super) limits: BatchLimits,
+    pub(super) patience: Duration,
+    pub(super) sql: MergeSql,
+    pub(super) connections: Connections,
+    pub(super) watch: Watch,
+    pub(super) outage: Outage,
+}
+
+/// What one lane is given.
+#[derive(Debug)]
+pub struct LanePlan {
+    pub state: LaneState,
+    pub parts: mpsc::Receiver<LanePart>,
+    /// Nothing is loaded before this is true: what the ledger has as loaded is in the input still.
+    pub verified: watch::Receiver<bool>,
+    pub stop: Stop,
+}
+
+/// What a lane tells of.
+#[derive(Debug)]
+pub enum LaneEvent {
+    Settled(Settled),
+    /// Something to tell the operator while the run goes on.
+    Notice(String),
+    /// The one transaction of an atomic load holds everything; the answer is whether it is committed.
+    ReadyToCommit(oneshot::Sender<bool>),
+    /// It was committed.
+    Committed,
+}
+
+/// One chunk's documents of one lane: decided and, but for an atomic load, committed.
 #[derive(Debug)]
 pub struct Settled {
     pub chunk: u64,
     pub counts: LoadCounts,
+    /// Documents that an earlier attempt had settled; they are counted in the ledger.
+    pub replayed: u64,
     /// Line offsets in the chunk, rising, of the documents that only the server could refuse.
     pub rejected: Vec<(u32, Fault)>,
 }
 
-/// Loads parts until there are no more; tells of each, in order, once it is committed. After `stop` it
-/// finishes its transaction and tells of the rest without having loaded it.
+impl LaneContext {
+    /// `limits` bound a batch; `patience` is how long a server that is gone is waited for.
+    pub fn new(
+        run: &super::Run,
+        connections: Connections,
+        watch: Watch,
+        limits: BatchLimits,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            run_id: run.id,
+            attempt: run.attempt,
+            atomic: run.key.atomic,
+            on_existing: run.key.on_existing,
+            limits,
+            patience,
+            sql: MergeSql::in_schema(&run.key.db_schema),
+            connections,
+            watch,
+            outage: Outage::default(),
+        }
+    }
+}
+
+/// Loads parts until there are no more; tells of each, in order, once it is settled. After a stop it finishes
+/// its transaction, if that does not take too long, and tells of the rest without having loaded it.
 pub async fn run_lane(
-    mut session: Session,
-    on_existing: OnExisting,
-    limits: BatchLimits,
-    mut parts: mpsc::Receiver<LanePart>,
-    stop: Arc<AtomicBool>,
-    settle: impl Fn(Settled),
+    context: Arc<LaneContext>,
+    plan: LanePlan,
+    tell: impl Fn(LaneEvent) + Send + Sync,
 ) -> Result<(), LoadError> {
-    let mut batch = Vec::new();
-    let mut cost_bytes = 0;
-    while let Some(part) = parts.recv().await {
-        cost_bytes += part.cost_bytes;
-        batch.push(part);
-        if cost_bytes >= limits.cost_bytes || batch.len() >= limits.chunks {
-            load_batch(&mut session, on_existing, &batch, &stop, &settle).await?;
-            batch.clear();
-            cost_bytes = 0;
-        }
-    }
-    load_batch(&mut session, on_existing, &batch, &stop, &settle).await
+    let LanePlan { state, parts, verified, stop } = plan;
+    let retries = Retries::new(context.patience);
+    let lane = Lane { context: &context, state, verified, stop, retries, tell: &tell };
+    if context.atomic { atomic::run(lane, parts).await } else { run(lane, parts).await }
 }
 
-async fn load_batch(
-    session: &mut Session,
-    on_existing: OnExisting,
-    parts: &[LanePart],
-    stop: &AtomicBool,
-    settle: &impl Fn(Settled),
-) -> Result<(), LoadError> {
-    let documents = batch::documents(parts);
-    let mut verdicts = Vec::with_capacity(documents.len());
-    let mut counts = LoadCounts::default();
-    let result = load_documents(session, on_existing, &documents, stop, &mut verdicts, &mut counts).await;
-    // What was committed before a failure or a stop counts; the documents after it have no verdict.
-    let mut verdicts = verdicts.into_iter();
-    for part in parts {
-        // The rows of the batch are counted with its first part.
-        let mut settled =
-            Settled { chunk: part.chunk, counts: std::mem::take(&mut counts), rejected: Vec::new() };
-        for (document, verdict) in part.documents().iter().zip(&mut verdicts) {
-            settled.counts.count(&verdict);
-            if let Verdict::Rejected(fault) = verdict {
-                settled.rejected.push((document.offset, fault));
-            }
-        }
-        settle(settled);
-    }
-    result
+/// A lane at work.
+pub(super) struct Lane<'c, F> {
+    pub(super) context: &'c LaneContext,
+    pub(super) state: LaneState,
+    verified: watch::Receiver<bool>,
+    pub(super) stop: Stop,
+    pub(super) retries: Retries,
+    pub(super) tell: &'c F,
 }
 
-/// How often a transaction is done again that a deadlock with another session ended.
-const CONFLICTS_MAX: u32 = 10;
-
-/// How often a document is tried again whose rows did not all arrive: another session may have changed some of
-/// them in between, which does not happen twice.
-const LEFT_OUT_MAX: u32 = 2;
-
-/// In one transaction, or, where the server refuses a document, in the halves of the halves around it.
-/// `verdicts` are those of the first documents, as far as it came.
-async fn load_documents(
-    session: &mut Session,
-    on_existing: OnExisting,
-    documents: &[BatchDocument<'_>],
-    stop: &AtomicBool,
-    verdicts: &mut Vec<Verdict>,
-    counts: &mut LoadCounts,
-) -> Result<(), LoadError> {
-    let mut todo = Vec::from([Range { start: 0, end: documents.len() }]);
-    let mut conflicts = 0;
-    while let Some(range) = todo.pop() {
-        if range.is_empty() || stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let fault = match merge(session, &documents[range.clone()], on_existing, stop).await {
-            Ok(merged) => {
-                verdicts.extend(merged.verdicts);
-                counts.rows.add(merged.rows);
-                conflicts = 0;
-                continue;
-            }
-            Err(MergeError::Failed(error))
-                if refusal::is_conflict(&error.source) && conflicts < CONFLICTS_MAX =>
-            {
-                conflicts += 1;
-                todo.push(range);
-                continue;
-            }
-            Err(MergeError::LeftOut) if range.len() == 1 && conflicts < LEFT_OUT_MAX => {
-                conflicts += 1;
-                todo.push(range);
-                continue;
-            }
-            Err(MergeError::Failed(error)) => match refusal::of_a_document(&error.source) {
-                Some(refused) => refusal::fault(refused),
-                None => return Err(error),
-            },
-            Err(MergeError::Stopped) => return Ok(()),
-            Err(MergeError::LeftOut) => refusal::suppressed(),
-        };
-        conflicts = 0;
-        if range.len() == 1 {
-            verdicts.push(Verdict::Rejected(fault));
-        } else {
-            let middle = range.start + range.len() / 2;
-            todo.push(middle..range.end);
-            todo.push(range.start..middle);
-        }
+async fn run<F>(mut lane: Lane<'_, F>, mut parts: mpsc::Receiver<LanePart>) -> Result<(), LoadError>
+where
+    F: Fn(LaneEvent) + Send + Sync,
+{
+    while let Some(pending) = lane.next_batch(&mut parts).await? {
+        let done = lane.load(&pending).await;
+        lane.settle(&pending, done.as_ref().ok().and_then(Option::as_ref));
+        done?;
     }
     Ok(())
+}
+
+impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
+    /// Waits for a batch's worth of parts, settling those that an earlier attempt had loaded; `None` at the end.
+    pub(super) async fn next_batch(
+        &mut self,
+        parts: &mut mpsc::Receiver<LanePart>,
+    ) -> Result<Option<Vec<Pending>>, LoadError> {
+        let (mut batch, mut cost_bytes) = (Vec::new(), 0);
+        let limits = self.context.limits;
+        while cost_bytes < limits.cost_bytes && batch.len() < limits.chunks {
+            let Some(part) = parts.recv().await else { break };
+            let pending = self.replay(part).await?;
+            if self.state.has_passed(pending.part.end.position) {
+                self.settle(&[pending], None);
+            } else {
+                cost_bytes += pending.part.cost_bytes;
+                batch.push(pending);
+            }
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    /// In one transaction, tried until it is committed or hope is lost; `None` when the run is to stop.
+    async fn load(&mut self, pending: &[Pending]) -> Result<Option<Done>, LoadError> {
+        if !self.may_begin().await {
+            return Ok(None);
+        }
+        let documents = pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
+        let batch = Batch::new(documents.collect());
+        let mut unconfirmed = None;
+        loop {
+            let error = match self.attempt(&batch, pending, &mut unconfirmed).await {
+                Ok(done) => {
+                    self.went_forward();
+                    return Ok(Some(done));
+                }
+                Err(MergeError::Stopped) => return Ok(None),
+                Err(MergeError::LeftOut) => unreachable!("such a document is rejected"),
+                Err(MergeError::Failed(error)) => error,
+            };
+            self.wait_after(error).await?;
+        }
+    }
+
+    /// Waits until the input is known to be the run's; `false` when the run is to stop.
+    pub(super) async fn may_begin(&mut self) -> bool {
+        tokio::select! {
+            verified = self.verified.wait_for(|verified| *verified) => verified.is_ok() && !self.stop.is_asked(),
+            () = self.stop.asked() => false,
+        }
+    }
+
+    /// One transaction. `unconfirmed` is what one did whose COMMIT got no answer.
+    async fn attempt(
+        &mut self,
+        batch: &Batch<'_>,
+        pending: &[Pending],
+        unconfirmed: &mut Option<Unconfirmed>,
+    ) -> Result<Done, MergeError> {
+        let (context, tell) = (self.context, self.tell);
+        let pulse = Pulse::default();
+        let mut stop = self.stop.clone();
+        let mut session = context.connections.get().await?;
+        let notice = |words| tell(LaneEvent::Notice(words));
+        let work =
+            transact(context, &self.state, &self.stop, &mut session, batch, pending, unconfirmed, &pulse);
+        let result = tokio::select! {
+            watched = context.watch.over(&pulse, &notice, work) => watched.map_err(MergeError::Failed).flatten(),
+            () = stop.expired() => {
+                give_up(context, session, &pulse).await;
+                return Err(MergeError::Stopped);
+            }
+        };
+        match result {
+            Ok(Unconfirmed { done, new_transactions }) => {
+                let end = &pending.last().expect("a batch has a part").part.end;
+                self.state.advance(end.clone(), done.counts, &new_transactions);
+                Ok(done)
+            }
+            Err(MergeError::Failed(error)) => {
+                Err(after_failure(context, session, &pulse, error).await.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits before another attempt, or passes the error on where there is to be none.
+    pub(super) async fn wait_after(&mut self, error: LoadError) -> Result<(), LoadError> {
+        if self.stop.is_asked() {
+            return Err(error);
+        }
+        let Some(delay) = self.retries.after(&error) else { return Err(error) };
+        if error.class() != Class::Conflict
+            && let Some(words) = self.context.outage.begins(&error, self.context.patience)
+        {
+            (self.tell)(LaneEvent::Notice(words));
+        }
+        tokio::select! {
+            () = time::sleep(delay) => Ok(()),
+            () = self.stop.asked() => Err(error),
+        }
+    }
+
+    pub(super) fn went_forward(&mut self) {
+        self.retries.went_forward();
+        if let Some(words) = self.context.outage.ends() {
+            (self.tell)(LaneEvent::Notice(words));
+        }
+    }
+
+    /// Tells what became of the documents; without `done`, only of those that were loaded earlier.
+    pub(super) fn settle(&self, batch: &[Pending], done: Option<&Done>) {
+        let mut verdicts = done.map_or(&[][..], |done| &done.verdicts).iter();
+        // The rows of the batch are counted with its first part.
+        let mut rows = done.map_or_else(Default::default, |done| done.counts.rows);
+        for pending in batch {
+            let counts = LoadCounts { rows: std::mem::take(&mut rows), ..LoadCounts::default() };
+            let (replayed, rejected) = (pending.replayed, pending.rejected.clone());
+            let mut settled = Settled { chunk: pending.part.chunk, counts, replayed, rejected };
+            for (document, verdict) in pending.part.documents()[pending.first..].iter().zip(&mut verdicts) {
+                settled.counts.count(verdict);
+                if let Verdict::Rejected(fault) = verdict {
+                    settled.rejected.push((document.offset, fault.clone()));
+                }
+            }
+            (self.tell)(LaneEvent::Settled(settled));
+        }
+    }
+}
+
+/// What a transaction did, while it is not known whether it was committed.
+#[derive(Debug)]
+struct Unconfirmed {
+    done: Done,
+    new_transactions: Vec<u32>,
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a lane that a transaction borrows one by one")]
+async fn transact(
+    context: &LaneContext,
+    state: &LaneState,
+    stop: &Stop,
+    session: &mut Session,
+    batch: &Batch<'_>,
+    pending: &[Pending],
+    unconfirmed: &mut Option<Unconfirmed>,
+    pulse: &Pulse,
+) -> Result<Unconfirmed, MergeError> {
+    let end = &pending.last().expect("a batch has a part").part.end;
+    let next = Some(end.position);
+    let (mut transaction, row) =
+        LaneTransaction::begin(session.client(), context, state, next, pulse).await?;
+    if row == Row::Committed {
+        transaction.roll_back().await?;
+        let stranger = || LoadError::Ledger("a batch was committed that this run did not send".to_owned());
+        return Ok(unconfirmed.take().ok_or_else(stranger)?);
+    }
+    let mut own = Own::new(&state.own_transactions);
+    let done = match transaction.load(batch, &mut own, stop).await {
+        Ok(done) => done,
+        Err(error) => {
+            // The session goes on only if the server has confirmed this.
+            return Err(transaction.roll_back().await.map_or_else(MergeError::Failed, |()| error));
+        }
+    };
+    let mut counts = state.counts;
+    counts.add(done.counts);
+    let refused = refused(pending, &done.verdicts);
+    let new_transactions = own.into_new();
+    transaction.record(state.lane, end, &counts, &refused, &new_transactions).await?;
+    drop(refused);
+    *unconfirmed = Some(Unconfirmed { done, new_transactions });
+    transaction.commit().await?;
+    Ok(unconfirmed.take().expect("it was just put there"))
+}
+
+/// The refused documents of a batch with where they stand.
+pub(super) fn refused<'a>(pending: &[Pending], verdicts: &'a [Verdict]) -> Vec<Refused<'a>> {
+    let positions = pending.iter().flat_map(|pending| {
+        let part = &pending.part;
+        part.documents()[pending.first..].iter().map(|document| Position {
+            source: part.end.position.source,
+            byte_offset: part.byte_offset + u64::from(document.offset),
+        })
+    });
+    let is_rejected = |verdict: &Verdict| matches!(verdict, Verdict::Rejected(_));
+    positions
+        .zip(verdicts)
+        .filter(|(_, verdict)| is_rejected(verdict))
+        .map(|(position, verdict)| Refused { position, verdict })
+        .collect()
+}
+
+/// Closes a session that failed, unless it is as good as new, and adds to the error what is known besides.
+pub(super) async fn after_failure(
+    context: &LaneContext,
+    session: Session,
+    pulse: &Pulse,
+    mut error: LoadError,
+) -> LoadError {
+    session.close();
+    if error.class() == Class::Lost
+        && let Some(backend) = pulse.backend()
+    {
+        context.watch.end_orphan(&backend).await;
+    }
+    if let LoadError::Database { context, .. } = &mut error
+        && let Some(blocker) = pulse.blocker()
+    {
+        *context = Some(format!(" while it waited for a lock that is held by {blocker}"));
+    }
+    error
+}
+
+/// How long the server is asked to end what is given up, which it would do by itself a little later.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(super) async fn give_up(context: &LaneContext, session: Session, pulse: &Pulse) {
+    session.close();
+    if let Some(backend) = pulse.backend() {
+        let _ = time::timeout(GIVE_UP_TIMEOUT, context.watch.end_orphan(&backend)).await;
+    }
 }

@@ -1,47 +1,44 @@
-//! One transaction: documents are staged by COPY, compared with what is stored, and only what differs is
-//! written. A crash leaves either all of it or nothing.
+//! Documents are compared with what is stored, and only what differs is written; all within a transaction that
+//! somebody else begins and commits.
 //!
+//! A range of documents is merged inside a savepoint. When the server refuses one of them it doesn't say which:
+//! the range is taken back and its halves are merged by themselves, until the one document is found.
 //! Queries are prepared anew each time: a plan made while the tables were small must not outlive that.
 
-use std::{
-    collections::HashSet,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{collections::HashSet, ops::Range};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, pin_mut};
-use tokio_postgres::{Statement, Transaction, types::ToSql};
+use bytes::BytesMut;
+use tokio_postgres::{Transaction, types::ToSql};
 
 use super::{
-    LoadError, Session, Verdict,
+    LoadError, Stop, Verdict,
     batch::{BatchDocument, Decisions, Stored},
-    failed,
-    session::MergeSql,
+    connections::MergeSql,
+    failed, refusal,
+    watch::Pulse,
 };
-use crate::{
-    report::RowCounts,
-    rows::{COPY_HEADER, COPY_TRAILER},
-    settings::OnExisting,
-};
-
-/// How much goes to the socket at once.
-const FRAME_BYTES: usize = 256 * 1024;
+use crate::{report::RowCounts, settings::OnExisting};
 
 /// So many rounds are finished even when the run is to stop: ordinary input needs no more.
 const PATIENT_ROUNDS: u32 = 4;
 
-/// What a committed transaction did.
+/// How often a document is tried again whose rows did not all arrive: another session may have changed some of
+/// them in between, which does not happen twice.
+const LEFT_OUT_MAX: u32 = 2;
+
+/// What was merged; it stands once the transaction is committed.
+#[derive(Debug, Default)]
 pub(super) struct Merged {
     /// One for each document, in order.
     pub(super) verdicts: Vec<Verdict>,
     pub(super) rows: RowCounts,
 }
 
-/// Why a transaction was rolled back.
+/// Why documents were not merged.
 #[derive(Debug)]
 pub(super) enum MergeError {
     Failed(LoadError),
-    /// The run is to stop, and the documents of one id would have taken long.
+    /// The run is to stop, and what is left would take long.
     Stopped,
     /// Fewer rows were written than the documents have, without an error.
     LeftOut,
@@ -53,98 +50,188 @@ impl From<LoadError> for MergeError {
     }
 }
 
-/// Loads the documents in one transaction; on an error nothing of it stays.
-pub(super) async fn merge(
-    session: &mut Session,
-    documents: &[BatchDocument<'_>],
-    on_existing: OnExisting,
-    stop: &AtomicBool,
-) -> Result<Merged, MergeError> {
-    let mut decisions = Decisions::new(documents, on_existing);
-    let mut rows = RowCounts::default();
-    let (client, sql, copy, own_transactions) = session.split();
-    let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
-    stage(&transaction, copy, &decisions).await?;
-    for rounds in 0.. {
-        let round = decisions.next_round();
-        if round.is_empty() {
-            break;
-        }
-        if rounds >= PATIENT_ROUNDS && stop.load(Ordering::Relaxed) {
-            return Err(MergeError::Stopped);
-        }
-        let seqs = decisions.seqs(&round);
-        let found = classify(&transaction, sql, &seqs, own_transactions).await?;
-        let writes = decisions.classify(&round, &found);
-        if !writes.insert.is_empty() {
-            own_transactions.insert(current_transaction(&transaction).await?);
-            let inserted = insert(&transaction, sql, &decisions, &writes.insert, &mut rows).await?;
-            decisions.written(&writes.insert, &inserted, &Verdict::Inserted);
-        }
-        if !writes.update.is_empty() {
-            let updated = update(&transaction, sql, &decisions, &writes.update, &mut rows).await?;
-            decisions.written(&writes.update, &updated, &Verdict::Updated);
-        }
-    }
-    transaction.commit().await.map_err(failed("COMMIT"))?;
-    Ok(Merged { verdicts: decisions.into_verdicts(), rows })
+/// The transaction that documents are merged in, and what merging needs to know.
+pub(super) struct Merge<'a, 'o> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) sql: &'a MergeSql,
+    pub(super) on_existing: OnExisting,
+    pub(super) own: &'a mut Own<'o>,
+    pub(super) stop: &'a Stop,
+    pub(super) pulse: &'a Pulse,
 }
 
-/// COPY in the order of the ids, which is the order that the indexes like.
-async fn stage(
-    transaction: &Transaction<'_>,
-    copy: &Statement,
-    decisions: &Decisions<'_>,
-) -> Result<(), LoadError> {
-    let mut documents: Vec<_> = decisions.to_stage().collect();
-    documents.sort_unstable_by_key(|document| (document.id, document.seq));
-    let sink = transaction.copy_in::<_, Bytes>(copy).await.map_err(failed("COPY"))?;
-    pin_mut!(sink);
-    let mut frame = BytesMut::with_capacity(FRAME_BYTES);
-    frame.extend_from_slice(COPY_HEADER);
-    for document in documents {
-        frame.extend_from_slice(document.row.0);
-        if frame.len() >= FRAME_BYTES {
-            sink.send(frame.split().freeze()).await.map_err(failed("COPY"))?;
-            frame.reserve(FRAME_BYTES);
-        }
+/// The transactions of a lane that inserted profiles, as the rows' `xmin` has them.
+#[derive(Debug)]
+pub(super) struct Own<'a> {
+    committed: &'a HashSet<u32>,
+    /// Those of the transaction under way.
+    new: HashSet<u32>,
+}
+
+impl<'a> Own<'a> {
+    pub(super) fn new(committed: &'a HashSet<u32>) -> Self {
+        Self { committed, new: HashSet::new() }
     }
-    frame.extend_from_slice(COPY_TRAILER);
-    sink.send(frame.freeze()).await.map_err(failed("COPY"))?;
-    sink.finish().await.map_err(failed("COPY"))?;
-    Ok(())
+
+    fn contains(&self, xid: u32) -> bool {
+        self.committed.contains(&xid) || self.new.contains(&xid)
+    }
+
+    pub(super) fn into_new(self) -> Vec<u32> {
+        self.new.into_iter().collect()
+    }
+}
+
+impl Merge<'_, '_> {
+    /// Merges documents that are staged, those excepted that the server refuses.
+    pub(super) async fn documents(&mut self, documents: &[BatchDocument<'_>]) -> Result<Merged, MergeError> {
+        let mut done = Merged::default();
+        let mut todo = Vec::from([Range { start: 0, end: documents.len() }]);
+        let mut left_out = 0;
+        while let Some(range) = todo.pop() {
+            if range.is_empty() {
+                continue;
+            }
+            if range.len() < documents.len() && self.stop.is_asked() {
+                return Err(MergeError::Stopped);
+            }
+            let fault = match self.in_savepoint(&documents[range.clone()]).await {
+                Ok(merged) => {
+                    done.verdicts.extend(merged.verdicts);
+                    done.rows.add(merged.rows);
+                    left_out = 0;
+                    continue;
+                }
+                Err(MergeError::LeftOut) if range.len() == 1 && left_out < LEFT_OUT_MAX => {
+                    left_out += 1;
+                    todo.push(range);
+                    continue;
+                }
+                Err(MergeError::LeftOut) => refusal::suppressed(),
+                Err(MergeError::Failed(error)) => {
+                    refusal::of_a_document(&error).map(refusal::fault).ok_or(error)?
+                }
+                Err(MergeError::Stopped) => return Err(MergeError::Stopped),
+            };
+            left_out = 0;
+            if range.len() == 1 {
+                done.verdicts.push(Verdict::Rejected(fault));
+            } else {
+                let middle = range.start + range.len() / 2;
+                todo.push(middle..range.end);
+                todo.push(range.start..middle);
+            }
+        }
+        Ok(done)
+    }
+
+    /// All of the documents or, where the server refuses one of them, none.
+    async fn in_savepoint(&mut self, documents: &[BatchDocument<'_>]) -> Result<Merged, MergeError> {
+        self.execute("setting a savepoint", "SAVEPOINT merged").await?;
+        let merged = match self.in_rounds(documents).await {
+            // A constraint that the owner made deferrable speaks now, not at the end of the transaction.
+            Ok(merged) => self
+                .execute("checking deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE")
+                .await
+                .map(|()| merged)
+                .map_err(MergeError::Failed),
+            Err(error) => Err(error),
+        };
+        let is_over = |error: &MergeError| match error {
+            MergeError::LeftOut => false,
+            MergeError::Stopped => true,
+            MergeError::Failed(error) => refusal::of_a_document(error).is_none(),
+        };
+        match &merged {
+            // The whole transaction is about to be rolled back.
+            Err(error) if is_over(error) => {}
+            Err(_) => {
+                let back = "ROLLBACK TO SAVEPOINT merged; RELEASE SAVEPOINT merged";
+                self.execute("going back to the savepoint", back).await?;
+            }
+            Ok(_) => self.execute("releasing the savepoint", "RELEASE SAVEPOINT merged").await?,
+        }
+        merged
+    }
+
+    async fn execute(&self, what: &'static str, sql: &str) -> Result<(), LoadError> {
+        self.transaction.batch_execute(sql).await.map_err(failed(what))?;
+        self.pulse.beat();
+        Ok(())
+    }
+
+    async fn in_rounds(&mut self, documents: &[BatchDocument<'_>]) -> Result<Merged, MergeError> {
+        let mut decisions = Decisions::new(documents, self.on_existing);
+        let mut rows = RowCounts::default();
+        for rounds in 0.. {
+            let round = decisions.next_round();
+            if round.is_empty() {
+                break;
+            }
+            if rounds >= PATIENT_ROUNDS && self.stop.is_asked() {
+                return Err(MergeError::Stopped);
+            }
+            let seqs = decisions.seqs(&round);
+            let found = classify(self.transaction, self.sql, &seqs, self.own).await?;
+            self.pulse.beat();
+            let writes = decisions.classify(&round, &found);
+            if !writes.insert.is_empty() {
+                let inserted = self.insert(&decisions, &writes.insert, &mut rows).await?;
+                decisions.written(&writes.insert, &inserted, &Verdict::Inserted);
+            }
+            if !writes.update.is_empty() {
+                let updated =
+                    update(self.transaction, self.sql, &decisions, &writes.update, &mut rows).await?;
+                self.pulse.beat();
+                decisions.written(&writes.update, &updated, &Verdict::Updated);
+            }
+        }
+        Ok(Merged { verdicts: decisions.into_verdicts(), rows })
+    }
+
+    async fn insert(
+        &mut self,
+        decisions: &Decisions<'_>,
+        chosen: &[usize],
+        rows: &mut RowCounts,
+    ) -> Result<HashSet<[u8; 16]>, MergeError> {
+        let inserted = insert(self.transaction, self.sql, decisions, chosen, rows).await?;
+        self.pulse.beat();
+        if self.on_existing == OnExisting::Reject
+            && let Some(&id) = inserted.iter().next()
+        {
+            let row = self
+                .transaction
+                .query_opt(&self.sql.written_by, &[&Uuid(id)])
+                .await
+                .map_err(failed("reading which transaction inserted a profile"))?;
+            self.own.new.extend(row.map(|row| written_by(&row)));
+        }
+        Ok(inserted)
+    }
+}
+
+/// `xmin`, the transaction, or the part of one after a savepoint, that wrote a row.
+fn written_by(row: &tokio_postgres::Row) -> u32 {
+    row.get::<_, &str>("written_by").parse().expect("xmin is a 32-bit number")
 }
 
 async fn classify(
     transaction: &Transaction<'_>,
     sql: &MergeSql,
     seqs: &[i64],
-    own_transactions: &HashSet<u32>,
+    own: &Own<'_>,
 ) -> Result<Vec<Stored>, LoadError> {
     let rows = transaction
         .query(&sql.classify, &[&seqs])
         .await
         .map_err(failed("comparing with the stored profiles"))?;
-    let stored = rows.iter().map(|row| {
-        let written_by: &str = row.get("written_by");
-        let written_by: u32 = written_by.parse().expect("xmin is a 32-bit number");
-        Stored {
-            seq: u64::try_from(row.get::<_, i64>("seq")).expect("a seq is not negative"),
-            is_identical: row.get("is_identical"),
-            is_ours: own_transactions.contains(&written_by),
-        }
+    let stored = rows.iter().map(|row| Stored {
+        seq: u64::try_from(row.get::<_, i64>("seq")).expect("a seq is not negative"),
+        is_identical: row.get("is_identical"),
+        is_ours: own.contains(written_by(row)),
     });
     Ok(stored.collect())
-}
-
-/// The transaction's id as `xmin` has it: the low half of the 64 bits with the epoch.
-async fn current_transaction(transaction: &Transaction<'_>) -> Result<u32, LoadError> {
-    let row = transaction
-        .query_one("SELECT txid_current()", &[])
-        .await
-        .map_err(failed("reading the transaction's id"))?;
-    let id: i64 = row.get(0);
-    Ok(u32::try_from(id & i64::from(u32::MAX)).expect("32 bits"))
 }
 
 /// Inserts documents whose ids are not stored; says which ids it wrote: another session may have been first.

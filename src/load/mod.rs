@@ -1,34 +1,93 @@
-//! From lane parts to the four tables.
+//! From lane parts to the four tables, exactly once.
 //!
-//! A lane owns one connection and loads its documents in input order, a batch a transaction. A crash leaves
-//! whole batches, never a part of a document; a document is settled once its transaction is committed.
+//! A lane loads its documents in input order, a batch a transaction, and moves its watermark in the ledger in
+//! the same transaction. A crash leaves whole batches, never a part of a document, and watermarks that say
+//! which; a document is settled once its transaction is committed.
 
+mod atomic;
 mod batch;
+mod connections;
+mod control;
 pub mod history;
 mod lane;
+mod ledger;
 mod merge;
+mod outage;
 mod refusal;
-mod session;
+mod replay;
+mod retry;
+mod stop;
 pub mod target_lock;
+mod transaction;
+mod watch;
 
 use thiserror::Error;
 
-pub use lane::{BatchLimits, Settled, run_lane};
-pub use session::Session;
+pub use connections::Connections;
+pub use control::{Control, ControlError, connect};
+pub use lane::{BatchLimits, LaneContext, LaneEvent, LanePlan, Settled, run_lane};
+pub use ledger::{Ending, InputIdentity, LaneState, Run, RunKey, Unfinished};
+pub use retry::Retries;
+pub use stop::{Stop, Stopping};
+pub use watch::Watch;
 
-use crate::{document::Fault, report::RowCounts};
+use crate::{document::Fault, postgres, report::RowCounts};
+use retry::Class;
 
-/// Why a lane can't go on. Nothing of the batch at hand is in the tables.
+/// Why a lane can't go on. Nothing of the batch at hand is in the tables, or the ledger says that all of it is.
 #[derive(Debug, Error)]
-#[error("{what} failed")]
-pub struct LoadError {
-    pub what: &'static str,
-    #[source]
-    pub source: tokio_postgres::Error,
+pub enum LoadError {
+    #[error("{what} failed{}", context.as_deref().unwrap_or_default())]
+    Database {
+        what: &'static str,
+        /// What is known besides, such as who held a lock.
+        context: Option<String>,
+        source: tokio_postgres::Error,
+    },
+    #[error("connecting failed")]
+    Connecting { source: tokio_postgres::Error },
+    #[error("the server stopped answering: no sign of it for {seconds} s while the connection stayed open")]
+    Stalled { seconds: u64 },
+    #[error("another process has taken run {run_id} over and loads it now")]
+    TakenOver { run_id: i64 },
+    #[error("another loader took the target while the connection that held it was lost: {holder}")]
+    LockLost { holder: String },
+    #[error("the ledger is not what this run left there: {0}")]
+    Ledger(String),
+}
+
+impl LoadError {
+    /// The error and its cause, on one line.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Database { source, .. } | Self::Connecting { source } => {
+                format!("{self}: {}", postgres::describe(source))
+            }
+            _ => self.to_string(),
+        }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Database { source, .. } => retry::class_of_statement(source),
+            Self::Connecting { source } => retry::class_of_connecting(source),
+            Self::Stalled { .. } => Class::Lost,
+            Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => Class::Permanent,
+        }
+    }
+
+    /// Whether the same command may succeed later without anybody mending anything.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database { source, .. } | Self::Connecting { source } => postgres::is_temporary(source),
+            Self::Stalled { .. } => true,
+            Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => false,
+        }
+    }
 }
 
 fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> LoadError {
-    move |source| LoadError { what, source }
+    move |source| LoadError::Database { what, context: None, source }
 }
 
 /// What became of an accepted document.

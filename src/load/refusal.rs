@@ -5,6 +5,7 @@
 
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::LoadError;
 use crate::{document::Fault, postgres};
 
 /// Classes that say something of the connection, the server, the session or the program, never of a row.
@@ -12,18 +13,12 @@ const CLASSES_OF_THE_RUN: [&str; 15] =
     ["08", "0A", "25", "26", "28", "34", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX"];
 
 /// The error of a statement that wrote documents, where one of these documents is to blame.
-pub(super) fn of_a_document(error: &tokio_postgres::Error) -> Option<&DbError> {
-    let error = error.as_db_error()?;
+pub(super) fn of_a_document(error: &LoadError) -> Option<&DbError> {
+    let LoadError::Database { source, .. } = error else { return None };
+    let error = source.as_db_error()?;
     let code = error.code().code();
     let of_the_run = CLASSES_OF_THE_RUN.iter().any(|class| code.starts_with(class)) || code.starts_with("F0");
     (!of_the_run).then_some(error)
-}
-
-/// Whether the same transaction may well succeed at once: another session was in the way of it.
-pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| {
-        *code == SqlState::T_R_DEADLOCK_DETECTED || *code == SqlState::T_R_SERIALIZATION_FAILURE
-    })
 }
 
 /// The rejection of the document that the error was narrowed down to.

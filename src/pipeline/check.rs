@@ -1,7 +1,7 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
 use crate::{
-    document::{DocumentSchema, Fault, Rejection, check, is_blank},
+    document::{DocumentSchema, Fault, Rejection, check, is_blank, is_cut_off},
     input::{Chunk, Piece},
     report::{ChunkRejects, Place, Tally},
     rows::{LanePart, lane_of},
@@ -27,13 +27,20 @@ pub(super) struct CheckedChunk {
     pub(super) rejects: ChunkRejects,
     /// One for each lane, empty or not.
     pub(super) parts: Vec<LanePart>,
+    /// The input ends in the middle of this chunk's only document, which is neither accepted nor rejected.
+    pub(super) is_cut_off: bool,
 }
 
 impl Checker {
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
-        let part = |_| LanePart::new(chunk.sequence, chunk.bytes.len(), chunk.cost_bytes());
+        let part = |_| LanePart::of(&chunk);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
+        // Such a line comes in a chunk of its own.
+        let is_cut_off = chunk.is_unterminated && is_cut_off(&chunk.bytes);
+        if is_cut_off {
+            return CheckedChunk { chunk, tally, rejects, parts, is_cut_off };
+        }
         match chunk.piece {
             Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
             Piece::LongLine { starts_at, ends } => {
@@ -47,7 +54,7 @@ impl Checker {
                 }
             }
         }
-        CheckedChunk { chunk, tally, rejects, parts }
+        CheckedChunk { chunk, tally, rejects, parts, is_cut_off }
     }
 
     fn check_lines(
@@ -129,6 +136,7 @@ fn to_u64(length: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::Watermark;
 
     fn chunk(text: &str) -> Chunk {
         let bytes = text.as_bytes().to_vec();
@@ -140,6 +148,8 @@ mod tests {
             lines: 6,
             piece: Piece::Lines,
             consumed: 0,
+            end: Watermark::default(),
+            is_unterminated: false,
             bytes,
         }
     }

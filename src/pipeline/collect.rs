@@ -6,13 +6,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     End, Finished, Signal,
@@ -22,7 +19,7 @@ use super::{
 use crate::{
     document::Fault,
     input::{InputError, SourceDigest},
-    load::{LoadCounts, LoadError, Settled},
+    load::{LaneEvent, LoadCounts, LoadError, Settled, Stopping},
     progress::Progress,
     report::{RejectFiles, Tally},
     rows::LanePart,
@@ -32,15 +29,29 @@ use crate::{
 /// What the collector hears.
 pub(super) enum Event {
     Checked(Box<CheckedChunk>),
-    Settled(Settled),
+    Lane(LaneEvent),
     LaneEnded(Result<(), LoadError>),
     InputEnded {
         digests: Vec<SourceDigest>,
         error: Option<InputError>,
     },
     Stop(Signal),
+    /// Something besides the lanes has failed.
+    Failed(LoadError),
     /// A worker or a lane panicked.
     Panicked,
+}
+
+/// Whoever sent a signal waits, and may have a limit of its own: transactions that take longer are given up.
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the collector holds of the lanes.
+pub(super) struct LaneHands {
+    /// What earlier attempts at the run had settled.
+    pub(super) earlier: LoadCounts,
+    pub(super) is_atomic: bool,
+    pub(super) queues: Vec<mpsc::Sender<LanePart>>,
+    pub(super) stop: watch::Sender<Option<Stopping>>,
 }
 
 pub(super) struct Collector<'a> {
@@ -51,7 +62,16 @@ pub(super) struct Collector<'a> {
     rejects: Option<RejectFiles>,
     lanes: Vec<mpsc::Sender<LanePart>>,
     lanes_running: usize,
-    stop_lanes: Arc<AtomicBool>,
+    stop_lanes: Option<watch::Sender<Option<Stopping>>>,
+    earlier: LoadCounts,
+    replayed: u64,
+    /// Nothing that is settled stands before this transaction is committed.
+    is_atomic: bool,
+    is_committed: bool,
+    /// The input ended in the middle of a document: what comes after it is dropped.
+    is_cut_off: bool,
+    /// The source of the last chunk that was released.
+    last_source: usize,
     /// Checked, but a chunk before it is not.
     early: BTreeMap<u64, Box<CheckedChunk>>,
     /// The next chunk in input order that is not checked yet.
@@ -68,6 +88,7 @@ struct OpenChunk {
     checked: Box<CheckedChunk>,
     lanes_to_settle: usize,
     counts: LoadCounts,
+    replayed: u64,
     refused: Vec<(u32, Fault)>,
 }
 
@@ -78,19 +99,29 @@ impl<'a> Collector<'a> {
         progress: &'a Progress,
         max_rejects: RejectLimit,
         rejects: Option<RejectFiles>,
-        lanes: Vec<mpsc::Sender<LanePart>>,
-        stop_lanes: Arc<AtomicBool>,
+        lanes: Option<LaneHands>,
     ) -> Self {
+        let (mut earlier, mut is_atomic, mut queues, mut stop_lanes) = Default::default();
+        if let Some(lanes) = lanes {
+            (earlier, is_atomic, queues) = (lanes.earlier, lanes.is_atomic, lanes.queues);
+            stop_lanes = Some(lanes.stop);
+        }
         Self {
-            finished: Finished::new(checker.source_names.len()),
+            finished: Finished::new(checker.source_names.len(), earlier),
             checker,
             window,
             progress,
             max_rejects,
             rejects,
-            lanes_running: lanes.len(),
-            lanes,
+            lanes_running: queues.len(),
+            lanes: queues,
             stop_lanes,
+            earlier,
+            replayed: 0,
+            is_atomic,
+            is_committed: false,
+            is_cut_off: false,
+            last_source: 0,
             early: BTreeMap::new(),
             next: 0,
             open: VecDeque::new(),
@@ -108,7 +139,11 @@ impl<'a> Collector<'a> {
                     self.hand_out(checked);
                 }
             }
-            Event::Settled(settled) => self.settle(settled),
+            Event::Lane(LaneEvent::Settled(settled)) => self.settle(settled),
+            Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
+            Event::Lane(LaneEvent::ReadyToCommit(answer)) => self.decide(answer),
+            Event::Lane(LaneEvent::Committed) => self.is_committed = true,
+            Event::Failed(error) => self.stop(End::Lane(error)),
             Event::LaneEnded(result) => {
                 self.lanes_running -= 1;
                 if let Err(error) = result {
@@ -149,26 +184,82 @@ impl<'a> Collector<'a> {
         }
         let is_past_limit =
             self.max_rejects.is_exceeded_at_end(self.finished.tally.read, self.finished.tally.rejected);
-        self.finished.end = match self.end {
+        let end = match self.end.take() {
             Some(end) => end,
             None if is_past_limit => End::RejectLimit,
             None => End::Complete,
+        };
+        self.account_for_earlier();
+        // Of a run that was stopped, the reader was ahead by chance.
+        if !matches!(end, End::Complete | End::Input(_)) {
+            self.finished.digests.truncate(self.last_source);
+        }
+        self.finished.end = match end {
+            End::Complete if self.finished.settled_earlier != 0 => End::Lane(LoadError::Ledger(
+                "documents that it has as loaded are not accepted any more".to_owned(),
+            )),
+            end => end,
         };
         self.finished.rejects = self.rejects;
         self.finished
     }
 
+    /// What earlier attempts had settled is counted in the ledger, whether or not it was read again.
+    fn account_for_earlier(&mut self) {
+        let finished = &mut self.finished;
+        if self.is_atomic && !self.is_committed {
+            let undone = finished.load.settled() - self.earlier.settled();
+            finished.not_loaded += undone;
+            finished.load = self.earlier;
+        }
+        let earlier = self.earlier.settled();
+        finished.settled_earlier = earlier.saturating_sub(self.replayed);
+        // More than it has: the input is not judged as it was.
+        finished.not_loaded += self.replayed.saturating_sub(earlier);
+    }
+
+    /// Whether the one transaction of an atomic load is committed: all is settled, but nothing stands yet.
+    fn decide(&mut self, answer: oneshot::Sender<bool>) {
+        self.release_settled();
+        let (read, rejected) = (self.finished.tally.read, self.finished.tally.rejected);
+        if self.max_rejects.is_exceeded_at_end(read, rejected) {
+            self.stop(End::RejectLimit);
+        }
+        // A lane that does not listen any more has failed, and says so.
+        let _ = answer.send(self.end.is_none());
+    }
+
     /// The first reason stands; lanes end after the transaction that is under way.
     fn stop(&mut self, end: End) {
         let is_panic = matches!(end, End::Panicked);
+        let is_urgent = is_panic || matches!(end, End::Signal(_));
         if self.end.is_none() || is_panic {
             self.end = Some(end);
         }
         self.total = Some(self.window.close());
-        self.stop_lanes.store(true, Ordering::Relaxed);
+        if let Some(stop_lanes) = &self.stop_lanes {
+            let deadline = is_urgent.then(|| Instant::now() + STOP_PATIENCE);
+            stop_lanes.send_modify(|stopping| {
+                let earlier = stopping.and_then(|stopping| stopping.deadline);
+                *stopping = Some(Stopping { deadline: earlier.or(deadline) });
+            });
+        }
     }
 
     fn hand_out(&mut self, mut checked: Box<CheckedChunk>) {
+        if checked.is_cut_off && !self.is_cut_off {
+            self.is_cut_off = true;
+            let chunk = &checked.chunk;
+            let (name, line) = (self.checker.source_names[chunk.source].clone(), chunk.first_line);
+            let error = InputError::CutOff { name, line, byte_offset: chunk.byte_offset };
+            // What came before it is loaded.
+            self.end.get_or_insert(End::Input(error));
+            self.total = Some(self.window.close());
+        }
+        if self.is_cut_off {
+            self.window.leave(checked.chunk.cost_bytes(), checked.chunk.bytes);
+            return;
+        }
         for (lane, part) in self.lanes.iter().zip(mem::take(&mut checked.parts)) {
             // The queue holds a whole window, so it is never full; it is closed when its lane has failed.
             if let Err(mpsc::error::TrySendError::Full(_)) = lane.try_send(part) {
@@ -180,6 +271,7 @@ impl<'a> Collector<'a> {
             checked,
             lanes_to_settle,
             counts: LoadCounts::default(),
+            replayed: 0,
             refused: Vec::new(),
         });
     }
@@ -190,6 +282,7 @@ impl<'a> Collector<'a> {
         let open = &mut self.open[at];
         open.lanes_to_settle -= 1;
         open.counts.add(settled.counts);
+        open.replayed += settled.replayed;
         open.refused.extend(settled.rejected);
     }
 
@@ -202,7 +295,7 @@ impl<'a> Collector<'a> {
     }
 
     fn release(&mut self, open: OpenChunk) {
-        let OpenChunk { mut checked, counts, mut refused, .. } = open;
+        let OpenChunk { mut checked, counts, replayed, mut refused, .. } = open;
         let is_past_limit = matches!(self.end, Some(End::RejectLimit));
         if is_past_limit && self.checker.lanes == 0 {
             // Nothing was done with it, so the report may end where the limit was passed.
@@ -215,9 +308,11 @@ impl<'a> Collector<'a> {
         self.write_rejects(&chunk.bytes, &rejects);
         let finished = &mut self.finished;
         if self.checker.lanes > 0 {
-            finished.not_loaded += tally.accepted - counts.settled();
+            finished.not_loaded += tally.accepted - counts.settled() - replayed;
         }
         finished.load.add(counts);
+        self.replayed += replayed;
+        self.last_source = chunk.source;
         finished.documents_of_sources[chunk.source] += tally.read;
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
@@ -239,14 +334,15 @@ impl<'a> Collector<'a> {
 }
 
 impl Finished {
-    fn new(sources: usize) -> Self {
+    fn new(sources: usize, load: LoadCounts) -> Self {
         Self {
             tally: Tally::default(),
             documents_of_sources: vec![0; sources],
             bytes: 0,
             digests: Vec::new(),
-            load: LoadCounts::default(),
+            load,
             not_loaded: 0,
+            settled_earlier: 0,
             rejects: None,
             end: End::Complete,
         }

@@ -12,34 +12,33 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::AtomicBool,
         mpsc::{self, RecvTimeoutError, SyncSender},
     },
     thread,
     time::Duration,
 };
 
-use tokio::runtime;
+use tokio::{runtime, sync::watch};
 
 pub use check::Checker;
-use collect::{Collector, Event};
+use collect::{Collector, Event, LaneHands};
 use window::{Window, WindowLimits};
 
 use crate::{
     input::{ChunkReader, InputError, SourceDigest},
-    load::{BatchLimits, LoadCounts, LoadError, Session, run_lane},
+    load::{LaneContext, LaneEvent, LanePlan, LaneState, LoadCounts, LoadError, Run, Stop, run_lane},
     progress::Progress,
     report::{RejectFiles, RejectsError, Tally},
-    settings::{OnExisting, RejectLimit},
+    settings::RejectLimit,
 };
 
-/// A lane loads a batch when the input has moved on by this much (about 40,000 documents of all lanes).
-const BATCH: BatchLimits = BatchLimits { cost_bytes: 24 << 20, chunks: 512 };
+/// Most chunks of a batch.
+pub const BATCH_CHUNKS: usize = 512;
 
-/// Three batches: one at the server, one that fills, one being checked. At least one more than a batch, or
-/// lanes would wait for a batch that the window does not let fill.
-const LOAD_WINDOW_BYTES: usize = 3 * BATCH.cost_bytes;
-const WINDOW_CHUNKS: usize = 3 * BATCH.chunks;
+/// One batch at the server, one that fills, one being checked. At least one more than a batch, or lanes would
+/// wait for a batch that the window does not let fill.
+const WINDOW_BATCHES: usize = 3;
+const WINDOW_CHUNKS: usize = WINDOW_BATCHES * BATCH_CHUNKS;
 
 /// Checking alone needs no more than keeps every worker busy while the slowest chunk is waited for.
 const CHECK_WINDOW_CHUNKS_PER_JOB: usize = 8;
@@ -79,6 +78,8 @@ pub struct Finished {
     pub load: LoadCounts,
     /// Accepted documents whose transaction never came.
     pub not_loaded: u64,
+    /// Documents that an earlier attempt settled and that were not read again; none at the end of a whole input.
+    pub settled_earlier: u64,
     /// Still open.
     pub rejects: Option<RejectFiles>,
     pub end: End,
@@ -95,12 +96,14 @@ pub struct Plan {
     pub rejects: Option<RejectFiles>,
 }
 
-/// The lanes' connections, and where their tasks run.
+/// What the lanes need.
 #[derive(Debug)]
 pub struct Lanes {
-    /// As many as the checker has lanes.
-    pub sessions: Vec<Session>,
-    pub on_existing: OnExisting,
+    pub context: Arc<LaneContext>,
+    /// With as many lanes as the checker has.
+    pub run: Run,
+    /// About how much input is a batch.
+    pub batch_bytes: usize,
 }
 
 /// Stops a run from outside.
@@ -119,6 +122,11 @@ impl Stopper {
         // Nobody listens any more when the run has ended by itself.
         let _ = self.0.send(Event::Stop(signal));
     }
+
+    /// The same for an error that no lane meets by itself.
+    pub fn fail(&self, error: LoadError) {
+        let _ = self.0.send(Event::Failed(error));
+    }
 }
 
 /// Reads, checks and, where there are lanes, loads; returns when everything has ended.
@@ -131,21 +139,25 @@ pub fn run(
     progress: &Progress,
     on_start: impl FnOnce(Stopper),
 ) -> Finished {
-    let lane_count = lanes.as_ref().map_or(0, |lanes| lanes.sessions.len());
+    let lane_count = lanes.as_ref().map_or(0, |lanes| lanes.run.lanes.len());
     assert_eq!(lane_count, plan.checker.lanes, "rows are encoded for the lanes there are");
-    let limits = window_limits(&plan);
+    let limits = window_limits(&plan, lanes.as_ref());
     let window = Arc::new(Window::new(limits));
     // Each chunk sends one event when checked and one for each lane; the rest come once.
     let (events, inbox) = mpsc::sync_channel(limits.chunks * (1 + lane_count) + lane_count + 8);
     on_start(Stopper(events.clone()));
-    let stop_lanes = Arc::new(AtomicBool::new(false));
-    let queues =
-        lanes.map_or_else(Vec::new, |lanes| start_lanes(lanes, limits.chunks, runtime, &events, &stop_lanes));
+    let (stop_lanes, stop) = Stop::new();
+    let (tell_verified, verified) = watch::channel(false);
+    let hands = lanes.map(|lanes| LaneHands {
+        earlier: lanes.run.counts(),
+        is_atomic: lanes.run.key.atomic,
+        queues: start_lanes(lanes, limits.chunks, runtime, &events, &verified, &stop),
+        stop: stop_lanes,
+    });
     let checker = Arc::new(plan.checker);
-    start_reader(reader, plan.jobs, &checker, &window, &events);
+    start_reader(reader, plan.jobs, &checker, &window, &events, tell_verified);
     drop(events);
-    let mut collector =
-        Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, queues, stop_lanes);
+    let mut collector = Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, hands);
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),
@@ -158,13 +170,22 @@ pub fn run(
     collector.finish()
 }
 
-fn window_limits(plan: &Plan) -> WindowLimits {
-    let bytes = if plan.checker.lanes > 0 {
-        LOAD_WINDOW_BYTES
-    } else {
-        CHECK_WINDOW_CHUNKS_PER_JOB * plan.jobs * plan.chunk_bytes
+fn window_limits(plan: &Plan, lanes: Option<&Lanes>) -> WindowLimits {
+    let buffer_bytes = 2 * plan.chunk_bytes;
+    let Some(lanes) = lanes else {
+        let bytes = CHECK_WINDOW_CHUNKS_PER_JOB * plan.jobs * plan.chunk_bytes;
+        return WindowLimits { bytes, chunks: WINDOW_CHUNKS, buffer_bytes };
     };
-    WindowLimits { bytes, chunks: WINDOW_CHUNKS, buffer_bytes: 2 * plan.chunk_bytes }
+    // Of a resumed run, lanes load nothing before all of their watermarks have come by: what lies between the
+    // first and the last has to fit in. It was in the window of an earlier attempt.
+    let marks = || lanes.run.lanes.iter().map(LaneState::cost_bytes);
+    let spread = marks().max().unwrap_or(0) - marks().min().unwrap_or(0);
+    let spread = usize::try_from(spread).unwrap_or(usize::MAX);
+    WindowLimits {
+        bytes: spread.saturating_add(WINDOW_BATCHES * lanes.batch_bytes),
+        chunks: WINDOW_CHUNKS + 2 * (spread / plan.chunk_bytes),
+        buffer_bytes,
+    }
 }
 
 fn start_lanes(
@@ -172,14 +193,21 @@ fn start_lanes(
     queue_parts: usize,
     runtime: &runtime::Handle,
     events: &SyncSender<Event>,
-    stop: &Arc<AtomicBool>,
+    verified: &watch::Receiver<bool>,
+    stop: &Stop,
 ) -> Vec<tokio::sync::mpsc::Sender<crate::rows::LanePart>> {
-    let start = |session| {
+    let context = lanes.context;
+    let start = |state| {
         let (queue, parts) = tokio::sync::mpsc::channel(queue_parts);
-        let settle = events.clone();
-        let lane = run_lane(session, lanes.on_existing, BATCH, parts, Arc::clone(stop), move |settled| {
-            // The collector outlives the lanes, and its inbox has room for every chunk of the window.
-            let _ = settle.send(Event::Settled(settled));
+        let plan = LanePlan { state, parts, verified: verified.clone(), stop: stop.clone() };
+        let tell = events.clone();
+        let lane = run_lane(Arc::clone(&context), plan, move |event| {
+            let _ = match event {
+                // Words may get lost when there is no room for them.
+                notice @ LaneEvent::Notice(_) => tell.try_send(Event::Lane(notice)).ok(),
+                // The collector outlives the lanes, and its inbox has room for every chunk of the window.
+                event => tell.send(Event::Lane(event)).ok(),
+            };
         });
         let lane = runtime.spawn(lane);
         let events = events.clone();
@@ -191,7 +219,7 @@ fn start_lanes(
         });
         queue
     };
-    lanes.sessions.into_iter().map(start).collect()
+    lanes.run.lanes.into_iter().map(start).collect()
 }
 
 /// The reader is not joined: at a stop it may be waiting for standard input, which nothing can end.
@@ -201,6 +229,7 @@ fn start_reader(
     checker: &Arc<Checker>,
     window: &Arc<Window>,
     events: &SyncSender<Event>,
+    tell_verified: watch::Sender<bool>,
 ) {
     let (checker, window, events) = (Arc::clone(checker), Arc::clone(window), events.clone());
     let workers = rayon::ThreadPoolBuilder::new()
@@ -222,6 +251,7 @@ fn start_reader(
             if !window.enter(chunk.cost_bytes()) {
                 break;
             }
+            tell_verified.send_replace(reader.is_verified());
             let (checker, events) = (Arc::clone(&checker), events.clone());
             workers.spawn(move || {
                 let event = match catch_unwind(AssertUnwindSafe(|| checker.check(chunk))) {

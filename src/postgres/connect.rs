@@ -5,7 +5,7 @@
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, PoolBuilder, RecyclingMethod};
 use thiserror::Error;
 use tokio_postgres::{
     Config, NoTls,
@@ -17,6 +17,11 @@ use super::tls::{TlsWish, split_keywords, split_url, tls_of_sslmode, verifying};
 
 /// How long one attempt to connect may take, where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long data that was sent may go unacknowledged.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where servers put their sockets: Debian's place, and the one compiled into plain builds.
 const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
@@ -138,14 +143,34 @@ impl Target {
         self.config.get_ssl_mode() == SslMode::Prefer
     }
 
+    /// The same place, with a name for its sessions that says what they are for.
+    #[must_use]
+    pub fn named(&self, application_name: &str) -> Self {
+        let mut target = self.clone();
+        target.config.application_name(application_name);
+        target
+    }
+
     /// A pool of at most `size` connections, none of which is opened yet.
     pub fn pool(&self, size: usize) -> Pool {
+        self.pool_builder(size).build().expect("a pool without timeouts needs no runtime")
+    }
+
+    /// A pool whose connections are made ready by `prepare`.
+    pub fn pool_with(&self, size: usize, prepare: Hook) -> Pool {
+        self.pool_builder(size)
+            .post_create(prepare)
+            .build()
+            .expect("a pool without timeouts needs no runtime")
+    }
+
+    fn pool_builder(&self, size: usize) -> PoolBuilder {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &self.tls {
             Some(tls) => Manager::from_config(self.config.clone(), tls.clone(), recycling),
             None => Manager::from_config(self.config.clone(), NoTls, recycling),
         };
-        Pool::builder(manager).max_size(size).build().expect("a pool without timeouts needs no runtime")
+        Pool::builder(manager).max_size(size)
     }
 }
 
@@ -164,6 +189,11 @@ fn with_defaults(mut config: Config) -> Config {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_MAX);
+    }
+    // A server that vanished says nothing; within a minute and a half the system notices.
+    config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
     config
 }
 

@@ -3,10 +3,11 @@
 //! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
 //! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
 //! file that is being mended and loaded again is never overwritten, and a crash leaves partial files only.
+//! Those of a load bear the run's number: whoever goes on with the run writes them anew.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read, Write},
     ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -20,14 +21,21 @@ use crate::document::{Fault, Rejection};
 const DOCUMENTS: &str = "rejects.ndjson";
 const ERRORS: &str = "rejects.errors.ndjson";
 
+/// How much of two files is compared at once.
+const COMPARE_BYTES: usize = 64 * 1024;
+
 /// Why the reject files can't be written.
 #[derive(Debug, Error)]
-#[error("{what} {} can't be {done}", path.display())]
+#[error("{what} {} can't be {done}{}", path.display(), if is_full(source) { ": free space there and run the same command again" } else { "" })]
 pub struct RejectsError {
     what: &'static str,
     path: PathBuf,
     done: &'static str,
     source: io::Error,
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
@@ -105,6 +113,34 @@ impl RejectPaths {
     }
 }
 
+impl RejectPaths {
+    fn hold_the_same(&self, other: &Self) -> bool {
+        holds_the_same(&self.documents, &other.documents) && holds_the_same(&self.errors, &other.errors)
+    }
+}
+
+/// False also where one of them can't be read.
+fn holds_the_same(one: &Path, other: &Path) -> bool {
+    let same = || -> io::Result<bool> {
+        let (mut one, mut other) = (File::open(one)?, File::open(other)?);
+        if one.metadata()?.len() != other.metadata()?.len() {
+            return Ok(false);
+        }
+        let (mut here, mut there) = (vec![0; COMPARE_BYTES], vec![0; COMPARE_BYTES]);
+        loop {
+            let length = one.read(&mut here)?;
+            if length == 0 {
+                return Ok(true);
+            }
+            other.read_exact(&mut there[..length])?;
+            if here[..length] != there[..length] {
+                return Ok(false);
+            }
+        }
+    };
+    same().unwrap_or(false)
+}
+
 /// The two files while they are being written.
 #[derive(Debug)]
 pub struct RejectFiles {
@@ -118,16 +154,19 @@ pub struct RejectFiles {
 }
 
 impl RejectFiles {
-    /// Creates the folder (0700) and the two partial files (0600) in it.
-    pub fn create(dir: &Path) -> Result<Self, RejectsError> {
+    /// Creates the folder (0700) and the two partial files (0600) in it. `run_id` is that of a load's run, whose
+    /// earlier attempt may have left some.
+    pub fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| {
             let path = dir.to_owned();
             RejectsError { what: "the folder for rejected documents", path, done: "made", source }
         })?;
         let lock = lock(dir)?;
-        let partial = Self::partial_paths(dir);
-        // Those of a run that was stopped: its input may have been a pipe.
-        move_aside(dir, &partial, ".partial")?;
+        let partial = Self::partial_paths(dir, run_id);
+        if run_id.is_none() {
+            // Those of a run that was stopped: its input may have been a pipe.
+            move_aside(dir, &partial, ".partial")?;
+        }
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
             options.map(BufWriter::new).map_err(error("created", path))
@@ -138,8 +177,12 @@ impl RejectFiles {
     }
 
     /// The files that a run writes; none of them may be its input.
-    pub fn partial_paths(dir: &Path) -> RejectPaths {
-        RejectPaths::in_dir(dir, ".partial")
+    pub fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
+        let Some(run_id) = run_id else { return RejectPaths::in_dir(dir, ".partial") };
+        RejectPaths {
+            documents: dir.join(format!("rejects.run-{run_id}.ndjson.partial")),
+            errors: dir.join(format!("rejects.run-{run_id}.errors.ndjson.partial")),
+        }
     }
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
@@ -167,7 +210,10 @@ impl RejectFiles {
     pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
         let paths = RejectPaths::in_dir(&self.dir, "");
-        move_aside(&self.dir, &paths, "")?;
+        // An attempt that got this far may have left the same.
+        if !self.partial.hold_the_same(&paths) {
+            move_aside(&self.dir, &paths, "")?;
+        }
         if self.lines == 0 {
             for path in [&self.partial.documents, &self.partial.errors] {
                 fs::remove_file(path).map_err(error("removed", path))?;
@@ -252,7 +298,7 @@ mod tests {
     fn lines_are_kept_byte_for_byte() {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("new/rejects");
-        let mut files = RejectFiles::create(&dir).unwrap();
+        let mut files = RejectFiles::create(&dir, None).unwrap();
         files.write(b"{\r\n{}\n\xff\n", &rejects(&[(0..3, 1), (6..8, 3)])).unwrap();
         let mut long = ChunkRejects::default();
         long.push_part(0..3);
@@ -279,7 +325,7 @@ mod tests {
             names
         };
         let run = || {
-            let mut files = RejectFiles::create(dir).unwrap();
+            let mut files = RejectFiles::create(dir, None).unwrap();
             files.write(b"{\n", &rejects(&[(0..2, 1)])).unwrap();
             files
         };
@@ -292,18 +338,37 @@ mod tests {
             assert!(name.starts_with("rejects.1."));
             fs::remove_file(dir.join(name)).unwrap();
         }
-        let running = RejectFiles::create(dir).unwrap();
-        assert!(RejectFiles::create(dir).is_err(), "one run at a time");
+        let running = RejectFiles::create(dir, None).unwrap();
+        assert!(RejectFiles::create(dir, None).is_err(), "one run at a time");
         drop(running);
         for name in names() {
             fs::remove_file(dir.join(name)).unwrap();
         }
         run().complete().unwrap().unwrap();
         assert_eq!(names(), ["rejects.errors.ndjson", "rejects.ndjson"]);
-        assert_eq!(RejectFiles::create(dir).unwrap().complete().unwrap(), None);
+        assert_eq!(RejectFiles::create(dir, None).unwrap().complete().unwrap(), None);
         assert_eq!(names(), ["rejects.1.errors.ndjson", "rejects.1.ndjson"]);
         run().complete().unwrap().unwrap();
         run().complete().unwrap().unwrap();
+        assert_eq!(names().len(), 4, "the same again is not kept twice");
+        let mut files = RejectFiles::create(dir, None).unwrap();
+        files.write(b"[\n", &rejects(&[(0..2, 1)])).unwrap();
+        files.complete().unwrap().unwrap();
         assert_eq!(names().len(), 6);
+    }
+
+    #[test]
+    fn a_resumed_run_writes_its_partial_files_anew() {
+        let home = tempfile::tempdir().unwrap();
+        let create = |run_id| RejectFiles::create(home.path(), Some(run_id)).unwrap();
+        for _ in 0..2 {
+            let mut files = create(7);
+            files.write(b"{\n", &rejects(&[(0..2, 1)])).unwrap();
+            let paths = files.leave_partial().unwrap().unwrap();
+            assert_eq!(paths, RejectFiles::partial_paths(home.path(), Some(7)));
+            assert_eq!(fs::read(paths.documents).unwrap(), b"{\n");
+        }
+        drop(create(8));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 4, "each run has its own");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::document::Profile;
+use crate::{
+    document::Profile,
+    input::{Chunk, Watermark},
+};
 
 use super::encode::{StagedRow, encode_staged};
 
@@ -19,6 +22,10 @@ pub struct LanePart {
     pub chunk: u64,
     /// What the chunk costs (see `Chunk::cost_bytes`), whatever share of it is this lane's.
     pub cost_bytes: usize,
+    /// Where the chunk starts in its source.
+    pub byte_offset: u64,
+    /// Where the chunk ends.
+    pub end: Watermark,
     rows: Vec<u8>,
     documents: Vec<PartDocument>,
 }
@@ -53,9 +60,16 @@ impl ChildRows {
 }
 
 impl LanePart {
-    pub fn new(chunk: u64, chunk_bytes: usize, cost_bytes: usize) -> Self {
-        assert!(chunk_bytes < CHUNK_BYTES_MAX, "a chunk is shorter than an offset can tell");
-        Self { chunk, cost_bytes, ..Self::default() }
+    /// One without documents yet.
+    pub fn of(chunk: &Chunk) -> Self {
+        assert!(chunk.bytes.len() < CHUNK_BYTES_MAX, "a chunk is shorter than an offset can tell");
+        Self {
+            chunk: chunk.sequence,
+            cost_bytes: chunk.cost_bytes(),
+            byte_offset: chunk.byte_offset,
+            end: chunk.end.clone(),
+            ..Self::default()
+        }
     }
 
     /// Adds the document whose line starts at `offset` in the chunk.

@@ -84,6 +84,8 @@ pub(crate) fn command_in(dir: &Path, words: &str) -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
         command.env_remove(name);
     }
+    // What can't be reached here will not come.
+    command.env("PROFILE_LOADER_DB_WAIT", "0");
     command
 }
 

@@ -1,0 +1,170 @@
+//! The lanes' connections: a pool of sessions that are all alike, and the statements of the merge.
+//!
+//! A lane takes a session for one transaction, so there may be fewer sessions than lanes, and a session that
+//! was lost is replaced by the next one. Nothing of a session is left on the server when it ends.
+
+use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError};
+use tokio_postgres::Client;
+
+use super::LoadError;
+use crate::postgres::{Target, quote_identifier};
+
+/// Settings of the session, each for a reason:
+/// - `jit`, `enable_seqscan` off: every statement probes indexes for some thousands of ids. Statistics of a
+///   table that is just being filled say that it is empty, and a plan made for that (those of the foreign
+///   keys are kept for the session) would read the whole table for each row later on.
+/// - `statement_timeout` off: a batch takes as long as it takes; limits meant for an API would stop the load.
+/// - `lock_timeout`: whoever holds a lock for longer is named, and the batch begun anew.
+/// - `idle_in_transaction_session_timeout`: a loader that was suspended must not hold its locks for ever.
+/// - keepalives and `client_connection_check_interval` (PostgreSQL 14 and newer, not on every system): a
+///   session whose loader is gone ends within a minute, even in the middle of a statement.
+/// - `temp_buffers`: the staging table of one batch stays in memory.
+const SESSION: &str = "
+    SET jit = off;
+    SET enable_seqscan = off;
+    SET statement_timeout = 0;
+    SET lock_timeout = '60s';
+    SET client_min_messages = warning;
+    SET default_transaction_isolation = 'read committed';
+    SET temp_buffers = '32MB';
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3;
+    SELECT pg_catalog.set_config(s.name, '5s', false) FROM pg_catalog.pg_settings AS s
+    WHERE s.name = 'client_connection_check_interval' AND s.max_val <> '0'";
+
+/// For a transaction of one batch, between whose statements the loader does little.
+const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5min'";
+/// For one that waits for its input.
+const NO_IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = 0";
+
+pub(super) const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FORMAT binary)";
+
+/// Sessions that are ready to merge.
+#[derive(Debug)]
+pub struct Connections {
+    pool: Pool,
+}
+
+/// A session on loan.
+pub(super) struct Session(Option<Object>);
+
+impl Connections {
+    /// At most `size` sessions, none of which is opened yet. `atomic`: one transaction lasts as long as the input.
+    pub fn new(target: &Target, size: usize, atomic: bool) -> Self {
+        let idle_timeout = if atomic { NO_IDLE_TIMEOUT } else { IDLE_TIMEOUT };
+        let prepare = Hook::async_fn(move |client, _| {
+            Box::pin(async move { prepare(client, idle_timeout).await.map_err(HookError::Backend) })
+        });
+        Self { pool: target.pool_with(size, prepare) }
+    }
+
+    /// A session, once there is one to be had. Where the server takes no more connections, those that there
+    /// are have to do.
+    pub(super) async fn get(&self) -> Result<Session, LoadError> {
+        loop {
+            let source = match self.pool.get().await {
+                Ok(object) => return Ok(Session(Some(object))),
+                Err(PoolError::Backend(source) | PoolError::PostCreateHook(HookError::Backend(source))) => {
+                    source
+                }
+                Err(error) => unreachable!("the pool has no timeouts and no other hooks: {error}"),
+            };
+            let error = LoadError::Connecting { source };
+            let others = self.pool.status().size;
+            if error.class() != super::retry::Class::TooManyConnections || others == 0 {
+                return Err(error);
+            }
+            self.pool.resize(others);
+        }
+    }
+
+    /// Opens one session, so that what is wrong with all of them shows before anything is begun.
+    pub async fn try_one(&self) -> Result<(), LoadError> {
+        self.get().await.map(drop)
+    }
+}
+
+impl Session {
+    pub(super) fn client(&mut self) -> &mut Object {
+        self.0.as_mut().expect("a session is whole until it is closed")
+    }
+
+    /// Ends the connection instead of giving it back: whatever the server still does for it is void.
+    pub(super) fn close(mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+async fn prepare(client: &Client, idle_timeout: &str) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(SESSION).await?;
+    client.batch_execute(idle_timeout).await?;
+    client.batch_execute(include_str!("../../sql/merge/staged.sql")).await
+}
+
+/// The statements, with the tables' schema written into them.
+#[derive(Debug)]
+pub(super) struct MergeSql {
+    pub(super) classify: String,
+    pub(super) insert_profiles: String,
+    /// Which transaction wrote a stored profile.
+    pub(super) written_by: String,
+    /// Addresses, e-mails, phone numbers.
+    pub(super) insert_children: [String; 3],
+    pub(super) lock_profiles: String,
+    /// Of profiles, addresses, e-mails and phone numbers; each returns how many rows it wrote and should have.
+    pub(super) updates: [String; 4],
+}
+
+impl MergeSql {
+    pub(super) fn in_schema(db_schema: &str) -> Self {
+        let schema = quote_identifier(db_schema);
+        let sql = |text: &str| text.replace("@schema@", &schema);
+        Self {
+            classify: sql(include_str!("../../sql/merge/classify.sql")),
+            insert_profiles: sql(include_str!("../../sql/merge/insert_profiles.sql")),
+            written_by: sql(
+                "SELECT t.xmin::text AS written_by FROM @schema@.customer_profiles AS t WHERE t.id = $1",
+            ),
+            insert_children: [
+                sql(include_str!("../../sql/merge/insert_addresses.sql")),
+                sql(include_str!("../../sql/merge/insert_emails.sql")),
+                sql(include_str!("../../sql/merge/insert_phone_numbers.sql")),
+            ],
+            lock_profiles: sql(include_str!("../../sql/merge/lock_profiles.sql")),
+            updates: [
+                sql(include_str!("../../sql/merge/update_profiles.sql")),
+                sql(include_str!("../../sql/merge/update_addresses.sql")),
+                sql(include_str!("../../sql/merge/update_emails.sql")),
+                sql(include_str!("../../sql/merge/update_phone_numbers.sql")),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::STAGED_COLUMNS;
+
+    #[test]
+    fn the_staging_table_has_the_columns_that_are_encoded() {
+        let sql = include_str!("../../sql/merge/staged.sql");
+        let columns: Vec<_> = sql
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .map(|line| line.trim_end_matches(',').trim_end_matches(" NOT NULL"))
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        assert_eq!(columns, STAGED_COLUMNS);
+    }
+
+    #[test]
+    fn every_statement_names_the_schema() {
+        let sql = MergeSql::in_schema("Odd \"one\"");
+        assert!(sql.classify.contains("FROM \"Odd \"\"one\"\"\".customer_profiles"));
+        assert!(!format!("{sql:?}").contains("@schema@"));
+    }
+}
