@@ -1,6 +1,5 @@
 //! `load` as a whole: what is in the tables and in the files afterwards, whatever the way it took.
 
-use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -8,8 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::{
-    Run, Store, Tables, assert_stored, digests, document_lines, generate, line_number, physical_rows, texts,
-    tuples_written,
+    Run, Store, Tables, assert_stored, digests, document_lines, generate, line_number, physical_rows,
+    surviving, texts, tuples_written,
 };
 
 #[tokio::test]
@@ -168,29 +167,6 @@ fn comparable(run: &Run) -> (Value, Vec<Value>, Vec<u8>) {
     let mut errors = run.errors.clone();
     errors.iter_mut().for_each(blank_source);
     (report, errors, run.rejects.clone())
-}
-
-/// The documents that have to be stored at last: of each id the first, or the last where it is updated.
-fn surviving<'a>(stored: &'a [u8], text: &'a [u8], run: &Run, on_existing: &str) -> Vec<&'a [u8]> {
-    let is_refused_alone = |codes: &[String]| codes.iter().any(|code| !code.starts_with("load:"));
-    let refused: HashSet<_> = run
-        .rejected()
-        .into_iter()
-        .filter(|(_, codes)| is_refused_alone(codes))
-        .map(|(line, _)| line)
-        .collect();
-    let lines = document_lines(text).into_iter().filter(|(line, _)| !refused.contains(line));
-    let mut by_id = BTreeMap::new();
-    for (_, line) in document_lines(stored).into_iter().chain(lines) {
-        let document: Value = serde_json::from_slice(line).expect("an accepted line is JSON");
-        let id = document["id"].as_str().expect("an accepted document has an id").to_ascii_lowercase();
-        if on_existing == "update" {
-            by_id.insert(id, line);
-        } else {
-            by_id.entry(id).or_insert(line);
-        }
-    }
-    by_id.into_values().collect()
 }
 
 /// The judge is judged: a value that differs is found, and its row is named but not quoted.

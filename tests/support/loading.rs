@@ -1,5 +1,6 @@
 //! A database to load into, a folder for what belongs to it, and runs of `load` with all they leave behind.
 
+use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -37,7 +38,12 @@ pub(crate) struct Run {
 
 impl Store {
     pub(crate) fn new(name_hint: &str, tables: Tables) -> Self {
-        let store = Self::of(database(name_hint));
+        Self::at(database(name_hint), tables)
+    }
+
+    /// In a database that was just made.
+    pub(crate) fn at(database: Database, tables: Tables) -> Self {
+        let store = Self::of(database);
         tables.prepare(&store.database);
         store
     }
@@ -55,9 +61,14 @@ impl Store {
         self.database.connect().await
     }
 
+    /// A place in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// A file of these lines, or bytes, in the folder.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.dir.path().join(name);
+        let path = self.path(name);
         fs::write(&path, bytes).expect("the folder is writable");
         path
     }
@@ -87,11 +98,11 @@ impl Store {
     }
 
     fn run(&self, mut command: Command, stdin: &[u8]) -> Run {
-        let rejects = self.dir.path().join("rejects");
+        let rejects = self.path("rejects");
         if rejects.exists() {
             fs::remove_dir_all(&rejects).expect("the folder is ours");
         }
-        let report = self.dir.path().join("report.json");
+        let report = self.path("report.json");
         command.arg("--rejects").arg(&rejects).arg("--report").arg(&report);
         Run::of(run_with_stdin(command, stdin), Some(&report), &rejects)
     }
@@ -142,6 +153,29 @@ pub(crate) fn line_number(record: &Value) -> usize {
 pub(crate) fn document_lines(text: &[u8]) -> Vec<(usize, &[u8])> {
     let lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n'));
     lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect()
+}
+
+/// The documents that have to be stored at last: of each id the first, or the last where it is updated.
+pub(crate) fn surviving<'a>(stored: &'a [u8], text: &'a [u8], run: &Run, on_existing: &str) -> Vec<&'a [u8]> {
+    let is_refused_alone = |codes: &[String]| codes.iter().any(|code| !code.starts_with("load:"));
+    let refused: HashSet<_> = run
+        .rejected()
+        .into_iter()
+        .filter(|(_, codes)| is_refused_alone(codes))
+        .map(|(line, _)| line)
+        .collect();
+    let lines = document_lines(text).into_iter().filter(|(line, _)| !refused.contains(line));
+    let mut by_id = BTreeMap::new();
+    for (_, line) in document_lines(stored).into_iter().chain(lines) {
+        let document: Value = serde_json::from_slice(line).expect("an accepted line is JSON");
+        let id = document["id"].as_str().expect("an accepted document has an id").to_ascii_lowercase();
+        if on_existing == "update" {
+            by_id.insert(id, line);
+        } else {
+            by_id.entry(id).or_insert(line);
+        }
+    }
+    by_id.into_values().collect()
 }
 
 pub(crate) fn run_with_stdin(mut command: Command, stdin: &[u8]) -> Output {

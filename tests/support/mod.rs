@@ -6,10 +6,10 @@ mod loading;
 mod mutate;
 mod process;
 mod reading;
-mod server;
+pub(crate) mod server;
 mod tables;
 
-pub(crate) use loading::{Run, Store, document_lines, generate, line_number, ndjson};
+pub(crate) use loading::{Run, Store, document_lines, generate, line_number, ndjson, surviving};
 pub(crate) use mutate::{Random, mutate};
 pub(crate) use process::{Output, binary, run};
 pub(crate) use reading::assert_stored;

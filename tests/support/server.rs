@@ -1,17 +1,18 @@
 //! A private PostgreSQL server for one test process, and a database of its own for each test.
 //!
-//! The server is started by `server.sh`, which stays beside it and removes it when this process ends, in
+//! The server is run by `server.sh`, which stays beside it and removes it when this process ends, in
 //! whatever way. It listens on a unix socket only, so any number of test processes run side by side.
 //! Without PostgreSQL's binaries the tests fail and say what to install; they never pass unrun.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::future::Future;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use tokio_postgres::{Client, Config, NoTls};
@@ -19,13 +20,13 @@ use tokio_postgres::{Client, Config, NoTls};
 /// The kernel takes 107 bytes for a socket's path, 103 on macOS; `/.s.PGSQL.5432` is part of it.
 const SOCKET_DIR_BYTES_MAX: usize = 88;
 
-/// The server of this test process; it lives as long as the process.
+/// A server; it lives as long as this value, and no longer than the process.
 #[derive(Debug)]
 pub(crate) struct TestServer {
-    socket_dir: PathBuf,
-    port: u16,
-    /// Its standard input is held open and never written to: the server stops when that pipe closes.
-    _watchdog: Child,
+    pub(crate) dir: PathBuf,
+    pub(crate) port: u16,
+    /// `server.sh`, and what it answers.
+    script: Mutex<(Child, BufReader<ChildStdout>)>,
 }
 
 /// An empty database, dropped with this value.
@@ -34,25 +35,19 @@ pub(crate) struct Database {
     pub(crate) name: String,
     /// As `--database-url` takes it.
     pub(crate) url: String,
+    /// Of the server's own database.
+    server_url: String,
 }
 
+/// The server that most tests of this process share.
 pub(crate) fn server() -> &'static TestServer {
     static SERVER: OnceLock<TestServer> = OnceLock::new();
     SERVER.get_or_init(|| TestServer::start(None))
 }
 
-/// Creates a database; the hint is part of its name, for those who read the server's log.
+/// Creates a database in it.
 pub(crate) fn database(name_hint: &str) -> Database {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let hint: String = name_hint
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .take(40)
-        .collect();
-    let name = format!("{hint}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    server().execute(format!("CREATE DATABASE {name}"));
-    let url = server().url(&name);
-    Database { name, url }
+    server().database(name_hint)
 }
 
 impl Database {
@@ -70,23 +65,29 @@ impl Database {
     pub(crate) fn copy(&self) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}_copy_{}", self.name, COUNT.fetch_add(1, Ordering::Relaxed));
-        server().execute(format!("CREATE DATABASE {name} TEMPLATE {}", self.name));
-        Self { url: server().url(&name), name }
+        execute(&self.server_url, &format!("CREATE DATABASE {name} TEMPLATE {}", self.name));
+        let url = self.url.replace(&format!("/{}?", self.name), &format!("/{name}?"));
+        Self { name, url, server_url: self.server_url.clone() }
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        server().execute(format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A test that fails may have left its server in any state.
+        if !thread::panicking() {
+            execute(&self.server_url, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
     }
 }
 
 impl TestServer {
-    /// With a TCP port on this machine besides the socket, where one is given.
+    /// With a TCP port on this machine besides the socket, where one is given. Such a server is a test's own,
+    /// which may stop it in any way: what it says is committed stays.
     pub(crate) fn start(tcp_port: Option<u16>) -> Self {
         let port = tcp_port.unwrap_or(5432);
-        let settings = tcp_port
-            .map_or_else(String::new, |port| format!("listen_addresses = '127.0.0.1'\nport = {port}"));
+        let settings = tcp_port.map_or_else(String::new, |port| {
+            format!("listen_addresses = '127.0.0.1'\nport = {port}\nsynchronous_commit = on")
+        });
         let dir = server_dir();
         let mut command = Command::new("sh");
         command
@@ -101,18 +102,40 @@ impl TestServer {
             chown(&dir, Some(uid), Some(gid)).expect("root gives the server's folder away");
             command.uid(uid).gid(gid);
         }
-        let mut watchdog = command.spawn().expect("sh starts");
+        let mut script = command.spawn().expect("sh starts");
+        let answers = BufReader::new(script.stdout.take().expect("its standard output is a pipe"));
+        let server = Self { dir, port, script: Mutex::new((script, answers)) };
+        server.tell("start");
+        server
+    }
+
+    /// Has `server.sh` do something, and waits until it is done.
+    pub(crate) fn tell(&self, command: &str) {
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let (script, answers) = &mut *script;
+        let stdin = script.stdin.as_mut().expect("its standard input is a pipe");
+        writeln!(stdin, "{command}").expect("server.sh listens");
         let mut answer = String::new();
-        BufReader::new(watchdog.stdout.take().expect("its standard output is a pipe"))
-            .read_line(&mut answer)
-            .expect("server.sh answers");
-        assert_eq!(answer.trim_end(), "ready", "the tests need a PostgreSQL server");
-        Self { socket_dir: dir, port, _watchdog: watchdog }
+        answers.read_line(&mut answer).expect("server.sh answers");
+        assert_eq!(answer.trim_end(), "done", "the tests need a PostgreSQL server");
+    }
+
+    /// Creates a database; the hint is part of its name, for those who read the server's log.
+    pub(crate) fn database(&self, name_hint: &str) -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let hint: String = name_hint
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .take(40)
+            .collect();
+        let name = format!("{hint}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.execute(format!("CREATE DATABASE {name}"));
+        Database { url: self.url(&name), name, server_url: self.url("postgres") }
     }
 
     /// Writes a file into the data directory, readable for the server alone.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.socket_dir.join("data").join(name);
+        let path = self.dir.join("data").join(name);
         fs::write(&path, text).expect("the data directory is writable");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
         if let Some((uid, gid)) = unprivileged_user() {
@@ -122,7 +145,7 @@ impl TestServer {
 
     /// A URL for a database of this server, as `--database-url` takes it.
     pub(crate) fn url(&self, database: &str) -> String {
-        let socket_dir = self.socket_dir.to_str().expect("the socket's path is UTF-8");
+        let socket_dir = self.dir.to_str().expect("the socket's path is UTF-8");
         format!(
             "postgresql://postgres@/{database}?host={}&port={}",
             socket_dir.replace('/', "%2F"),
@@ -136,25 +159,36 @@ impl TestServer {
     }
 }
 
-/// On a thread of its own, because tests have a runtime on theirs.
+/// The server is gone afterwards. That of the whole process is not dropped: it goes when its pipe does.
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let (script, _) = self.script.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(script.stdin.take());
+        drop(script.wait());
+    }
+}
+
 fn execute(url: &str, sql: &str) {
-    let statements = async { connect(url).await.batch_execute(sql).await };
-    let result = thread::scope(|scope| {
-        let runs = scope.spawn(|| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime starts")
-                .block_on(statements)
-        });
-        runs.join().expect("the server can be reached")
-    });
-    if let Err(error) = result {
+    if let Err(error) = wait_apart(async { connect(url).await.batch_execute(sql).await }) {
         panic!("{sql}: {error:?}");
     }
 }
 
-async fn connect(url: &str) -> Client {
+/// On a thread of its own, because tests have a runtime on theirs.
+pub(crate) fn wait_apart<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime starts")
+                .block_on(future)
+        });
+        waits.join().expect("the server can be reached")
+    })
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
     let config: Config = url.parse().expect("the URL is well-formed");
     let (client, connection) = config.connect(NoTls).await.expect("the test server answers");
     // Its error, if any, shows at the client too.

@@ -1,8 +1,9 @@
-# Starts a throw-away PostgreSQL server in the folder $1 and removes both when standard input ends.
+# Makes a throw-away PostgreSQL server in the folder $1 and removes both when standard input ends.
 # $2 is put at the end of its settings.
 #
-# Standard input is a pipe that the test process holds and never writes to: the kernel closes it however
-# that process ends, so not even kill -9 leaves a server behind. Says "ready" on standard output, or why not.
+# Standard input is a pipe that the test process holds: the kernel closes it however that process ends, so not
+# even kill -9 leaves a server behind. Its lines are "start" and "stop MODE" (of pg_ctl); each is answered by a
+# line on standard output, "done" or why not.
 #
 # Crash safety is off: nothing here outlives the tests.
 
@@ -27,7 +28,7 @@ init() {
     "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync
 }
 
-start() {
+configure() {
     cat >>"$dir/data/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$dir'
@@ -39,18 +40,30 @@ full_page_writes = off
 max_wal_size = 4GB
 $settings
 CONF
-    "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --wait start
 }
 
+# Standard input is not the server's.
+control() {
+    "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --wait "$@" </dev/null >>"$dir/setup.log" 2>&1
+}
+
+problem=
 if ! find_binaries 2>>"$dir/setup.log"; then
-    echo "no PostgreSQL server binaries (initdb, pg_ctl, postgres) on this machine; install them with" \
-        "'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install postgresql@17'"
-elif { init C.UTF-8 || init C; } >>"$dir/setup.log" 2>&1 && start >>"$dir/setup.log" 2>&1; then
-    echo ready
-else
-    echo "the test server does not start:" $(tail -n 20 "$dir/setup.log" "$dir/server.log" 2>&1)
+    problem="no PostgreSQL server binaries (initdb, pg_ctl, postgres) on this machine; install them with \
+'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install postgresql@17'"
+elif { init C.UTF-8 || init C; } >>"$dir/setup.log" 2>&1; then
+    configure
 fi
 
-read -r _
-"$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait stop >/dev/null 2>&1
+while read -r command mode; do
+    if [ -n "$problem" ]; then
+        echo "$problem"
+    elif control "$command" ${mode:+--mode="$mode"}; then
+        echo done
+    else
+        echo "the test server does not $command:" $(tail -n 20 "$dir/setup.log" "$dir/server.log" 2>&1)
+    fi
+done
+
+control stop --mode=immediate
 rm -rf "$dir"
