@@ -1,5 +1,7 @@
 //! The judges and the disturbers are tested themselves, against a real server.
 
+mod exactly_once;
+mod loader;
 mod proxy;
 mod server;
 mod small_disk;

@@ -1,0 +1,157 @@
+//! The judge is judged: two undisturbed loads are equal, and whatever one has more or less is found.
+
+use std::{fs, time::Duration};
+
+use tokio_postgres::Client;
+
+use super::server;
+use crate::{
+    faults::{Case, Ended},
+    support::Store,
+};
+
+/// So long it waits in vain for what a test has left over.
+const BRIEFLY: Duration = Duration::from_millis(50);
+
+const DOCUMENTS: usize = 400;
+
+/// A load that nothing disturbed.
+async fn loaded(case: &Case) -> (Store, Ended) {
+    let store = case.store();
+    let ended = case.load(&store);
+    case.assert_exactly_once(&store, &ended).await;
+    (store, ended)
+}
+
+/// The one difference that is found is told in these words.
+async fn check(case: &Case, store: &Store, ended: &Ended, words: &str) {
+    let found = case.differences(store, ended, BRIEFLY).await;
+    assert!(matches!(&*found, [one] if one.contains(words)), "{words}: {found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_undisturbed_load_is_as_it_should_be() {
+    for on_existing in ["reject", "update"] {
+        let case = Case::new(server(), DOCUMENTS, on_existing).await;
+        let (store, ended) = loaded(&case).await;
+        let rejects = fs::read_to_string(store.path("rejects/rejects.errors.ndjson")).expect("it is there");
+        for code in ["schema:", "json:", "db:23514"] {
+            assert!(rejects.contains(code), "no document is rejected for {code}");
+        }
+        let [inserted, updated, unchanged, skipped, _] = ended.into_run(&store).counts();
+        assert!(inserted > 0 && unchanged > 0 && skipped == 0);
+        let is_reject = on_existing == "reject";
+        assert_eq!(updated == 0, is_reject);
+        for code in ["load:duplicate", "load:exists"] {
+            assert_eq!(rejects.contains(code), is_reject, "{code}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_row_more_less_or_other_is_found() {
+    let case = Case::new(server(), DOCUMENTS, "update").await;
+    let one = "(SELECT min(id::text)::uuid FROM customer_profiles)";
+    for (change, words) in [
+        (
+            format!("DELETE FROM customer_profile_emails WHERE customer_profile_id = {one}"),
+            "customer_profile_emails",
+        ),
+        (
+            format!("UPDATE customer_profiles SET last_name = last_name || ' ' WHERE id = {one}"),
+            "customer_profiles has",
+        ),
+        (
+            "INSERT INTO customer_profile_phone_numbers (customer_profile_id, type, number)
+             SELECT customer_profile_id, type, number FROM customer_profile_phone_numbers LIMIT 1"
+                .to_owned(),
+            "customer_profile_phone_numbers",
+        ),
+        (
+            "UPDATE customer_profile_addresses SET line2 = '' WHERE ctid =
+             (SELECT ctid FROM customer_profile_addresses WHERE line2 IS NULL LIMIT 1)"
+                .to_owned(),
+            "customer_profile_addresses",
+        ),
+        ("CREATE TABLE more ()".to_owned(), "relations"),
+        ("CREATE INDEX ON customer_profiles (last_name)".to_owned(), "relations"),
+    ] {
+        let (store, ended) = loaded(&case).await;
+        store.database.execute(&change);
+        check(&case, &store, &ended, words).await;
+    }
+}
+
+type Change = fn(&mut Vec<u8>);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_differs_is_found() {
+    let case = Case::new(server(), DOCUMENTS, "reject").await;
+    let changes: [(&str, Change, &str); 6] = [
+        ("rejects/rejects.ndjson", |bytes| bytes.truncate(bytes.len() - 1), "rejects.ndjson"),
+        ("rejects/rejects.errors.ndjson", |bytes| bytes.extend(b"\n"), "rejects.errors.ndjson"),
+        ("rejects/rejects.run-1.ndjson.partial", |_| {}, "files"),
+        ("report.json.partial", |_| {}, "files"),
+        (
+            "report.json",
+            |bytes| replace(bytes, "\"accepted\": ", "\"accepted\": 1"),
+            "/documents/accepted is 1",
+        ),
+        (
+            "report.json",
+            |bytes| replace(bytes, "\"samples\": [", "\"samples\": [{},"),
+            "report/errors differs",
+        ),
+    ];
+    for (name, change, words) in changes {
+        let (store, ended) = loaded(&case).await;
+        let mut bytes = fs::read(store.path(name)).unwrap_or_default();
+        change(&mut bytes);
+        store.file(name, &bytes);
+        check(&case, &store, &ended, words).await;
+    }
+}
+
+fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
+    let text = str::from_utf8(bytes).expect("the report is UTF-8");
+    assert!(text.contains(from));
+    *bytes = text.replacen(from, to, 1).into_bytes();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_outlives_a_load_is_found() {
+    let case = Case::new(server(), DOCUMENTS, "reject").await;
+    let (store, ended) = loaded(&case).await;
+    let named = "SET application_name = 'profile-loader run 7 lane'";
+    for (change, words) in [
+        (named, "session profile-loader run 7 lane idle"),
+        ("SELECT pg_advisory_lock(1886547044, 1)", "advisory lock 1886547044 1"),
+        ("SELECT pg_advisory_lock(5)", "advisory lock 0 5"),
+        ("CREATE TEMPORARY TABLE profile_loader_staged ()", "temporary table profile_loader_staged"),
+    ] {
+        let client = store.connect().await;
+        client.batch_execute(change).await.expect("it can be left over");
+        check(&case, &store, &ended, words).await;
+        drop(client);
+    }
+    // Sessions get time to end: this one goes while it is waited for.
+    let client = store.connect().await;
+    client.batch_execute(named).await.expect("it is a session like any");
+    let leaves = tokio::spawn(leaves_after_a_while(client));
+    case.assert_exactly_once(&store, &ended).await;
+    leaves.await.expect("it has left");
+}
+
+async fn leaves_after_a_while(client: Client) {
+    tokio::time::sleep(4 * BRIEFLY).await;
+    drop(client);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_load_that_failed_is_no_end() {
+    let case = Case::new(server(), DOCUMENTS, "reject").await;
+    let store = case.store();
+    store.file("input.ndjson", b"");
+    let ended = case.load(&store);
+    check(&case, &store, &ended, "the last attempt ended with").await;
+}
