@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Object, Pool};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, time};
 
 use super::{
     Failure, RunRequest,
@@ -35,7 +35,7 @@ pub enum Database {
     Embedded(PathBuf),
 }
 
-/// How long the end of a run that a signal stopped may take to be written to the ledger.
+/// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
 const FINISH_STOPPED: Duration = Duration::from_secs(1);
 
 /// Returns the exit code of a run that came to an end of some kind.
@@ -83,6 +83,7 @@ async fn prepare(
         .map_err(|error| failure_of_control(error, target))?;
     ensure_tables(control.client(), settings, console).await?;
     let run = choose_run(&mut control, settings, opened, console).await?;
+    failpoint("run-begun");
     let connections = Connections::new(
         &target.named(&run.application_name("lane")),
         settings.connections.min(run.lanes.len()),
@@ -152,6 +153,7 @@ fn finish(
         tokio::select! {
             ended = control.finish(run, &ending, patience) => Ok(ended),
             signal = signals.received(), if !is_stopped => Err(signal),
+            () = time::sleep(FINISH_STOPPED), if is_stopped => Err(signals.received().await),
         }
     });
     if !ending.is_final {

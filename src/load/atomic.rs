@@ -16,7 +16,7 @@ use super::{
     transaction::{Done, LaneTransaction, Row},
     watch::Pulse,
 };
-use crate::rows::LanePart;
+use crate::{failpoint, rows::LanePart};
 
 /// How the one transaction ended.
 enum Outcome {
@@ -59,10 +59,10 @@ where
             Ok(())
         }
         Ok(Outcome::Unanswered(error)) => {
-            let error = after_failure(lane.context, session, &pulse, error).await;
+            let error = after_failure(lane.context, session, &pulse, &lane.stop, error).await;
             settle_commit(&mut lane, &before, error).await
         }
-        Err(error) => Err(after_failure(lane.context, session, &pulse, error).await),
+        Err(error) => Err(after_failure(lane.context, session, &pulse, &lane.stop, error).await),
     }
 }
 
@@ -123,6 +123,7 @@ where
         transaction.roll_back().await?;
         return Ok(Outcome::RolledBack);
     }
+    failpoint("atomic-answered");
     match context.watch.over(pulse, &notice, transaction.commit()).await.flatten() {
         Ok(()) => Ok(Outcome::Committed),
         Err(error) => Ok(Outcome::Unanswered(error)),
@@ -203,7 +204,7 @@ where
             Ok(Row::AsLeft) => return Err(unanswered),
             Err(error) => error,
         };
-        let error = after_failure(lane.context, session, &pulse, error).await;
+        let error = after_failure(lane.context, session, &pulse, &lane.stop, error).await;
         lane.wait_after(error).await?;
     }
 }

@@ -268,7 +268,11 @@ async fn keep(
                 None => false,
             }
         };
-        if matches!(time::timeout(HEARTBEAT_TIMEOUT, beat).await, Ok(true)) {
+        let beats = tokio::select! {
+            _ = &mut released => return control,
+            beats = time::timeout(HEARTBEAT_TIMEOUT, beat) => beats.unwrap_or(false),
+        };
+        if beats {
             continue;
         }
         tokio::select! {

@@ -201,7 +201,10 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         let (context, tell) = (self.context, self.tell);
         let pulse = Pulse::default();
         let mut stop = self.stop.clone();
-        let mut session = context.connections.get().await?;
+        let mut session = tokio::select! {
+            session = context.connections.get() => session?,
+            () = stop.expired() => return Err(MergeError::Stopped),
+        };
         let notice = |words| tell(LaneEvent::Notice(words));
         let work =
             transact(context, &self.state, &self.stop, &mut session, batch, pending, unconfirmed, &pulse);
@@ -219,7 +222,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
                 Ok(done)
             }
             Err(MergeError::Failed(error)) => {
-                Err(after_failure(context, session, &pulse, error).await.into())
+                Err(after_failure(context, session, &pulse, &self.stop, error).await.into())
             }
             Err(error) => Err(error),
         }
@@ -337,10 +340,12 @@ pub(super) async fn after_failure(
     context: &LaneContext,
     session: Session,
     pulse: &Pulse,
+    stop: &Stop,
     mut error: LoadError,
 ) -> LoadError {
     session.close();
     if error.class() == Class::Lost
+        && !stop.is_asked()
         && let Some(backend) = pulse.backend()
     {
         context.watch.end_orphan(&backend).await;

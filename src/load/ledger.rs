@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 
 use super::{LoadCounts, LoadError, failed, transaction::bigint};
 use crate::{
+    failpoint,
     input::{Position, SourceDigest, Watermark},
     report::RowCounts,
     settings::OnExisting,
@@ -377,5 +378,6 @@ pub(super) async fn finish(client: &mut Object, run: &Run, ending: &Ending) -> R
     if ending.is_final {
         forget(&transaction, run.id).await?;
     }
+    failpoint("run-ending");
     transaction.commit().await.map_err(failed("COMMIT"))
 }

@@ -156,9 +156,9 @@ impl<'c> LaneTransaction<'c> {
                 sink.send(frame.split().freeze()).await.map_err(failed("COPY"))?;
                 self.pulse.beat();
                 frame.reserve(FRAME_BYTES);
-                failpoint("lane-copying");
             }
         }
+        failpoint("lane-copying");
         frame.extend_from_slice(COPY_TRAILER);
         sink.send(frame.freeze()).await.map_err(failed("COPY"))?;
         sink.finish().await.map_err(failed("COPY"))?;

@@ -16,7 +16,10 @@ use std::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::document::{Fault, Rejection};
+use crate::{
+    document::{Fault, Rejection},
+    failpoint,
+};
 
 const DOCUMENTS: &str = "rejects.ndjson";
 const ERRORS: &str = "rejects.errors.ndjson";
@@ -114,8 +117,10 @@ impl RejectPaths {
 }
 
 impl RejectPaths {
-    fn hold_the_same(&self, other: &Self) -> bool {
-        holds_the_same(&self.documents, &other.documents) && holds_the_same(&self.errors, &other.errors)
+    fn hold_what_there_is_of(&self, other: &Self) -> bool {
+        [(&self.documents, &other.documents), (&self.errors, &other.errors)]
+            .iter()
+            .all(|(own, other)| !other.exists() || holds_the_same(own, other))
     }
 }
 
@@ -210,8 +215,8 @@ impl RejectFiles {
     pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
         let paths = RejectPaths::in_dir(&self.dir, "");
-        // An attempt that got this far may have left the same.
-        if !self.partial.hold_the_same(&paths) {
+        // An attempt that got this far may have left the same, or one of the two.
+        if !self.partial.hold_what_there_is_of(&paths) {
             move_aside(&self.dir, &paths, "")?;
         }
         if self.lines == 0 {
@@ -222,8 +227,10 @@ impl RejectFiles {
         }
         for (from, to) in [(&self.partial.documents, &paths.documents), (&self.partial.errors, &paths.errors)]
         {
+            failpoint("rejects-renaming");
             fs::rename(from, to).map_err(error("renamed from its partial name", to))?;
         }
+        failpoint("rejects-renamed");
         Ok(Some(paths))
     }
 
