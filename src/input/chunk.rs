@@ -192,11 +192,10 @@ impl ChunkReader {
             None => self.read_chunk(buffer)?,
         };
         let Some(mut chunk) = chunk else {
-            self.trail.finish(&self.sources.last().map(Source::name).unwrap_or_default())?;
+            self.trail.finish(&self.sources)?;
             return Ok(None);
         };
-        let name = self.sources[chunk.source].name();
-        self.trail.pass(&mut chunk, &name)?;
+        self.trail.pass(&mut chunk, &self.sources)?;
         Ok(Some(chunk))
     }
 
@@ -209,8 +208,8 @@ impl ChunkReader {
                 self.current = Some(self.open_next()?);
                 continue;
             };
-            let name = self.sources[open.index].name();
-            match open.read_chunk(buffer, self.chunk_bytes, &name)? {
+            let name = || self.sources[open.index].name();
+            match open.read_chunk(buffer, self.chunk_bytes, &name())? {
                 Ok(mut chunk) => {
                     if self.head.is_empty() {
                         self.head = mem::take(&mut open.head);
@@ -224,7 +223,7 @@ impl ChunkReader {
                 Err(unused) => {
                     buffer = unused;
                     self.consumed_before += self.consumed.load(Ordering::Relaxed);
-                    self.trail.finish_source(open.byte_offset, &name)?;
+                    self.trail.finish_source(open.byte_offset);
                 }
             }
         }
@@ -324,9 +323,8 @@ impl OpenSource {
         Ok(Ok(chunk))
     }
 
-    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or that of the last
-    /// line that a chunk takes, else after the first
-    /// one that follows, reading on while there is none.
+    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line
+    /// that a chunk takes, else after the first one that follows, reading on while there is none.
     /// `None` when there is nothing (more) to hand out.
     fn cut(&mut self, buffer: &mut Vec<u8>, chunk_bytes: usize) -> Option<(usize, Piece)> {
         if let Some(starts_at) = self.long_line_starts_at {
@@ -501,65 +499,6 @@ mod tests {
         }
         assert_eq!(seen, [(0, 0, 1, 0), (1, 0, 2, 3), (2, 2, 1, 0)]);
         assert_eq!(reader.digests().iter().map(|d| d.bytes).collect::<Vec<_>>(), [6, 0, 2]);
-    }
-
-    fn end_of(texts: &[&[u8]], chunk_bytes: usize) -> Vec<Watermark> {
-        let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
-        let words = sources.iter().map(|(_, source)| source.clone()).collect();
-        let mut reader = ChunkReader::open(words, chunk_bytes).unwrap();
-        std::iter::from_fn(|| reader.next_chunk(Vec::new()).unwrap()).map(|chunk| chunk.end).collect()
-    }
-
-    #[test]
-    fn watermarks_do_not_depend_on_chunks() {
-        let texts: [&[u8]; 3] = [b"\xef\xbb\xbf{}\n{}\n", b"", b"{}\n{\"x\":1}\n{}"];
-        let fine = end_of(&texts, 1);
-        assert_eq!(fine.len(), 5);
-        for chunk_bytes in [3, 7, 100] {
-            for end in end_of(&texts, chunk_bytes) {
-                assert!(fine.contains(&end), "{end:?}");
-            }
-        }
-        assert_eq!(fine[4].position, Position { source: 2, byte_offset: 13 });
-        assert_eq!(fine[4].cost_bytes, 6 + 13 + 4 * 256);
-        let digests = texts.map(|text| *blake3::hash(text).as_bytes());
-        assert_eq!(fine[4].digest, blake3::hash(&digests.concat()).to_hex().to_string());
-    }
-
-    #[test]
-    fn what_was_read_before_has_to_be_there_still() {
-        let texts: [&[u8]; 2] = [b"{}\n{}\n", b"{1}\n{2}\n{3}\n"];
-        let marks = end_of(&texts, 1);
-        let read = |texts: &[&[u8]], expected: Vec<Watermark>, chunk_bytes| {
-            let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
-            let words = sources.iter().map(|(_, source)| source.clone()).collect();
-            let mut reader = ChunkReader::open(words, chunk_bytes).unwrap();
-            reader.expect(expected);
-            let mut chunks = 0;
-            loop {
-                match reader.next_chunk(Vec::new()) {
-                    Ok(Some(_)) => chunks += 1,
-                    Ok(None) => return (chunks, reader.is_verified(), None),
-                    Err(InputError::Changed { byte_offset, .. }) => {
-                        return (chunks, reader.is_verified(), Some(byte_offset));
-                    }
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        };
-        let expected = || vec![marks[3].clone(), marks[0].clone(), marks[3].clone()];
-        assert_eq!(read(&texts, expected(), 100), (2, true, None));
-        assert_eq!(read(&texts, expected(), 1), (5, true, None));
-        let grown: [&[u8]; 2] = [texts[0], b"{1}\n{2}\n{3}\n{4}\n{5}\n"];
-        assert_eq!(read(&grown, expected(), 100), (2, true, None));
-        let late_change: [&[u8]; 2] = [texts[0], b"{1}\n{2}\n{x}\n"];
-        assert_eq!(read(&late_change, expected(), 4), (5, true, None));
-        let changed: [&[u8]; 2] = [b"{}\n{x}", texts[1]];
-        assert_eq!(read(&changed, expected(), 100), (2, false, Some(8)), "the first that differs");
-        assert_eq!(read(&[b"{ \n{}\n", texts[1]], expected(), 1), (0, false, Some(3)));
-        let shrunk: [&[u8]; 2] = [texts[0], b"{1}\n"];
-        assert_eq!(read(&shrunk, expected(), 100), (2, false, Some(8)));
-        assert_eq!(read(&texts[..1], expected(), 100), (1, false, Some(8)));
     }
 
     #[test]

@@ -9,6 +9,9 @@ mod sniff;
 mod source;
 mod trail;
 
+#[cfg(test)]
+mod replay_tests;
+
 use std::io;
 
 use thiserror::Error;
@@ -39,8 +42,8 @@ pub enum InputError {
         "{name} ends in the middle of a document (line {line}, byte {byte_offset}): its producer died or the copy is incomplete"
     )]
     CutOff { name: String, line: u64, byte_offset: u64 },
-    #[error("{name} was changed before byte {byte_offset}, which an earlier attempt has loaded already")]
-    Changed { name: String, byte_offset: u64 },
+    #[error("{}", change.words(name, *byte_offset))]
+    Changed { name: String, byte_offset: u64, change: Change },
     #[error("{name} can't be read on from byte {byte_offset}")]
     Read { name: String, byte_offset: u64, source: io::Error },
 }
@@ -50,5 +53,41 @@ impl InputError {
     /// as against a command or an input that has to be written differently.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Read { .. } | Self::CutOff { .. })
+    }
+}
+
+/// In which way an input is not what an earlier attempt had read of it. The byte told with it is the first one
+/// known not to agree: where that attempt had committed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Of the first source.
+    Differs,
+    /// Of a later source or one before it.
+    DiffersOrAnEarlier,
+    /// The source ends before that byte.
+    Shorter,
+    /// The byte is in a source after this one, which is the last.
+    Missing,
+}
+
+impl Change {
+    fn words(self, name: &str, byte_offset: u64) -> String {
+        match self {
+            Self::Differs => {
+                format!(
+                    "{name} was changed before byte {byte_offset}, which an earlier attempt has loaded already"
+                )
+            }
+            Self::DiffersOrAnEarlier => format!(
+                "{name}, or an input before it, was changed before byte {byte_offset}, which an earlier attempt has \
+                 loaded already"
+            ),
+            Self::Shorter => {
+                format!("{name} ends before byte {byte_offset}, which an earlier attempt has loaded already")
+            }
+            Self::Missing => {
+                format!("{name} is the last input, and an earlier attempt has loaded some of another already")
+            }
+        }
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    InputError,
-    chunk::{Chunk, Position, SourceDigest, Watermark},
+    Change, InputError, LINE_BYTES_MAX, Source,
+    chunk::{Chunk, Piece, Position, SourceDigest, Watermark},
     sniff,
 };
 
@@ -36,7 +36,7 @@ impl Trail {
     }
 
     pub(super) fn expect(&mut self, mut watermarks: Vec<Watermark>) {
-        assert!(self.bytes == 0 || self.finished.is_empty(), "nothing of the stream was handed out yet");
+        assert_eq!(self.cost_bytes, 0, "nothing of the stream was handed out yet");
         watermarks.sort_by_key(|watermark| watermark.position);
         self.expected = watermarks.into();
     }
@@ -49,52 +49,65 @@ impl Trail {
         &self.finished
     }
 
-    /// Takes a chunk in, and marks its end on it.
-    pub(super) fn pass(&mut self, chunk: &mut Chunk, name: &str) -> Result<(), InputError> {
+    /// Takes a chunk in, and marks its end on it. Fails at the first place that is not what it was, or as soon
+    /// as the places still expected can't agree any more: who waits for them never waits for more input than
+    /// there was before them.
+    pub(super) fn pass(&mut self, chunk: &mut Chunk, sources: &[Source]) -> Result<(), InputError> {
         self.skip_to(chunk.byte_offset);
-        let mut rest = chunk.bytes.as_slice();
-        let end = chunk.byte_offset + to_u64(rest.len());
+        let start = chunk.byte_offset;
+        let end = start + to_u64(chunk.bytes.len());
         while let Some(expected) = self.expected.front()
-            && expected.position.source == chunk.source
-            && expected.position.byte_offset <= end
+            && expected.position <= (Position { source: chunk.source, byte_offset: end })
         {
-            let ahead = expected.position.byte_offset.saturating_sub(self.bytes);
-            let (before, after) = rest.split_at(usize::try_from(ahead).expect("it is in the chunk"));
-            self.hasher.update(before);
-            self.bytes += to_u64(before.len());
-            rest = after;
-            if self.digest() != expected.digest {
-                return Err(changed(name, expected.position));
+            let at = expected.position;
+            if at.source < chunk.source || at.byte_offset < self.bytes {
+                return Err(self.changed(sources));
+            }
+            let within = |offset: u64| usize::try_from(offset - start).expect("it is in the chunk");
+            self.hasher.update(&chunk.bytes[within(self.bytes)..within(at.byte_offset)]);
+            self.bytes = at.byte_offset;
+            if self.digest() != expected.digest || !can_end_at(chunk, within(at.byte_offset)) {
+                return Err(self.changed(sources));
             }
             self.expected.pop_front();
         }
-        self.hasher.update(rest);
+        let unhashed = usize::try_from(self.bytes - start).expect("it is in the chunk");
+        self.hasher.update(&chunk.bytes[unhashed..]);
         self.bytes = end;
         self.cost_bytes += to_u64(chunk.cost_bytes());
+        if self.expected.back().is_some_and(|last| last.cost_bytes < self.cost_bytes) {
+            return Err(self.changed(sources));
+        }
         let position = Position { source: chunk.source, byte_offset: end };
         chunk.end = Watermark { position, digest: self.digest(), cost_bytes: self.cost_bytes };
         Ok(())
     }
 
     /// Takes in that the source at hand has ended after so many bytes.
-    pub(super) fn finish_source(&mut self, bytes: u64, name: &str) -> Result<(), InputError> {
+    pub(super) fn finish_source(&mut self, bytes: u64) {
         self.skip_to(bytes);
-        let source = self.finished.len();
-        if let Some(expected) = self.expected.front()
-            && expected.position.source == source
-        {
-            return Err(changed(name, expected.position));
-        }
         let digest = std::mem::take(&mut self.hasher).finalize();
         self.earlier.update(digest.as_bytes());
         self.finished.push(SourceDigest { bytes, digest: digest.to_hex().to_string() });
         self.bytes = 0;
-        Ok(())
     }
 
     /// Takes in that there are no more sources.
-    pub(super) fn finish(&self, name: &str) -> Result<(), InputError> {
-        self.expected.front().map_or(Ok(()), |expected| Err(changed(name, expected.position)))
+    pub(super) fn finish(&self, sources: &[Source]) -> Result<(), InputError> {
+        if self.expected.is_empty() { Ok(()) } else { Err(self.changed(sources)) }
+    }
+
+    /// In which way the input is not what it was up to the first place that is still expected.
+    fn changed(&self, sources: &[Source]) -> InputError {
+        let at = self.expected.front().expect("a place that does not agree is expected").position;
+        let name = |source: usize| sources.get(source).map(Source::name).unwrap_or_default();
+        let (source, change) = match self.finished.get(at.source) {
+            _ if at.source >= sources.len() => (sources.len().saturating_sub(1), Change::Missing),
+            Some(ended) if ended.bytes < at.byte_offset => (at.source, Change::Shorter),
+            _ if at.source == 0 => (0, Change::Differs),
+            _ => (at.source, Change::DiffersOrAnEarlier),
+        };
+        InputError::Changed { name: name(source), byte_offset: at.byte_offset, change }
     }
 
     /// The byte order mark is in the stream, but in no chunk.
@@ -113,8 +126,20 @@ impl Trail {
     }
 }
 
-fn changed(name: &str, position: Position) -> InputError {
-    InputError::Changed { name: name.to_owned(), byte_offset: position.byte_offset }
+/// Whether an earlier attempt can have had a chunk that ended there: behind a line end, or behind a last line
+/// that lacked its end and has got it since, or inside a line above the limit. Anywhere else a document that
+/// was whole goes on now.
+fn can_end_at(chunk: &Chunk, at: usize) -> bool {
+    let (head, tail) = chunk.bytes.split_at(at);
+    let line_bytes = match (memchr::memrchr(b'\n', head), chunk.piece) {
+        (Some(end), _) => to_u64(head.len() - end - 1),
+        (None, Piece::Lines) => to_u64(head.len()),
+        (None, Piece::LongLine { starts_at, .. }) => chunk.byte_offset - starts_at + to_u64(head.len()),
+    };
+    let has_ended =
+        line_bytes == 0 || tail.is_empty() || tail.starts_with(b"\n") || tail.starts_with(b"\r\n");
+    // The first part of a long line is longer than a line and its carriage return may be.
+    has_ended || line_bytes > to_u64(LINE_BYTES_MAX) + 1
 }
 
 fn to_u64(length: usize) -> u64 {
