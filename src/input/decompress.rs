@@ -4,12 +4,14 @@
 //! consumed, not those that happen to be buffered.
 
 use std::{
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{self, BufRead, BufReader, Cursor, ErrorKind, Read},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+use flate2::bufread::GzDecoder;
 
 const STORED_BUFFER_BYTES: usize = 256 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;
@@ -42,7 +44,7 @@ impl Decompressed {
         };
         let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
             Form::Plain => ("plain", Box::new(counted)),
-            Form::Gzip => ("gzip", Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
+            Form::Gzip => ("gzip", Box::new(Members::new(counted))),
             Form::Zstd => ("zstd", Box::new(zstd::stream::read::Decoder::with_buffer(counted)?)),
         };
         Ok(Self { stream, form, consumed, stored_read_failed })
@@ -86,6 +88,51 @@ fn read_magic(stored: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(magic)
 }
 
+/// All members of a gzip file (RFC 1952 section 2.2), and the zero bytes that tar and tapes fill a block with.
+struct Members<R> {
+    /// `None` after the last member.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(stored: R) -> Self {
+        Self { member: Some(GzDecoder::new(stored)) }
+    }
+
+    /// What follows a member that has ended.
+    fn next_member(mut stored: R) -> io::Result<Option<GzDecoder<R>>> {
+        let mut is_padding = false;
+        loop {
+            let bytes = stored.fill_buf()?;
+            let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+            match bytes.get(zeros) {
+                None if bytes.is_empty() => return Ok(None),
+                None => is_padding = true,
+                Some(_) if !is_padding && zeros == 0 => return Ok(Some(GzDecoder::new(stored))),
+                Some(_) => {
+                    return Err(io::Error::new(ErrorKind::InvalidData, "something follows zero bytes"));
+                }
+            }
+            stored.consume(zeros);
+        }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            if let Some(ended) = self.member.take() {
+                self.member = Self::next_member(ended.into_inner())?;
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// Counts what is consumed, not what is buffered.
 struct Counted<R> {
     inner: R,
@@ -120,7 +167,7 @@ struct Watched {
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
+            if error.kind() != ErrorKind::Interrupted {
                 self.failed.store(true, Ordering::Relaxed);
             }
         })
@@ -154,13 +201,15 @@ mod tests {
     #[test]
     fn every_form_gives_back_the_text() {
         let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9], &zstd(b"abc")[..]].concat();
-        let cases: [(Vec<u8>, &[u8]); 9] = [
+        let cases: [(Vec<u8>, &[u8]); 11] = [
             (b"".to_vec(), b""),
             (b"{".to_vec(), b"{"),
             (b"{}\n".to_vec(), b"{}\n"),
             (gzip(b""), b""),
             (gzip(b"abc"), b"abc"),
             ([gzip(b"abc"), gzip(b""), gzip(b"def")].concat(), b"abcdef"),
+            ([gzip(b"abc"), vec![0]].concat(), b"abc"),
+            ([gzip(b"abc"), gzip(b"def"), vec![0; STORED_BUFFER_BYTES + 9]].concat(), b"abcdef"),
             (zstd(b"abc"), b"abc"),
             ([zstd(b"abc"), zstd(b"def")].concat(), b"abcdef"),
             (skippable, b"abc"),
@@ -178,6 +227,14 @@ mod tests {
                 assert!(result.is_err(), "cut at {cut} of {}", whole.len());
                 assert!(fault.byte_offset <= cut as u64 && !fault.unreadable);
             }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_last_member_is_damage() {
+        for rest in [&b"x"[..], b"\0\0x", &[&[0], &gzip(b"def")[..]].concat(), &gzip(b"def")[..9]] {
+            let (result, fault) = read([gzip(b"abc"), rest.to_vec()].concat());
+            assert!(result.is_err() && !fault.unreadable, "{rest:?}");
         }
     }
 
