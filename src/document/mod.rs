@@ -14,7 +14,9 @@ pub use profile::{
 pub use rejection::{Fault, Rejection};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
 
-use serde::Deserialize as _;
+use std::io::{self, Read as _};
+
+use serde::{Deserialize as _, de::IgnoredAny};
 
 use crate::input::LINE_BYTES_MAX;
 
@@ -23,10 +25,15 @@ pub fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
-/// Whether a line is the beginning of a document whose rest is missing.
+/// Whether a line is the beginning of a document whose rest is missing. One that is broken in another way is
+/// not, nor is a blank one.
 pub fn is_cut_off(line: &[u8]) -> bool {
-    let mut parser = serde_json::Deserializer::from_slice(line);
-    serde::de::IgnoredAny::deserialize(&mut parser).is_err_and(|error| error.is_eof()) && !is_blank(line)
+    let ends_early = |line: &mut dyn io::Read| {
+        let parsed = IgnoredAny::deserialize(&mut serde_json::Deserializer::from_reader(line));
+        parsed.is_err_and(|error| error.is_eof())
+    };
+    // A digit ends a number that was cut behind its sign, point or exponent, which serde_json calls no number.
+    !is_blank(line) && (ends_early(&mut &*line) || ends_early(&mut line.chain(&b"0"[..])))
 }
 
 /// Checks one line, with or without its line end: gives its profile to `accept`, or says all that is wrong
@@ -89,15 +96,24 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_ends_too_early_is_told_from_a_broken_one() {
-        for end in 1..GOOD.len() {
-            assert!(is_cut_off(&GOOD.as_bytes()[..end]), "{end}");
+    fn every_beginning_of_a_document_is_cut_off() {
+        let numbers = r#"{"a":[-0.5e+10,1E9,true,null,"\u00e9\n\ud83d\ude00 é😀"],"b":{"c":1e999}} "#;
+        for whole in [GOOD, numbers, &format!("{}1{}", "[".repeat(5000), "]".repeat(5000))] {
+            let end = whole.trim_end().len();
+            for length in 1..end {
+                assert!(is_cut_off(&whole.as_bytes()[..length]), "the first {length} bytes");
+            }
+            assert!(!is_cut_off(whole.as_bytes()) && !is_cut_off(&whole.as_bytes()[..end]));
         }
-        for cut in ["{\"a\":\"é".as_bytes(), b"{\"a\":\"\xc3", b"[", b"  {"] {
-            assert!(is_cut_off(cut), "{cut:?}");
-        }
-        for other in [GOOD, "", " ", "{x", "{}}", "{}", "nul!", "{\"a\" 1", "[1,,"] {
-            assert!(!is_cut_off(other.as_bytes()), "{other}");
+        assert!(is_cut_off(b"{\"a\":\"\xff\",\"b"), "the end is missing, whatever else is wrong");
+    }
+
+    #[test]
+    fn other_faults_are_not_taken_for_a_missing_end() {
+        for line in
+            ["", " \t\r", "{}", "12", "{x", "{\"a\":x", "{}}", "nul!", "{\"a\":01", "{\"a\" 1", "[1,,"]
+        {
+            assert!(!is_cut_off(line.as_bytes()), "{line}");
         }
     }
 

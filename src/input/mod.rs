@@ -39,7 +39,8 @@ pub enum InputError {
     #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
     Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
     #[error(
-        "{name} ends in the middle of a document (line {line}, byte {byte_offset}): its producer died or the copy is incomplete"
+        "{name} ends in the middle of a document (line {line}, which starts at byte {byte_offset}): its producer \
+         died or the copy is incomplete; complete it, or take that line out, and run the same command again"
     )]
     CutOff { name: String, line: u64, byte_offset: u64 },
     #[error("{}", change.words(name, *byte_offset))]

@@ -53,7 +53,10 @@ pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
         b'<' => {
             foreign("an HTML or XML page", "check where it was downloaded from, perhaps it is a login page")
         }
-        b'{' if is_pretty_printed(first, second) => {
+        // A lone brace may be the start of a document that was cut off.
+        b'{' if is_pretty_printed(first, second)
+            && memchr::memchr(b'\n', head.trim_ascii_start()).is_some() =>
+        {
             foreign("pretty-printed JSON", "write one document a line with: jq -c . FILE")
         }
         b'{' => None,
@@ -115,6 +118,7 @@ mod tests {
         check(b"null\n1\n", None);
         check(b"\"a,b\"\n{}\n", None);
         check(b"{\"truncated\":\"li", None);
+        check(b"\n{", None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
 use crate::{
-    document::{DocumentSchema, Fault, Rejection, check, is_blank, is_cut_off},
+    document::{DocumentSchema, Fault, Rejection, check, is_blank},
     input::{Chunk, Piece},
     report::{ChunkRejects, Place, Tally},
     rows::{LanePart, lane_of},
@@ -27,8 +27,6 @@ pub(super) struct CheckedChunk {
     pub(super) rejects: ChunkRejects,
     /// One for each lane, empty or not.
     pub(super) parts: Vec<LanePart>,
-    /// The input ends in the middle of this chunk's only document, which is neither accepted nor rejected.
-    pub(super) is_cut_off: bool,
 }
 
 impl Checker {
@@ -36,11 +34,6 @@ impl Checker {
         let part = |_| LanePart::of(&chunk);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
-        // Such a line comes in a chunk of its own.
-        let is_cut_off = chunk.is_unterminated && is_cut_off(&chunk.bytes);
-        if is_cut_off {
-            return CheckedChunk { chunk, tally, rejects, parts, is_cut_off };
-        }
         match chunk.piece {
             Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
             Piece::LongLine { starts_at, ends } => {
@@ -54,7 +47,7 @@ impl Checker {
                 }
             }
         }
-        CheckedChunk { chunk, tally, rejects, parts, is_cut_off }
+        CheckedChunk { chunk, tally, rejects, parts }
     }
 
     fn check_lines(

@@ -68,8 +68,6 @@ pub(super) struct Collector<'a> {
     /// Nothing that is settled stands before this transaction is committed.
     is_atomic: bool,
     is_committed: bool,
-    /// The input ended in the middle of a document: what comes after it is dropped.
-    is_cut_off: bool,
     /// The source of the last chunk that was released.
     last_source: usize,
     /// Checked, but a chunk before it is not.
@@ -120,7 +118,6 @@ impl<'a> Collector<'a> {
             replayed: 0,
             is_atomic,
             is_committed: false,
-            is_cut_off: false,
             last_source: 0,
             early: BTreeMap::new(),
             next: 0,
@@ -247,19 +244,6 @@ impl<'a> Collector<'a> {
     }
 
     fn hand_out(&mut self, mut checked: Box<CheckedChunk>) {
-        if checked.is_cut_off && !self.is_cut_off {
-            self.is_cut_off = true;
-            let chunk = &checked.chunk;
-            let (name, line) = (self.checker.source_names[chunk.source].clone(), chunk.first_line);
-            let error = InputError::CutOff { name, line, byte_offset: chunk.byte_offset };
-            // What came before it is loaded.
-            self.end.get_or_insert(End::Input(error));
-            self.total = Some(self.window.close());
-        }
-        if self.is_cut_off {
-            self.window.leave(checked.chunk.cost_bytes(), checked.chunk.bytes);
-            return;
-        }
         for (lane, part) in self.lanes.iter().zip(mem::take(&mut checked.parts)) {
             // The queue holds a whole window, so it is never full; it is closed when its lane has failed.
             if let Err(mpsc::error::TrySendError::Full(_)) = lane.try_send(part) {

@@ -25,6 +25,7 @@ use collect::{Collector, Event, LaneHands};
 use window::{Window, WindowLimits};
 
 use crate::{
+    document::is_cut_off,
     input::{ChunkReader, InputError, SourceDigest},
     load::{LaneContext, LaneEvent, LanePlan, LaneState, LoadCounts, LoadError, Run, Stop, run_lane},
     progress::Progress,
@@ -241,6 +242,13 @@ fn start_reader(
         let mut error = None;
         while let Some(buffer) = window.wait_for_room() {
             let chunk = match reader.next_chunk(buffer) {
+                // Such a line comes in a chunk of its own.
+                Ok(Some(chunk)) if chunk.is_unterminated && is_cut_off(&chunk.bytes) => {
+                    let name = reader.sources()[chunk.source].name();
+                    let (line, byte_offset) = (chunk.first_line, chunk.byte_offset);
+                    error = Some(InputError::CutOff { name, line, byte_offset });
+                    break;
+                }
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 Err(damage) => {

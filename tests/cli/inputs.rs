@@ -33,10 +33,11 @@ fn report_of(output: &Output) -> Value {
 fn every_wrapping_holds_the_same_documents() {
     let text = mixed(200, 9);
     let (first, second) = text.as_bytes().split_at(text.len() / 3);
-    let wrappings: [(&str, Vec<u8>); 7] = [
+    let wrappings: [(&str, Vec<u8>); 8] = [
         ("plain.ndjson", text.clone().into_bytes()),
         ("one.ndjson.gz", gzip(text.as_bytes())),
         ("members.ndjson.gz", [gzip(first), gzip(b""), gzip(second)].concat()),
+        ("padded.ndjson.gz", [gzip(text.as_bytes()), vec![0; 10_240]].concat()),
         ("one.ndjson.zst", zstd(text.as_bytes())),
         ("frames.ndjson.zst", [zstd(first), zstd(second)].concat()),
         ("misnamed.ndjson", gzip(text.as_bytes())),
@@ -133,6 +134,67 @@ fn a_damaged_stream_ends_with_4_and_names_source_and_byte() {
             assert_eq!(folder.names("rejects"), ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"]);
         }
     }
+}
+
+/// The last line lacks its end and so does its JSON: no fault of a document, but of the copy.
+#[test]
+fn an_input_that_ends_in_a_document_ends_with_4_until_it_is_complete() {
+    let whole = valid(1) + &faulty(2) + &valid(3);
+    let last_line = valid(1).len() + faulty(2).len();
+    for (name, wrap) in
+        [("a.ndjson", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("a.gz", gzip), ("a.zst", zstd)]
+    {
+        for options in ["", "--chunk-bytes 1"] {
+            for end in [last_line + 1, last_line + 30, whole.len() - 2] {
+                let folder = Folder::with(name, wrap(&whole.as_bytes()[..end]));
+                folder.write("b.ndjson", valid(4));
+                let words = format!("validate {name} b.ndjson --rejects rejects --output json {options}");
+                let output = folder.run(&words);
+                assert_eq!(output.code, Some(4), "{}", output.stderr);
+                let expected = format!(
+                    "error: {name} ends in the middle of a document (line 3, which starts at byte {last_line}): its \
+                     producer died or the copy is incomplete; complete it, or take that line out, and run the same \
+                     command again\n"
+                );
+                assert_eq!(output.stderr, expected);
+                let report = report_of(&output);
+                assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
+                assert_eq!(counts(&report), [2, 1, 0], "the half document is none");
+                for input in report["inputs"].as_array().expect("a list") {
+                    assert_eq!((&input["bytes"], &input["digest"]), (&Value::Null, &Value::Null));
+                }
+                assert_eq!(folder.read("rejects/rejects.ndjson.partial"), faulty(2).as_bytes());
+
+                folder.write(name, wrap(whole.trim_end().as_bytes()));
+                assert_eq!(counts(&report_of(&folder.run(&words))), [4, 1, 0], "no line end is needed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_last_line_that_is_wrong_in_another_way_is_rejected() {
+    let check = |end: &str, code: i32| {
+        let folder = Folder::with("a.ndjson", valid(1) + end);
+        assert_eq!(folder.run("validate a.ndjson").code, Some(code), "{end}");
+        let output = folder.run_fed("validate -", |mut stdin| {
+            stdin.write_all((valid(1) + end).as_bytes()).expect("the program reads");
+        });
+        assert_eq!(output.code, Some(code), "{end}");
+    };
+    check("{'id", 1);
+    check("{}}", 1);
+    check("oops", 1);
+    check("{\"id\":", 4);
+    check("{\"id\":\n", 1);
+    check("{\"id\":\r\n", 1);
+    check(" \t", 0);
+    let folder = Folder::with("brace.ndjson", "{");
+    assert_eq!(
+        folder.run("validate brace.ndjson").code,
+        Some(4),
+        "one byte of a document is no other format"
+    );
 }
 
 #[test]
