@@ -3,10 +3,13 @@
 //! A lane takes a session for one transaction, so there may be fewer sessions than lanes, and a session that
 //! was lost is replaced by the next one. Nothing of a session is left on the server when it ends.
 
+use std::sync::Arc;
+
 use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Client;
 
-use super::LoadError;
+use super::{LoadError, retry::Class};
 use crate::postgres::{Target, quote_identifier};
 
 /// Settings of the session, each for a reason:
@@ -44,10 +47,15 @@ pub(super) const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FO
 #[derive(Debug)]
 pub struct Connections {
     pool: Pool,
+    /// How many sessions there may be: fewer, once the server has refused one.
+    permits: Arc<Semaphore>,
 }
 
 /// A session on loan.
-pub(super) struct Session(Option<Object>);
+pub(super) struct Session {
+    object: Option<Object>,
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Connections {
     /// At most `size` sessions, none of which is opened yet. `atomic`: one transaction lasts as long as the input.
@@ -56,26 +64,28 @@ impl Connections {
         let prepare = Hook::async_fn(move |client, _| {
             Box::pin(async move { prepare(client, idle_timeout).await.map_err(HookError::Backend) })
         });
-        Self { pool: target.pool_with(size, prepare) }
+        Self { pool: target.pool_with(size, prepare), permits: Arc::new(Semaphore::new(size)) }
     }
 
     /// A session, once there is one to be had. Where the server takes no more connections, those that there
     /// are have to do.
     pub(super) async fn get(&self) -> Result<Session, LoadError> {
         loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = permit.expect("the semaphore is never closed");
             let source = match self.pool.get().await {
-                Ok(object) => return Ok(Session(Some(object))),
+                Ok(object) => return Ok(Session { object: Some(object), _permit: permit }),
                 Err(PoolError::Backend(source) | PoolError::PostCreateHook(HookError::Backend(source))) => {
                     source
                 }
                 Err(error) => unreachable!("the pool has no timeouts and no other hooks: {error}"),
             };
             let error = LoadError::Connecting { source };
-            let others = self.pool.status().size;
-            if error.class() != super::retry::Class::TooManyConnections || others == 0 {
+            let has_others = self.pool.status().size > 0;
+            if error.class() != Class::TooManyConnections || !has_others {
                 return Err(error);
             }
-            self.pool.resize(others);
+            permit.forget();
         }
     }
 
@@ -87,12 +97,12 @@ impl Connections {
 
 impl Session {
     pub(super) fn client(&mut self) -> &mut Object {
-        self.0.as_mut().expect("a session is whole until it is closed")
+        self.object.as_mut().expect("a session is whole until it is closed")
     }
 
     /// Ends the connection instead of giving it back: whatever the server still does for it is void.
     pub(super) fn close(mut self) {
-        if let Some(object) = self.0.take() {
+        if let Some(object) = self.object.take() {
             drop(Object::take(object));
         }
     }

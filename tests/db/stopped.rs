@@ -172,3 +172,23 @@ async fn a_search_for_refused_documents_may_end_in_the_middle() {
         assert!(rejected == refused, "each refused document is kept once, in input order");
     }
 }
+
+/// One connection holds the target, so one is left for four lanes.
+#[tokio::test]
+async fn lanes_share_the_connections_that_there_are() {
+    let store = Store::new("few", Tables::Foreign);
+    store.database.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2 IN ROLE postgres");
+    let input = generate(&["--count", DOCUMENTS, "--seed", "9"]);
+    let file = store.file("few.ndjson", &input);
+    let rejects = tempfile::tempdir().expect("the temporary folder is writable");
+    let mut command = command(&store, rejects.path());
+    command.env("DATABASE_URL", store.database.url.replace("postgres@", "few@"));
+    command.args(["load", "--connections", "4", "--output", "json", "--db-wait", "10s"]).arg(file);
+    command.args(["--batch-bytes", "100000", "--chunk-bytes", "10000"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let (code, _, stderr) = end(child);
+    let client = store.connect().await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_stored(&client, document_lines(&input).into_iter().map(|(_, line)| line)).await;
+    store.database.execute("DROP OWNED BY few; DROP ROLE few");
+}
