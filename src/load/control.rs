@@ -25,6 +25,9 @@ use crate::{input::Watermark, settings::WhenHeld};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long one attempt to write the end of a run may take.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The session of a loader that was just killed is gone within this time.
 const LOCK_GRACE: Duration = Duration::from_secs(1);
 const LOCK_EVERY: Duration = Duration::from_millis(200);
@@ -181,18 +184,22 @@ impl Control {
     pub async fn finish(&mut self, run: &Run, ending: &Ending, patience: Duration) -> Result<(), LoadError> {
         let mut retries = Retries::new(patience);
         loop {
-            let result = match &mut self.client {
-                Some(client) if !client.is_closed() => ledger::finish(client, run, ending).await,
-                _ => self.regain_once().await,
-            };
-            let error = match result {
-                Ok(()) if self.client.is_some() => return Ok(()),
-                Ok(()) => continue,
-                Err(error) => error,
-            };
+            let Err(error) = self.finish_once(run, ending).await else { return Ok(()) };
             let delay = retries.after(&error);
             self.drop_client();
             time::sleep(delay.ok_or(error)?).await;
+        }
+    }
+
+    async fn finish_once(&mut self, run: &Run, ending: &Ending) -> Result<(), LoadError> {
+        if self.client.as_ref().is_none_or(|client| client.is_closed()) {
+            self.regain_once().await?;
+        }
+        let finish = ledger::finish(self.client(), run, ending);
+        // A connection that died without a word: this takes milliseconds.
+        match time::timeout(FINISH_TIMEOUT, finish).await {
+            Ok(result) => result,
+            Err(_) => Err(LoadError::Stalled { seconds: FINISH_TIMEOUT.as_secs() }),
         }
     }
 

@@ -101,14 +101,15 @@ impl Watch {
                 return Ok(done);
             }
             let beats = pulse.beats.load(Ordering::Relaxed);
-            let has_moved = beats != seen;
-            seen = beats;
+            if beats != seen {
+                (seen, still) = (beats, 0);
+                continue;
+            }
             // The work goes on while we look.
             let sight = tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                sight = self.look(pulse), if !has_moved => sight,
-                else => Sight::AtWork,
+                sight = self.look(pulse) => sight,
             };
             match sight {
                 Sight::AtWork => still = 0,
