@@ -7,4 +7,7 @@ mod support;
 #[path = "../../support/faults/mod.rs"]
 mod faults;
 
+mod cases;
+mod connections;
+mod killed;
 mod library;

@@ -1,10 +1,12 @@
 //! A load that may be disturbed, and the one judge of its end: whatever happened on the way, all that is left
 //! afterwards is what an undisturbed run leaves.
 
+mod ledger;
 mod left_over;
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
+use ledger::in_ledger;
 use left_over::left_over;
 use serde_json::Value;
 
@@ -14,8 +16,37 @@ use super::{
 };
 use crate::support::{Store, TestServer, assert_stored, digests, surviving, texts};
 
-/// Small chunks and transactions, so that a small input has many of both.
-const OPTIONS: [&str; 4] = ["--chunk-bytes", "4000", "--connections", "3"];
+/// Of all loads: patient with servers, quick to look after what stands still.
+const OPTIONS: [&str; 4] = ["--db-wait", "60s", "--watch-every", "500ms"];
+
+/// How much is loaded, and in how many transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Eight or so transactions in each of three lanes.
+    Many,
+    /// One lane, one transaction, with several frames of COPY.
+    One,
+    /// As few messages as there can be in more than one transaction: one lane, a handful of documents.
+    Few,
+}
+
+impl Shape {
+    fn documents(self) -> usize {
+        match self {
+            Self::Many | Self::One => 1500,
+            Self::Few => 40,
+        }
+    }
+
+    fn options(self) -> [&'static str; 6] {
+        let [connections, chunk_bytes, batch_bytes] = match self {
+            Self::Many => ["3", "4000", "130000"],
+            Self::One => ["1", "100000", "100000000"],
+            Self::Few => ["1", "1000", "10000"],
+        };
+        ["--connections", connections, "--chunk-bytes", chunk_bytes, "--batch-bytes", batch_bytes]
+    }
+}
 
 /// What differs between any two runs.
 const OF_THE_RUN: [&str; 4] = ["run_id", "started_at", "elapsed_seconds", "throughput"];
@@ -29,13 +60,13 @@ pub(crate) struct Case {
     pub(crate) input: Input,
     pub(crate) options: Vec<&'static str>,
     template: Store,
+    code: Option<i32>,
     undisturbed: Remains,
 }
 
 /// What a finished load leaves.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Remains {
-    code: Option<i32>,
     tables: BTreeMap<&'static str, String>,
     /// Names of all relations, of every schema.
     relations: Vec<String>,
@@ -49,19 +80,19 @@ struct Remains {
 
 impl Case {
     /// Loads the input undisturbed, and holds the outcome against an independent reading.
-    pub(crate) async fn new(server: &TestServer, documents: usize, on_existing: &'static str) -> Self {
-        let input = Input::of(documents, 17);
+    pub(crate) async fn new(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
+        let input = Input::of(shape.documents(), 17);
         let template = input.store(server, "undisturbed");
-        let options = [&OPTIONS[..], &["--on-existing", on_existing]].concat();
+        let options = [&OPTIONS[..], &shape.options(), &["--on-existing", on_existing]].concat();
         let store = store_of(&template, &input);
         let ended = Loader::start(&store, &store.database.url, &options).end();
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-        let remains = Remains::of(&store, &ended).await;
+        let (code, undisturbed) = (ended.code(), Remains::of(&store).await);
         let run = ended.into_run(&store);
         let client = store.connect().await;
         assert_stored(&client, surviving(&input.stored, &input.text, &run, on_existing)).await;
         drop(client);
-        Self { input, options, template, undisturbed: remains }
+        Self { input, options, template, code, undisturbed }
     }
 
     /// A store in which the load has not begun.
@@ -69,25 +100,45 @@ impl Case {
         store_of(&self.template, &self.input)
     }
 
+    /// The options with another value of one of them.
+    pub(crate) fn options_with(&self, name: &str, value: &'static str) -> Vec<&'static str> {
+        let mut options = self.options.clone();
+        let at = options.iter().position(|option| *option == name).expect("it is one of them");
+        options[at + 1] = value;
+        options
+    }
+
     /// An attempt that nothing disturbs.
     pub(crate) fn load(&self, store: &Store) -> Ended {
         Loader::start(store, &store.database.url, &self.options).end()
     }
 
-    /// Panics unless the last attempt has left what an undisturbed load leaves, and nothing else.
+    /// Panics unless the last attempt has left what an undisturbed load leaves, and nothing else. A load that had
+    /// come to its end before it was disturbed needs no other attempt.
     pub(crate) async fn assert_exactly_once(&self, store: &Store, last: &Ended) {
         let differences = self.differences(store, last, PATIENCE).await;
         assert!(differences.is_empty(), "{}\n{}", differences.join("\n"), last.stderr);
     }
 
+    /// Starts the load again if the attempt that was disturbed did not end it, and judges what is left then.
+    pub(crate) async fn ends_exactly_once(&self, store: &Store, disturbed: Ended) {
+        let last = if self.is_over(store, &disturbed).await { disturbed } else { self.load(store) };
+        self.assert_exactly_once(store, &last).await;
+    }
+
+    /// Whether nothing is left to load; it may have been disturbed on its way out.
+    pub(crate) async fn is_over(&self, store: &Store, ended: &Ended) -> bool {
+        ended.code() == self.code || texts(&store.connect().await, RUNS).await == self.undisturbed.runs
+    }
+
     /// All that is not as it should be, in words without values. Sessions get some time to end.
     pub(crate) async fn differences(&self, store: &Store, last: &Ended, patience: Duration) -> Vec<String> {
         let expected = &self.undisturbed;
-        if last.code() != expected.code {
-            return vec![format!("the last attempt ended with {}, not {:?}", last.status, expected.code)];
+        if !self.is_over(store, last).await {
+            return vec![format!("the last attempt ended with {}, not {:?}", last.status, self.code)];
         }
         let mut differences = left_over(&store.connect().await, patience).await;
-        let remains = Remains::of(store, last).await;
+        let remains = Remains::of(store).await;
         let mut compare = |what: &str, is_same: bool| {
             if !is_same {
                 differences.push(format!("{what} of an undisturbed load"));
@@ -102,6 +153,9 @@ impl Case {
             compare(&format!("{table} has {digest}, not the contents"), *digest == expected.tables[table]);
         }
         differences.extend(differing(&remains.report, &expected.report, "report"));
+        let (client, report) = (store.connect().await, read_report(store));
+        let refused = String::from_utf8(remains.errors).expect("the errors file is UTF-8");
+        differences.extend(in_ledger(&client, &report, &refused).await);
         differences
     }
 }
@@ -112,25 +166,34 @@ fn store_of(template: &Store, input: &Input) -> Store {
     store
 }
 
+fn read_report(store: &Store) -> Value {
+    let text = fs::read(store.path("report.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// The runs of the ledger and what they came to; an id may be missing, as those of sequences may.
+const RUNS: &str = "
+    SELECT concat_ws(' ', state, lanes, documents_read, documents_accepted, documents_rejected)
+    FROM profile_loader.runs ORDER BY id";
+
+/// All relations but temporary ones.
+const RELATIONS: &str = "
+    SELECT concat_ws(' ', relnamespace::regnamespace, relname, relkind) FROM pg_class
+    WHERE relpersistence <> 't' AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%'
+    ORDER BY 1";
+
 impl Remains {
-    async fn of(store: &Store, last: &Ended) -> Self {
+    async fn of(store: &Store) -> Self {
         let client = store.connect().await;
         let read = |name: &str| fs::read(store.path(name)).unwrap_or_default();
-        let mut report: Value = serde_json::from_slice(&read("report.json")).unwrap_or_default();
+        let mut report = read_report(store);
         for name in OF_THE_RUN {
             report[name].take();
         }
-        let relations = "SELECT concat_ws(' ', relnamespace::regnamespace, relname, relkind) FROM pg_class
-             WHERE relpersistence <> 't' AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%'
-             ORDER BY 1";
-        let runs =
-            "SELECT concat_ws(' ', id, state, lanes, documents_read, documents_accepted, documents_rejected)
-             FROM profile_loader.runs ORDER BY id";
         Self {
-            code: last.code(),
             tables: digests(&client, "public").await,
-            relations: texts(&client, relations).await,
-            runs: texts(&client, runs).await,
+            relations: texts(&client, RELATIONS).await,
+            runs: texts(&client, RUNS).await,
             report,
             rejects: read("rejects/rejects.ndjson"),
             errors: read("rejects/rejects.errors.ndjson"),

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::server;
 use crate::{
+    cases::server,
     faults::{INPUT, Loader},
     support::{Store, Tables},
 };

@@ -15,8 +15,8 @@ use tokio::{
 };
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::server;
 use crate::{
+    cases::server,
     faults::{Action, Fault, Moment, Proxy, Refusal, Side},
     support::{Database, texts},
 };

@@ -12,6 +12,7 @@ use std::{
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
+    cases::server,
     faults::{SmallDisk, Stop},
     support::{Database, TestServer, server::connect, texts},
 };
@@ -69,7 +70,7 @@ async fn a_server_that_crashes_comes_back() {
 
 #[tokio::test]
 async fn only_the_programs_sessions_in_one_database_are_ended() {
-    let server = super::server();
+    let server = server();
     let (database, neighbour) = (server.database("ended"), server.database("spared"));
     let lanes = [
         connect_as(server, &database, "profile-loader").await,

@@ -1,0 +1,189 @@
+//! Connections that are cut, orphaned, stalled, refused and slow, at messages that are named.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    cases::{case, load_through, server, traffic},
+    faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Refusal, Shape, Side},
+    support::Random,
+};
+
+/// One attempt through a proxy with this fault; false when the load ends before its moment comes.
+async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment, action: Action) -> bool {
+    let store = case.store();
+    let proxy = Proxy::start(server().address());
+    let fault = proxy.arm(moment, action);
+    let ended = load_through(&proxy, case, &store).end();
+    if !fault.has_fired() {
+        assert_eq!(ended.code(), Some(1), "{moment:?} {action:?}: {}", ended.stderr);
+        case.assert_exactly_once(&store, &ended).await;
+        return false;
+    }
+    class.injected(true);
+    // What the proxy still holds open is none of the program's doing.
+    drop(proxy);
+    // Where nothing had begun it gives up; from then on it mends what was cut by itself.
+    assert!(matches!(ended.code(), Some(1 | 4)), "{moment:?} {action:?}: {}", ended.stderr);
+    class.judge(case, &store, ended).await;
+    true
+}
+
+/// Goes on to the next boundary until there is none.
+async fn at_every_message(on_existing: &'static str, side: Side, action: Action) {
+    let case = case(Shape::Few, on_existing).await;
+    let most = traffic(&case).messages[usize::from(side == Side::Backend)];
+    let mut class = FaultClass::new(format!("{action:?} at every message of the {side:?} ({on_existing})"));
+    for number in 1.. {
+        if !disturb(&mut class, &case, Moment::Message(side, number), action).await {
+            break;
+        }
+    }
+    assert!(u64::from(class.fired()) > most / 2, "{} of about {most} messages", class.fired());
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_loader() {
+    at_every_message("reject", Side::Frontend, Action::CutBefore).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_server() {
+    at_every_message("update", Side::Backend, Action::CutBefore).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_after_every_message_of_the_loader() {
+    at_every_message("update", Side::Frontend, Action::CutAfter).await;
+}
+
+/// The server has not heard of it, has done it, or has done it and said so.
+const SIDES_OF_COMMIT: [(fn(u64) -> Moment, Action); 6] = [
+    (Moment::Commit, Action::CutBefore),
+    (Moment::Commit, Action::CutAfter),
+    (Moment::Commit, Action::Orphan),
+    (Moment::CommitAnswer, Action::CutBefore),
+    (Moment::CommitAnswer, Action::CutAfter),
+    (Moment::CommitAnswer, Action::Orphan),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_on_both_sides_of_every_commit() {
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Few, on_existing).await;
+        let mut class = FaultClass::new(format!("both sides of COMMIT ({on_existing})"));
+        for (moment, action) in SIDES_OF_COMMIT {
+            let mut number = 1;
+            while disturb(&mut class, &case, moment(number), action).await {
+                number += 1;
+            }
+            assert!(number > 4, "there are several transactions");
+        }
+        class.tell();
+    }
+}
+
+/// The server does not hear of the end: sessions live on, in a transaction, with locks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn orphans() {
+    for (on_existing, seed) in [("reject", 3), ("update", 4)] {
+        let case = case(Shape::Many, on_existing).await;
+        let mut class = FaultClass::new(format!("orphaned session ({on_existing})"));
+        let mut random = Random(seed);
+        let messages = traffic(&case).messages;
+        while class.fired() < 15 {
+            let moment = Moment::Message(Side::Frontend, 1 + random.next() % messages[0]);
+            disturb(&mut class, &case, moment, Action::Orphan).await;
+        }
+        class.tell();
+    }
+}
+
+/// Nothing arrives any more and nobody says so: in a lane, while it is copied and while it is committed, and in
+/// the connection that holds the target.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn half_open() {
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Many, on_existing).await;
+        let mut class = FaultClass::new(format!("half-open connection ({on_existing})"));
+        for moment in [
+            Moment::Kind(Side::Frontend, b'd', 3),
+            Moment::Kind(Side::Frontend, b'd', 11),
+            Moment::Commit(9),
+            Moment::CommitAnswer(8),
+            Moment::Message(Side::Frontend, 1),
+            Moment::Message(Side::Frontend, 12),
+        ] {
+            let started = Instant::now();
+            assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
+            eprintln!("TIME {moment:?} {:?}", started.elapsed());
+        }
+        class.tell();
+    }
+}
+
+/// A server that is not there, is starting, or has no connection left: before anything has begun, and after all
+/// connections were lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn refused_connections() {
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Many, on_existing).await;
+        let mut class = FaultClass::new(format!("refused connection ({on_existing})"));
+        for refusal in [Refusal::Close, Refusal::Error("57P03"), Refusal::Error("53300")] {
+            let (store, proxy) = (case.store(), Proxy::start(server().address()));
+            proxy.turn_away(3, refusal);
+            let ended = load_through(&proxy, &case, &store).end();
+            class.injected(proxy.counts().turned_away == 3);
+            assert!(ended.stderr.contains("--db-wait"), "{}", ended.stderr);
+            assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+            class.judge(&case, &store, ended).await;
+
+            let (store, proxy) = (case.store(), Proxy::start(server().address()));
+            let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 6), Action::Hold);
+            let mut loader = load_through(&proxy, &case, &store);
+            assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
+            proxy.turn_away(4, refusal);
+            assert!(server().terminate_loaders(&store.database) > 0);
+            held.release();
+            let ended = loader.end();
+            class.injected(proxy.counts().turned_away == 4);
+            assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+            class.judge(&case, &store, ended).await;
+        }
+        class.tell();
+    }
+}
+
+/// Not waited for: the load ends at once, and the same command completes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn lost_without_patience() {
+    let case = case(Shape::Many, "update").await;
+    let mut class = FaultClass::new("lost connection, --db-wait 0 (update)");
+    let options = case.options_with("--db-wait", "0");
+    for moment in [Moment::Kind(Side::Frontend, b'd', 5), Moment::CommitAnswer(10)] {
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        let fault = proxy.arm(moment, Action::CutBefore);
+        let ended = Loader::start(&store, &proxy.url(&store.database.name), &options).end();
+        class.injected(fault.has_fired());
+        assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
+    }
+    class.tell();
+}
+
+/// A slow network is no reason for anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn slow() {
+    let mut class = FaultClass::new("slow connection");
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Many, on_existing).await;
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        proxy.slow_down(Some(60_000));
+        let ended = load_through(&proxy, &case, &store).end();
+        class.injected(proxy.counts().delayed > Duration::from_secs(2));
+        assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
+    }
+    class.tell();
+}

@@ -1,0 +1,68 @@
+//! `kill -9` of the loader, at seeded moments over a load: after so many messages or bytes of either side have
+//! passed, wherever that is.
+
+use rustix::process::Signal;
+
+use crate::{
+    cases::{case, load_through, server, traffic},
+    faults::{Action, Counts, FaultClass, Moment, Proxy, Shape, Side},
+    support::Random,
+};
+
+const KILLS: u32 = 40;
+
+/// A load is killed so often at most before it may end.
+const KILLS_OF_ONE_LOAD: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn killed_while_existing_profiles_reject() {
+    killed("reject", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn killed_while_existing_profiles_are_updated() {
+    killed("update", 2).await;
+}
+
+async fn killed(on_existing: &'static str, seed: u64) {
+    let case = case(Shape::Many, on_existing).await;
+    let whole = traffic(&case);
+    let mut class = FaultClass::new(format!("kill -9 ({on_existing})"));
+    let mut random = Random(seed);
+    while class.fired() < KILLS {
+        let store = case.store();
+        let mut ended = None;
+        for _ in 0..=random.below(KILLS_OF_ONE_LOAD) {
+            let proxy = Proxy::start(server().address());
+            let fault = proxy.arm(moment(&mut random, whole), Action::Hold);
+            let mut loader = load_through(&proxy, &case, &store);
+            let is_reached = fault.fires_unless(|| loader.has_ended());
+            if is_reached {
+                loader.signal(Signal::KILL);
+            }
+            let last = loader.end();
+            if is_reached {
+                assert_eq!(last.signal(), Some(9), "{}", last.stderr);
+                class.injected(fault.has_fired());
+            }
+            // A load that went on from where another was killed may end before its moment comes.
+            let is_over = case.is_over(&store, &last).await;
+            ended = Some(last);
+            if is_over {
+                break;
+            }
+        }
+        class.judge(&case, &store, ended.expect("there was an attempt")).await;
+    }
+    class.tell();
+}
+
+fn moment(random: &mut Random, whole: Counts) -> Moment {
+    let Counts { messages, bytes, .. } = whole;
+    let mut below = |end: u64| 1 + random.next() % end;
+    match below(4) {
+        1 => Moment::Byte(Side::Frontend, below(bytes[0])),
+        2 => Moment::Message(Side::Frontend, below(messages[0])),
+        _ => Moment::Message(Side::Backend, below(messages[1])),
+    }
+}
