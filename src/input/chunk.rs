@@ -46,6 +46,8 @@ pub struct Chunk {
     pub end: Watermark,
     /// The source ends here, without a line end; the last line may be cut off.
     pub is_unterminated: bool,
+    /// Of the sources that ended between the chunk before and this one.
+    pub ended: Vec<SourceDigest>,
     pub bytes: Vec<u8>,
 }
 
@@ -107,6 +109,8 @@ pub struct ChunkReader {
     next_source: usize,
     next_sequence: u64,
     trail: Trail,
+    /// How many sources ended before the last chunk.
+    ended_before: usize,
     /// The first bytes of the first source that is not empty.
     head: Vec<u8>,
     first: Option<Chunk>,
@@ -152,6 +156,7 @@ impl ChunkReader {
             next_source: 0,
             next_sequence: 0,
             trail: Trail::new(),
+            ended_before: 0,
             head: Vec::new(),
             first: None,
         };
@@ -196,6 +201,8 @@ impl ChunkReader {
             return Ok(None);
         };
         self.trail.pass(&mut chunk, &self.sources)?;
+        chunk.ended = self.digests()[self.ended_before..].to_vec();
+        self.ended_before = chunk.source;
         Ok(Some(chunk))
     }
 
@@ -316,6 +323,7 @@ impl OpenSource {
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: piece == Piece::Lines && !buffer.ends_with(b"\n"),
+            ended: Vec::new(),
             bytes: buffer,
         };
         self.byte_offset += length as u64;
@@ -495,9 +503,10 @@ mod tests {
         let mut reader = ChunkReader::open(vec![a, b, c], 3).unwrap();
         let mut seen = Vec::new();
         while let Some(chunk) = reader.next_chunk(Vec::new()).unwrap() {
-            seen.push((chunk.sequence, chunk.source, chunk.first_line, chunk.byte_offset));
+            let ended: Vec<_> = chunk.ended.iter().map(|digest| digest.bytes).collect();
+            seen.push((chunk.sequence, chunk.source, chunk.first_line, chunk.byte_offset, ended));
         }
-        assert_eq!(seen, [(0, 0, 1, 0), (1, 0, 2, 3), (2, 2, 1, 0)]);
+        assert_eq!(seen, [(0, 0, 1, 0, vec![]), (1, 0, 2, 3, vec![]), (2, 2, 1, 0, vec![6, 0])]);
         assert_eq!(reader.digests().iter().map(|d| d.bytes).collect::<Vec<_>>(), [6, 0, 2]);
     }
 

@@ -143,6 +143,7 @@ mod tests {
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: false,
+            ended: Vec::new(),
             bytes,
         }
     }

@@ -68,8 +68,8 @@ pub(super) struct Collector<'a> {
     /// Nothing that is settled stands before this transaction is committed.
     is_atomic: bool,
     is_committed: bool,
-    /// The source of the last chunk that was released.
-    last_source: usize,
+    /// Of all sources that the reader came to the end of, once it has ended.
+    digests: Vec<SourceDigest>,
     /// Checked, but a chunk before it is not.
     early: BTreeMap<u64, Box<CheckedChunk>>,
     /// The next chunk in input order that is not checked yet.
@@ -118,7 +118,7 @@ impl<'a> Collector<'a> {
             replayed: 0,
             is_atomic,
             is_committed: false,
-            last_source: 0,
+            digests: Vec::new(),
             early: BTreeMap::new(),
             next: 0,
             open: VecDeque::new(),
@@ -148,7 +148,7 @@ impl<'a> Collector<'a> {
                 }
             }
             Event::InputEnded { digests, error } => {
-                self.finished.digests = digests;
+                self.digests = digests;
                 self.total = Some(self.window.close());
                 if let Some(error) = error {
                     // What was read before the damage is loaded.
@@ -181,16 +181,16 @@ impl<'a> Collector<'a> {
         }
         let is_past_limit =
             self.max_rejects.is_exceeded_at_end(self.finished.tally.read, self.finished.tally.rejected);
+        // Of a run that was stopped, the reader was ahead by chance: what its chunks have brought is told.
+        if matches!(self.end, None | Some(End::Input(_))) {
+            self.finished.digests = mem::take(&mut self.digests);
+        }
         let end = match self.end.take() {
             Some(end) => end,
             None if is_past_limit => End::RejectLimit,
             None => End::Complete,
         };
         self.account_for_earlier();
-        // Of a run that was stopped, the reader was ahead by chance.
-        if !matches!(end, End::Complete | End::Input(_)) {
-            self.finished.digests.truncate(self.last_source);
-        }
         self.finished.end = match end {
             End::Complete if self.finished.settled_earlier != 0 => End::Lane(LoadError::Ledger(
                 "documents that it has as loaded are not accepted any more".to_owned(),
@@ -288,7 +288,7 @@ impl<'a> Collector<'a> {
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
         self.checker.reject_accepted(&mut checked, refused);
-        let CheckedChunk { chunk, tally, rejects, .. } = *checked;
+        let CheckedChunk { mut chunk, tally, rejects, .. } = *checked;
         self.write_rejects(&chunk.bytes, &rejects);
         let finished = &mut self.finished;
         if self.checker.lanes > 0 {
@@ -296,7 +296,7 @@ impl<'a> Collector<'a> {
         }
         finished.load.add(counts);
         self.replayed += replayed;
-        self.last_source = chunk.source;
+        finished.digests.append(&mut chunk.ended);
         finished.documents_of_sources[chunk.source] += tally.read;
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    documents::{generated, mixed},
+    documents::{faulty, generated, mixed},
     folder::{Folder, without_times},
 };
 
@@ -29,6 +29,29 @@ fn the_result_does_not_depend_on_workers_and_chunks() {
             assert_eq!(report, expected.0, "{options}");
             assert!(files == expected.1, "the reject files differ with {options}");
         }
+    }
+}
+
+/// How far the reader was ahead when the limit was passed is in no report.
+#[test]
+fn a_run_that_stops_at_its_limit_tells_the_same_every_time() {
+    let folder = Folder::with("a.ndjson", mixed(200, 300).replace(&faulty(0), ""));
+    folder.write("b.ndjson", "");
+    folder.write("c.ndjson", mixed(3000, 100));
+    folder.write("d.ndjson", mixed(100, 2));
+    let result = |jobs: usize| {
+        let inputs = "a.ndjson b.ndjson c.ndjson d.ndjson";
+        let options = format!("--max-rejects 3 --chunk-bytes 3000 --output json --jobs {jobs}");
+        let output = folder.run(&format!("validate {inputs} {options}"));
+        assert_eq!(output.code, Some(3), "{}", output.stderr);
+        without_times(serde_json::from_str(&output.stdout).expect("the report is JSON"))
+    };
+    let expected = result(1);
+    let whole: Vec<_> =
+        expected["inputs"].as_array().expect("a list").iter().map(|i| i["bytes"].as_u64()).collect();
+    assert_eq!(whole, [Some(folder.read("a.ndjson").len() as u64), Some(0), None, None]);
+    for attempt in 0..40 {
+        assert_eq!(result(1 + attempt % 3), expected);
     }
 }
 
