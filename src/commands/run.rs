@@ -96,7 +96,10 @@ pub(super) fn create_reject_files(
     run_id: Option<i64>,
 ) -> Result<Option<RejectFiles>, Failure> {
     let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
-    settings.rejects.as_ref().map(create).transpose().map_err(|error| Failure::of(exit::USAGE, error))
+    settings.rejects.as_ref().map(create).transpose().map_err(|error| {
+        let exit_code = if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE };
+        Failure::of(exit_code, error)
+    })
 }
 
 /// The run would cut its own input off.

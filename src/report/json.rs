@@ -10,11 +10,11 @@ use std::{
 
 use thiserror::Error;
 
-use super::RunReport;
+use super::{RunReport, rejects::space_to_free};
 
 /// Why a report can't be written.
 #[derive(Debug, Error)]
-#[error("the report {} can't be written", path.display())]
+#[error("the report {} can't be written{}", path.display(), space_to_free(source, path))]
 pub struct ReportFileError {
     path: PathBuf,
     source: io::Error,
@@ -43,5 +43,9 @@ pub fn write_report_file(report: &RunReport, path: &Path) -> Result<(), ReportFi
     file.write_all(report.to_json().as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&partial, path))
-        .map_err(failed)
+        .map_err(|error| {
+            // Half a report is of no use, and takes room that may be wanted.
+            let _ = fs::remove_file(&partial);
+            failed(error)
+        })
 }

@@ -3,13 +3,15 @@
 //! Customer values reach the reject file (`rejects`) and nothing else in here.
 
 mod json;
+mod reject_paths;
 mod rejects;
 mod run_report;
 mod tally;
 mod terminal;
 
 pub use json::{ReportFileError, write_report_file};
-pub use rejects::{ChunkRejects, RejectFiles, RejectPaths, RejectedLine, RejectsError};
+pub use reject_paths::RejectPaths;
+pub use rejects::{ChunkRejects, RejectFiles, RejectedLine, RejectsError};
 pub use run_report::{
     DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
     SamplePlace, SchemaIdentity, Throughput, Tool,

@@ -2,12 +2,13 @@
 //!
 //! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
 //! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
-//! file that is being mended and loaded again is never overwritten, and a crash leaves partial files only.
-//! Those of a load bear the run's number: whoever goes on with the run writes them anew.
+//! file that is being mended and loaded again is never overwritten, and a crash leaves partial files, which
+//! the next attempt of the same run writes from their beginning again. A crash between any two steps of the
+//! end leaves what that attempt brings to the same end: hence the comparison with what is there already.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, ErrorKind, Write},
     ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -16,20 +17,15 @@ use std::{
 use serde::Serialize;
 use thiserror::Error;
 
+use super::reject_paths::RejectPaths;
 use crate::{
     document::{Fault, Rejection},
     failpoint,
 };
 
-const DOCUMENTS: &str = "rejects.ndjson";
-const ERRORS: &str = "rejects.errors.ndjson";
-
-/// How much of two files is compared at once.
-const COMPARE_BYTES: usize = 64 * 1024;
-
 /// Why the reject files can't be written.
 #[derive(Debug, Error)]
-#[error("{what} {} can't be {done}{}", path.display(), if is_full(source) { ": free space there and run the same command again" } else { "" })]
+#[error("{what} {} can't be {done}{}", path.display(), space_to_free(source, path))]
 pub struct RejectsError {
     what: &'static str,
     path: PathBuf,
@@ -37,11 +33,27 @@ pub struct RejectsError {
     source: io::Error,
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+impl RejectsError {
+    /// Whether the same command may succeed once there is room.
+    pub fn is_temporary(&self) -> bool {
+        is_out_of_space(&self.source)
+    }
 }
 
-fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+/// What to do about a file for which there was no room, to be added to the words about it.
+pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
+    if !is_out_of_space(error) {
+        return String::new();
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    format!("; free space under {} and run the same command again", folder.display())
+}
+
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+pub(super) fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
     let path = path.to_owned();
     move |source| RejectsError { what: "the reject file", path, done, source }
 }
@@ -102,56 +114,12 @@ fn record_error(fault: &Fault) -> RecordError<'_> {
     RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
 }
 
-/// Where the rejected documents of a run are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectPaths {
-    pub documents: PathBuf,
-    pub errors: PathBuf,
-}
-
-impl RejectPaths {
-    fn in_dir(dir: &Path, suffix: &str) -> Self {
-        let path = |name: &str| dir.join(format!("{name}{suffix}"));
-        Self { documents: path(DOCUMENTS), errors: path(ERRORS) }
-    }
-}
-
-impl RejectPaths {
-    fn hold_what_there_is_of(&self, other: &Self) -> bool {
-        [(&self.documents, &other.documents), (&self.errors, &other.errors)]
-            .iter()
-            .all(|(own, other)| !other.exists() || holds_the_same(own, other))
-    }
-}
-
-/// False also where one of them can't be read.
-fn holds_the_same(one: &Path, other: &Path) -> bool {
-    let same = || -> io::Result<bool> {
-        let (mut one, mut other) = (File::open(one)?, File::open(other)?);
-        if one.metadata()?.len() != other.metadata()?.len() {
-            return Ok(false);
-        }
-        let (mut here, mut there) = (vec![0; COMPARE_BYTES], vec![0; COMPARE_BYTES]);
-        loop {
-            let length = one.read(&mut here)?;
-            if length == 0 {
-                return Ok(true);
-            }
-            other.read_exact(&mut there[..length])?;
-            if here[..length] != there[..length] {
-                return Ok(false);
-            }
-        }
-    };
-    same().unwrap_or(false)
-}
-
 /// The two files while they are being written.
 #[derive(Debug)]
 pub struct RejectFiles {
     dir: PathBuf,
-    /// Locked while a run writes here.
-    _lock: File,
+    /// The folder itself, locked while a run writes here.
+    folder: File,
     partial: RejectPaths,
     documents: BufWriter<File>,
     errors: BufWriter<File>,
@@ -159,18 +127,18 @@ pub struct RejectFiles {
 }
 
 impl RejectFiles {
-    /// Creates the folder (0700) and the two partial files (0600) in it. `run_id` is that of a load's run, whose
-    /// earlier attempt may have left some.
+    /// Creates the folder (0700) and the two partial files (0600) in it. Those of a run that the ledger knows
+    /// bear its number, and are written anew by each of its attempts.
     pub fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| {
             let path = dir.to_owned();
             RejectsError { what: "the folder for rejected documents", path, done: "made", source }
         })?;
-        let lock = lock(dir)?;
+        let folder = lock(dir)?;
         let partial = Self::partial_paths(dir, run_id);
         if run_id.is_none() {
             // Those of a run that was stopped: its input may have been a pipe.
-            move_aside(dir, &partial, ".partial")?;
+            partial.move_aside(dir, ".partial")?;
         }
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -178,16 +146,13 @@ impl RejectFiles {
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        Ok(Self { dir: dir.to_owned(), _lock: lock, partial, documents, errors, lines: 0 })
+        Ok(Self { dir: dir.to_owned(), folder, partial, documents, errors, lines: 0 })
     }
 
     /// The files that a run writes; none of them may be its input.
     pub fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
-        let Some(run_id) = run_id else { return RejectPaths::in_dir(dir, ".partial") };
-        RejectPaths {
-            documents: dir.join(format!("rejects.run-{run_id}.ndjson.partial")),
-            errors: dir.join(format!("rejects.run-{run_id}.errors.ndjson.partial")),
-        }
+        let infix = run_id.map_or_else(String::new, |id| format!(".run-{id}"));
+        RejectPaths::in_dir(dir, &infix, ".partial")
     }
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
@@ -211,27 +176,29 @@ impl RejectFiles {
     }
 
     /// Ends the files of a run that has seen all of its input: earlier ones are moved aside, whether or not
-    /// there is something new. `None` when nothing was rejected.
+    /// there is something new, unless they hold the same. `None` when nothing was rejected.
     pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
-        let paths = RejectPaths::in_dir(&self.dir, "");
-        // An attempt that got this far may have left the same, or one of the two.
-        if !self.partial.hold_what_there_is_of(&paths) {
-            move_aside(&self.dir, &paths, "")?;
+        let paths = RejectPaths::in_dir(&self.dir, "", "");
+        if !paths.hold_already(&self.partial)? {
+            paths.move_aside(&self.dir, "")?;
         }
         if self.lines == 0 {
             for path in [&self.partial.documents, &self.partial.errors] {
                 fs::remove_file(path).map_err(error("removed", path))?;
             }
-            return Ok(None);
+        } else {
+            for (from, to) in
+                [(&self.partial.documents, &paths.documents), (&self.partial.errors, &paths.errors)]
+            {
+                failpoint("rejects-renaming");
+                fs::rename(from, to).map_err(error("renamed from its partial name", to))?;
+            }
+            failpoint("rejects-renamed");
         }
-        for (from, to) in [(&self.partial.documents, &paths.documents), (&self.partial.errors, &paths.errors)]
-        {
-            failpoint("rejects-renaming");
-            fs::rename(from, to).map_err(error("renamed from its partial name", to))?;
-        }
-        failpoint("rejects-renamed");
-        Ok(Some(paths))
+        // So that the names survive a power failure; a file system that can't do this keeps them by itself.
+        let _ = self.folder.sync_all();
+        Ok((self.lines > 0).then_some(paths))
     }
 
     /// Ends the files of a run that stopped early, under their partial names.
@@ -264,28 +231,6 @@ fn lock(dir: &Path) -> Result<File, RejectsError> {
     }
 }
 
-/// Gives earlier files a number; empty ones go.
-fn move_aside(dir: &Path, paths: &RejectPaths, suffix: &str) -> Result<(), RejectsError> {
-    let both = [&paths.documents, &paths.errors];
-    if both.iter().all(|path| fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0) {
-        return Ok(());
-    }
-    let numbered = |number: u32| RejectPaths {
-        documents: dir.join(format!("rejects.{number}.ndjson{suffix}")),
-        errors: dir.join(format!("rejects.{number}.errors.ndjson{suffix}")),
-    };
-    let free = (1..=u32::MAX)
-        .map(numbered)
-        .find(|aside| !aside.documents.exists() && !aside.errors.exists())
-        .expect("some number is free");
-    for (from, to) in [(&paths.documents, &free.documents), (&paths.errors, &free.errors)] {
-        if from.exists() {
-            fs::rename(from, to).map_err(error("moved aside", from))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -299,6 +244,20 @@ mod tests {
             rejects.push(bytes.clone(), "a.ndjson", &Rejection { line: *line, byte_offset: 7, faults });
         }
         rejects
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The files of a run that has rejected these bytes.
+    fn files(dir: &Path, run_id: Option<i64>, bytes: &[u8]) -> RejectFiles {
+        let mut files = RejectFiles::create(dir, run_id).unwrap();
+        files.write(bytes, &rejects(&[(0..bytes.len(), 1)])).unwrap();
+        files
     }
 
     #[test]
@@ -325,16 +284,13 @@ mod tests {
     fn earlier_files_are_moved_aside_by_complete_runs_only() {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path();
-        let names = || {
-            let mut names: Vec<_> =
-                fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        };
+        let names = || names(dir);
+        let bytes = std::cell::Cell::new(*b"{0\n");
         let run = || {
-            let mut files = RejectFiles::create(dir, None).unwrap();
-            files.write(b"{\n", &rejects(&[(0..2, 1)])).unwrap();
-            files
+            let mut new = bytes.get();
+            new[1] += 1;
+            bytes.set(new);
+            files(dir, None, &new)
         };
         run().leave_partial().unwrap().unwrap();
         let partial = ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"];
@@ -357,25 +313,86 @@ mod tests {
         assert_eq!(names(), ["rejects.1.errors.ndjson", "rejects.1.ndjson"]);
         run().complete().unwrap().unwrap();
         run().complete().unwrap().unwrap();
-        assert_eq!(names().len(), 4, "the same again is not kept twice");
-        let mut files = RejectFiles::create(dir, None).unwrap();
-        files.write(b"[\n", &rejects(&[(0..2, 1)])).unwrap();
-        files.complete().unwrap().unwrap();
         assert_eq!(names().len(), 6);
     }
 
     #[test]
-    fn a_resumed_run_writes_its_partial_files_anew() {
+    fn each_attempt_of_a_run_writes_the_same_partial_files() {
         let home = tempfile::tempdir().unwrap();
-        let create = |run_id| RejectFiles::create(home.path(), Some(run_id)).unwrap();
-        for _ in 0..2 {
-            let mut files = create(7);
-            files.write(b"{\n", &rejects(&[(0..2, 1)])).unwrap();
-            let paths = files.leave_partial().unwrap().unwrap();
-            assert_eq!(paths, RejectFiles::partial_paths(home.path(), Some(7)));
-            assert_eq!(fs::read(paths.documents).unwrap(), b"{\n");
-        }
-        drop(create(8));
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 4, "each run has its own");
+        let dir = home.path();
+        files(dir, Some(6), b"of another run\n").leave_partial().unwrap().unwrap();
+        let stopped = files(dir, Some(7), b"{1\n{2\n").leave_partial().unwrap().unwrap();
+        assert_eq!(stopped, RejectFiles::partial_paths(dir, Some(7)));
+        assert!(stopped.errors.ends_with("rejects.run-7.errors.ndjson.partial"));
+        let again = files(dir, Some(7), b"{1\n").leave_partial().unwrap().unwrap();
+        assert_eq!(fs::read(again.documents).unwrap(), b"{1\n");
+        files(dir, Some(7), b"{1\n{2\n").complete().unwrap().unwrap();
+        assert_eq!(
+            names(dir),
+            [
+                "rejects.errors.ndjson",
+                "rejects.ndjson",
+                "rejects.run-6.errors.ndjson.partial",
+                "rejects.run-6.ndjson.partial"
+            ]
+        );
+    }
+
+    /// Each end that a crash may leave, and what the next attempt makes of it.
+    #[test]
+    fn a_crash_at_the_end_makes_no_second_copy() {
+        const DOCUMENTS: &str = "rejects.ndjson";
+        const ERRORS: &str = "rejects.errors.ndjson";
+        let check = |leave: &dyn Fn(&Path), aside: &[&str]| {
+            let home = tempfile::tempdir().unwrap();
+            let dir = home.path();
+            files(dir, Some(6), b"{earlier\n").complete().unwrap();
+            leave(dir);
+            files(dir, Some(7), b"{new\n").complete().unwrap();
+            assert_eq!(names(dir), [aside, &[ERRORS, DOCUMENTS]].concat());
+            assert_eq!(fs::read(dir.join(DOCUMENTS)).unwrap(), b"{new\n");
+            for name in aside.iter().filter(|name| !name.contains("errors")) {
+                assert_eq!(fs::read(dir.join(name)).unwrap(), b"{earlier\n");
+            }
+        };
+        let move_to = |dir: &Path, from: &str, to: &str| fs::rename(dir.join(from), dir.join(to)).unwrap();
+        let aside = ["rejects.1.errors.ndjson", "rejects.1.ndjson"];
+        check(&|_| (), &aside);
+        check(&|dir| move_to(dir, DOCUMENTS, aside[1]), &aside);
+        check(
+            &|dir| {
+                move_to(dir, DOCUMENTS, aside[1]);
+                move_to(dir, ERRORS, aside[0]);
+            },
+            &aside,
+        );
+        let half = |dir: &Path| {
+            files(dir, Some(7), b"{new\n").complete().unwrap();
+            move_to(dir, ERRORS, "rejects.run-7.errors.ndjson.partial");
+        };
+        check(&half, &aside);
+        check(&|dir| drop(files(dir, Some(7), b"{new\n").complete().unwrap()), &aside);
+    }
+
+    /// `/dev/full` is a disk without room.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_says_what_to_free() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        let partial = RejectFiles::partial_paths(dir, Some(7));
+        std::os::unix::fs::symlink("/dev/full", &partial.documents).unwrap();
+        let error = files(dir, Some(7), b"{\n").complete().unwrap_err();
+        assert!(error.is_temporary());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the reject file {} can't be written; free space under {} and run the same command again",
+                partial.documents.display(),
+                dir.display()
+            )
+        );
+        fs::remove_file(&partial.documents).unwrap();
+        assert!(files(dir, Some(7), b"{\n").complete().unwrap().is_some());
     }
 }

@@ -41,6 +41,45 @@ fn a_run_that_stops_early_leaves_the_earlier_files_alone() {
 }
 
 #[test]
+fn the_same_rejects_make_no_second_file() {
+    let folder = Folder::with("customers.ndjson", faulty(1));
+    for _ in 0..3 {
+        assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
+        assert_eq!(folder.names("rejects"), ["rejects.errors.ndjson", "rejects.ndjson"]);
+    }
+    // The same line at another place is another thing to say about it.
+    folder.write("customers.ndjson", valid(2) + &faulty(1));
+    assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
+    assert_eq!(folder.names("rejects").len(), 4);
+}
+
+/// Full at the first write, or only when all is written out at the end; `/dev/full` is a disk without room.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_ends_with_4_and_the_next_run_writes_all() {
+    for (documents, full) in [(1, "ndjson"), (1, "errors.ndjson"), (1000, "ndjson"), (1000, "errors.ndjson")]
+    {
+        let text: String = (0..documents).map(faulty).collect();
+        let folder = Folder::with("customers.ndjson", &text);
+        let full = folder.path(&format!("rejects/rejects.{full}.partial"));
+        fs::create_dir(folder.path("rejects")).expect("the folder can be made");
+        std::os::unix::fs::symlink("/dev/full", &full).expect("links can be made");
+        let words = "validate customers.ndjson --rejects rejects --chunk-bytes 1000 --report report.json";
+        let output = folder.run(words);
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+        let begin = "error: the reject file rejects/rejects.";
+        let end = ".partial can't be written; free space under rejects and run the same command again: No space \
+                   left on device (os error 28)\n";
+        assert!(output.stderr.starts_with(begin) && output.stderr.ends_with(end), "{}", output.stderr);
+        let report = folder.read_json("report.json");
+        assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
+        fs::remove_file(full).expect("the link can go");
+        assert_eq!(folder.run(words).code, Some(1));
+        assert_eq!(folder.read("rejects/rejects.ndjson"), text.as_bytes());
+    }
+}
+
+#[test]
 fn nobody_else_may_read_them() {
     let folder = Folder::with("customers.ndjson", faulty(1));
     folder.run("validate customers.ndjson --rejects new/rejects");
