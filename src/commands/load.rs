@@ -107,7 +107,7 @@ fn run_and_finish(
 ) -> Result<u8, Failure> {
     let Prepared { mut control, run, context } = prepared;
     opened.reader.expect(run.watermarks());
-    let rejects = match create_reject_files(&request.settings, Some(run.id)) {
+    let rejects = match create_reject_files(&request.settings, opened.reader.sources(), Some(run.id)) {
         Ok(rejects) => rejects,
         Err(failure) => {
             let ending = failed_before_it_began(&failure);

@@ -50,7 +50,7 @@ impl Opened {
     pub(super) fn open(settings: &RunSettings) -> Result<Self, Failure> {
         let started = (SystemTime::now(), Instant::now());
         let sources = input::resolve(&settings.inputs).map_err(of_input)?;
-        refuse_own_files(&sources, settings.rejects.as_deref())?;
+        refuse_own_files(&sources, settings.rejects.as_deref(), None)?;
         refuse_unwritable_reports(settings, &sources)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),
@@ -93,8 +93,10 @@ impl Opened {
 /// `run_id` is that of a load's run.
 pub(super) fn create_reject_files(
     settings: &RunSettings,
+    sources: &[Source],
     run_id: Option<i64>,
 ) -> Result<Option<RejectFiles>, Failure> {
+    refuse_own_files(sources, settings.rejects.as_deref(), run_id)?;
     let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
     settings.rejects.as_ref().map(create).transpose().map_err(|error| {
         let exit_code = if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE };
@@ -103,9 +105,9 @@ pub(super) fn create_reject_files(
 }
 
 /// The run would cut its own input off.
-fn refuse_own_files(sources: &[Source], rejects: Option<&Path>) -> Result<(), Failure> {
+fn refuse_own_files(sources: &[Source], rejects: Option<&Path>, run_id: Option<i64>) -> Result<(), Failure> {
     let Some(dir) = rejects else { return Ok(()) };
-    let partial = RejectFiles::partial_paths(dir, None);
+    let partial = RejectFiles::partial_paths(dir, run_id);
     for source in sources {
         let Source::File(path) = source else { continue };
         let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {

@@ -13,7 +13,7 @@ pub fn validate(request: &RunRequest) -> Result<u8, Failure> {
     let opened = Opened::open(&request.settings)?;
     let runtime = runtime()?;
     let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
-    let rejects = create_reject_files(&request.settings, None)?;
+    let rejects = create_reject_files(&request.settings, opened.reader.sources(), None)?;
     let run = opened.start("validate", request, rejects, 0);
     let finished = pipeline::run(run.reader, run.plan, None, runtime.handle(), &run.progress, |stopper| {
         runtime.spawn(async move { stopper.stop(signals.received().await) });
