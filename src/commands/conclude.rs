@@ -33,12 +33,12 @@ pub(super) struct Concluded {
     pub(super) digests: Vec<SourceDigest>,
     /// What the run failed at.
     pub(super) failure: Option<String>,
-    /// What went wrong with the telling.
+    /// What went wrong with the telling of a run that had come to its end.
     untold: Option<Failure>,
 }
 
 impl Concluded {
-    /// Whether the outcome has reached everyone it was meant for.
+    /// Whether the end of the run has reached everyone it was meant for.
     pub(super) fn is_told(&self) -> bool {
         self.untold.is_none()
     }
@@ -84,17 +84,21 @@ pub(super) fn conclude(request: &RunRequest, mut conclusion: Conclusion) -> Resu
         Output::Text => summary(&report),
         Output::Json => report.to_json(),
     };
-    let unwritten = unwritten.into_iter().next().map(|error| Failure::of(exit::TEMPORARY, error));
     // A check has its exit code to tell; a load that nobody heard of is not over.
     let printed = if is_load { print_result(&text) } else { print(&text) };
-    let untold = unwritten.or(printed.err());
+    let unwritten = unwritten.into_iter().map(|error| Failure::of(exit::TEMPORARY, error));
+    let mut untold: Vec<_> = unwritten.chain(printed.err()).collect();
+    // The last one is told by who ends the program, unless the run has ended for another reason before.
+    let is_reason = !matches!(report.outcome, Outcome::Failed | Outcome::Interrupted);
+    let reason = if is_reason { untold.pop() } else { None };
+    untold.iter().for_each(|failure| request.console.error(&failure.to_string()));
     Ok(Concluded {
         exit_code: report.exit_code,
         outcome: report.outcome,
         documents: report.documents,
         digests,
         failure: report.failure,
-        untold,
+        untold: reason,
     })
 }
 

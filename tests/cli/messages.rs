@@ -115,3 +115,60 @@ fn a_reader_that_goes_away_is_no_bug() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words}");
     }
 }
+
+/// `/dev/full` is a disk without room. Everything that can be told is told, and so is what can't.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_ends_with_4() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("there is /dev/full");
+    let end = |folder: &Folder, stdout: Stdio, words: &str| {
+        let child = folder.command(words).stdout(stdout).stderr(Stdio::piped()).spawn();
+        let output = child.and_then(std::process::Child::wait_with_output).expect("the program runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let no_room = "No space left on device (os error 28)";
+    let stdout_error = format!(
+        "error: standard output can't be written: {no_room}; free space there and run the same command again\n"
+    );
+    let report_error = format!(
+        "error: the report reports/1.json can't be written; free space under reports and run the same command \
+         again: {no_room}\n"
+    );
+    let folder = Folder::with("customers.ndjson", valid(1));
+    folder.write("cut.ndjson", "{");
+    folder.write("reports/README", "");
+    let fill = || {
+        std::os::unix::fs::symlink("/dev/full", folder.path("reports/1.json.partial"))
+            .expect("links can be made");
+    };
+    let reports = "--report reports/1.json --report reports/2.json";
+
+    let (code, _, stderr) = end(&folder, full().into(), "validate customers.ndjson");
+    assert_eq!((code, stderr), (Some(4), stdout_error.clone()));
+
+    fill();
+    let (code, stdout, stderr) =
+        end(&folder, Stdio::piped(), &format!("validate customers.ndjson {reports}"));
+    assert_eq!((code, stderr), (Some(4), report_error.clone()));
+    assert!(stdout.starts_with("validate: complete"), "{stdout}");
+    assert_eq!(
+        folder.names("reports"),
+        ["2.json", "README"],
+        "the other report is written, and no half of one"
+    );
+
+    fill();
+    let (code, _, stderr) = end(&folder, full().into(), &format!("validate customers.ndjson {reports}"));
+    assert_eq!((code, stderr), (Some(4), report_error.clone() + &stdout_error));
+
+    // What the run failed at comes first.
+    let (code, _, stderr) = end(&folder, full().into(), "validate cut.ndjson");
+    assert!(code == Some(4) && stderr.starts_with("error: cut.ndjson ends in the middle"), "{stderr}");
+    assert!(stderr.ends_with(&stdout_error), "{stderr}");
+
+    let words = format!("validate customers.ndjson {reports}");
+    assert_eq!(folder.run(&words).code, Some(0));
+    assert_eq!(folder.names("reports"), ["1.json", "2.json", "README"]);
+    assert_eq!(end(&folder, full().into(), "schema").0, Some(4));
+}
