@@ -14,6 +14,7 @@ mod refusals;
 mod runs;
 mod stopped;
 mod tls;
+mod unfinished;
 
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {
