@@ -79,6 +79,18 @@ pub struct LoadSettings {
     pub watch_every: Duration,
 }
 
+impl LoadSettings {
+    /// How long one attempt to connect may take, until the server has taken the session.
+    pub fn connect_within(&self) -> Duration {
+        self.watch_every * 4
+    }
+
+    /// How long the server may take to answer what takes it no time, waiting for locks included.
+    pub fn answer_within(&self) -> Duration {
+        self.watch_every * 15
+    }
+}
+
 /// Whether a load goes on with an unfinished run of the same input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {

@@ -19,7 +19,8 @@ use crate::{
     console::Console,
     failpoint,
     load::{
-        self, BatchLimits, Connections, Control, ControlError, Ending, LaneContext, LoadError, Run, Watch,
+        self, BatchLimits, Connections, Control, ControlError, Ending, LaneContext, Limits, LoadError, Run,
+        Watch,
     },
     pipeline::{self, BATCH_CHUNKS, Lanes, Stopper},
     postgres::{LocalServer, Target, refuse_unsuitable},
@@ -77,17 +78,21 @@ async fn prepare(
     let tell = |words: String| console.warn(&words);
     let LoadSettings { db_schema, db_wait, .. } = settings;
     let pool = target.named("profile-loader control").pool(1);
-    let client = connect_waiting(&pool, target, *db_wait, console).await?;
-    let mut control = Control::take(pool, client, db_schema, settings.when_held, *db_wait, &tell)
+    let limits =
+        Limits { patience: *db_wait, connect: settings.connect_within(), answer: settings.answer_within() };
+    let client = connect_waiting(&pool, target, limits, console).await?;
+    let mut control = Control::take(pool, client, db_schema, settings.when_held, limits, &tell)
         .await
         .map_err(|error| failure_of_control(error, target))?;
-    ensure_tables(control.client(), settings, console).await?;
+    let seen_to = ensure_tables(control.client(), settings, console);
+    time::timeout(limits.answer, seen_to).await.map_err(|_| no_answer(target))??;
     let run = choose_run(&mut control, settings, opened, console).await?;
     failpoint("run-begun");
     let connections = Connections::new(
         &target.named(&run.application_name("lane")),
         settings.connections.min(run.lanes.len()),
         settings.atomic,
+        limits.connect,
     );
     connections.try_one().await.map_err(|error| failure_of_load(error, target))?;
     let watch = Watch::new(&target.named(&run.application_name("watch")), settings.watch_every);
@@ -241,25 +246,35 @@ pub(super) fn reach(
     }
 }
 
+/// How long an attempt to connect may take where nobody asked for anything else.
+const CONNECT: Duration = Duration::from_secs(20);
+
+fn no_answer(target: &Target) -> Failure {
+    let words = format!("{target} does not answer any more; run the same command again");
+    Failure::new(exit::TEMPORARY, words)
+}
+
 /// The first connection: to a server that can be used.
 pub(super) async fn connect(pool: &Pool, target: &Target) -> Result<Object, Failure> {
     let nobody_waits = |_| {};
-    let client = load::connect(pool, Duration::ZERO, &nobody_waits).await;
+    let limits = Limits { patience: Duration::ZERO, connect: CONNECT, answer: CONNECT };
+    let client = load::connect(pool, limits, &nobody_waits).await;
     suitable(client.map_err(|error| failure_of_load(error, target))?, target).await
 }
 
 async fn connect_waiting(
     pool: &Pool,
     target: &Target,
-    patience: Duration,
+    limits: Limits,
     console: Console,
 ) -> Result<Object, Failure> {
-    let client = load::connect(pool, patience, &|words| console.warn(&words)).await;
+    let client = load::connect(pool, limits, &|words| console.warn(&words)).await;
     suitable(client.map_err(|error| failure_of_load(error, target))?, target).await
 }
 
 async fn suitable(client: Object, target: &Target) -> Result<Object, Failure> {
-    match refuse_unsuitable(&client).await {
+    let asked = time::timeout(CONNECT, refuse_unsuitable(&client)).await;
+    match asked.map_err(|_| no_answer(target))? {
         Ok(None) => Ok(client),
         Ok(Some(reason)) => Err(Failure::new(exit::NEEDS_A_PERSON, reason)),
         Err(error) => Err(Failure::of_database(format!("asking {target} for its version failed"), error)),

@@ -3,13 +3,13 @@
 //! A lane takes a session for one transaction, so there may be fewer sessions than lanes, and a session that
 //! was lost is replaced by the next one. Nothing of a session is left on the server when it ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Client;
 
-use super::{LoadError, retry::Class};
+use super::{LoadError, retry::Class, within};
 use crate::postgres::{Target, quote_identifier};
 
 /// Settings of the session, each for a reason:
@@ -47,6 +47,7 @@ pub(super) const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FO
 #[derive(Debug)]
 pub struct Connections {
     pool: Pool,
+    connect_within: Duration,
     /// How many sessions there may be: fewer, once the server has refused one.
     permits: Arc<Semaphore>,
 }
@@ -59,12 +60,16 @@ pub(super) struct Session {
 
 impl Connections {
     /// At most `size` sessions, none of which is opened yet. `atomic`: one transaction lasts as long as the input.
-    pub fn new(target: &Target, size: usize, atomic: bool) -> Self {
+    pub fn new(target: &Target, size: usize, atomic: bool, connect_within: Duration) -> Self {
         let idle_timeout = if atomic { NO_IDLE_TIMEOUT } else { IDLE_TIMEOUT };
         let prepare = Hook::async_fn(move |client, _| {
             Box::pin(async move { prepare(client, idle_timeout).await.map_err(HookError::Backend) })
         });
-        Self { pool: target.pool_with(size, prepare), permits: Arc::new(Semaphore::new(size)) }
+        Self {
+            pool: target.pool_with(size, prepare),
+            connect_within,
+            permits: Arc::new(Semaphore::new(size)),
+        }
     }
 
     /// A session, once there is one to be had. Where the server takes no more connections, those that there
@@ -73,7 +78,7 @@ impl Connections {
         loop {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
             let permit = permit.expect("the semaphore is never closed");
-            let source = match self.pool.get().await {
+            let source = match within(self.connect_within, self.pool.get()).await? {
                 Ok(object) => return Ok(Session { object: Some(object), _permit: permit }),
                 Err(PoolError::Backend(source) | PoolError::PostCreateHook(HookError::Backend(source))) => {
                     source

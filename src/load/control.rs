@@ -18,15 +18,13 @@ use super::{
     retry,
     target_lock::{self, Holder},
     watch::Backend,
+    within,
 };
 use crate::{input::Watermark, settings::WhenHeld};
 
 /// How often the connection is looked after, and how long it may take to answer.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long one attempt to write the end of a run may take.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The session of a loader that was just killed is gone within this time.
 const LOCK_GRACE: Duration = Duration::from_secs(1);
@@ -52,6 +50,17 @@ pub enum ControlError {
     Load(#[from] LoadError),
 }
 
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until a server that is gone is given up.
+    pub patience: Duration,
+    /// For one attempt to connect.
+    pub connect: Duration,
+    /// For an answer that takes no time while the server is well.
+    pub answer: Duration,
+}
+
 #[derive(Debug)]
 pub struct Control {
     pool: Pool,
@@ -60,7 +69,7 @@ pub struct Control {
     /// The name of the session, once there is a run.
     name: Option<String>,
     db_schema: String,
-    patience: Duration,
+    limits: Limits,
 }
 
 /// A target that is held by a task, while the load goes on.
@@ -71,24 +80,30 @@ pub struct Held {
 }
 
 /// A first connection, waiting for a server that is down for as long as `patience` allows.
-pub async fn connect(pool: &Pool, patience: Duration, tell: &impl Fn(String)) -> Result<Object, LoadError> {
-    let mut retries = Retries::new(patience);
+pub async fn connect(pool: &Pool, limits: Limits, tell: &impl Fn(String)) -> Result<Object, LoadError> {
+    let mut retries = Retries::new(limits.patience);
     let mut has_told = false;
     loop {
-        let source = match pool.get().await {
+        let error = match connect_once(pool, limits).await {
             Ok(client) => return Ok(client),
-            Err(PoolError::Backend(source)) => source,
-            Err(error) => unreachable!("the pool has no timeouts and no hooks: {error}"),
+            Err(LoadError::Connecting { source }) if retry::names_no_server(&source) => {
+                return Err(LoadError::Connecting { source });
+            }
+            Err(error) => error,
         };
-        if retry::names_no_server(&source) {
-            return Err(LoadError::Connecting { source });
-        }
-        let error = LoadError::Connecting { source };
         let Some(delay) = retries.after(&error) else { return Err(error) };
         if !std::mem::replace(&mut has_told, true) {
-            tell(waiting(&error, patience));
+            tell(waiting(&error, limits.patience));
         }
         time::sleep(delay).await;
+    }
+}
+
+async fn connect_once(pool: &Pool, limits: Limits) -> Result<Object, LoadError> {
+    match within(limits.connect, pool.get()).await? {
+        Ok(client) => Ok(client),
+        Err(PoolError::Backend(source)) => Err(LoadError::Connecting { source }),
+        Err(error) => unreachable!("the pool has no timeouts and no hooks: {error}"),
     }
 }
 
@@ -99,13 +114,13 @@ impl Control {
         client: Object,
         db_schema: &str,
         when_held: WhenHeld,
-        patience: Duration,
+        limits: Limits,
         tell: &impl Fn(String),
     ) -> Result<Self, ControlError> {
-        let backend = set_up(&client).await?;
+        let backend = within(limits.answer, set_up(&client)).await.flatten()?;
         let grace = time::Instant::now() + LOCK_GRACE;
         let mut has_told = false;
-        while let Some(holder) = try_take(&client, db_schema).await? {
+        while let Some(holder) = within(limits.answer, try_take(&client, db_schema)).await.flatten()? {
             if time::Instant::now() >= grace {
                 match when_held {
                     WhenHeld::Refuse => return Err(ControlError::Held(holder)),
@@ -117,14 +132,7 @@ impl Control {
             }
             time::sleep(LOCK_EVERY).await;
         }
-        Ok(Self {
-            pool,
-            client: Some(client),
-            backend,
-            name: None,
-            db_schema: db_schema.to_owned(),
-            patience,
-        })
+        Ok(Self { pool, client: Some(client), backend, name: None, db_schema: db_schema.to_owned(), limits })
     }
 
     pub fn client(&mut self) -> &mut Object {
@@ -137,17 +145,17 @@ impl Control {
         key: &RunKey,
         input: &InputIdentity,
     ) -> Result<Vec<Unfinished>, LoadError> {
-        ledger::unfinished(self.client(), key, input).await
+        within(self.limits.answer, ledger::unfinished(self.client(), key, input)).await.flatten()
     }
 
     /// The watermarks of an unfinished run.
     pub async fn watermarks(&mut self, id: i64) -> Result<Vec<Watermark>, LoadError> {
-        ledger::watermarks(self.client(), id).await
+        within(self.limits.answer, ledger::watermarks(self.client(), id)).await.flatten()
     }
 
     /// Ends an unfinished run that nobody is to go on with.
     pub async fn give_up(&mut self, id: i64) -> Result<(), LoadError> {
-        ledger::give_up(self.client(), id).await
+        within(self.limits.answer, ledger::give_up(self.client(), id)).await.flatten()
     }
 
     pub async fn begin(
@@ -156,20 +164,24 @@ impl Control {
         lanes: usize,
         input: &InputIdentity,
     ) -> Result<Run, LoadError> {
-        let run = ledger::begin(self.client(), key, lanes, input).await?;
+        let answer = self.limits.answer;
+        let begin = ledger::begin(self.client(), key, lanes, input);
+        let run = within(answer, begin).await.flatten()?;
         self.take_name(&run).await?;
         Ok(run)
     }
 
     pub async fn resume(&mut self, id: i64, key: &RunKey, input: &InputIdentity) -> Result<Run, LoadError> {
-        let run = ledger::resume(self.client(), id, key, input).await?;
+        let answer = self.limits.answer;
+        let resume = ledger::resume(self.client(), id, key, input);
+        let run = within(answer, resume).await.flatten()?;
         self.take_name(&run).await?;
         Ok(run)
     }
 
     async fn take_name(&mut self, run: &Run) -> Result<(), LoadError> {
         let name = run.application_name("control");
-        set_name(self.client(), &name).await?;
+        within(self.limits.answer, set_name(self.client(), &name)).await.flatten()?;
         self.name = Some(name);
         Ok(())
     }
@@ -195,12 +207,8 @@ impl Control {
         if self.client.as_ref().is_none_or(|client| client.is_closed()) {
             self.regain_once().await?;
         }
-        let finish = ledger::finish(self.client(), run, ending);
-        // A connection that died without a word: this takes milliseconds.
-        match time::timeout(FINISH_TIMEOUT, finish).await {
-            Ok(result) => result,
-            Err(_) => Err(LoadError::Stalled { seconds: FINISH_TIMEOUT.as_secs() }),
-        }
+        let answer = self.limits.answer;
+        within(answer, ledger::finish(self.client(), run, ending)).await.flatten()
     }
 
     fn drop_client(&mut self) {
@@ -211,7 +219,7 @@ impl Control {
 
     /// Connects again and takes the lock again.
     async fn regain(&mut self) -> Result<(), LoadError> {
-        let mut retries = Retries::new(self.patience);
+        let mut retries = Retries::new(self.limits.patience);
         loop {
             match self.regain_once().await {
                 Ok(()) => return Ok(()),
@@ -225,12 +233,9 @@ impl Control {
 
     async fn regain_once(&mut self) -> Result<(), LoadError> {
         self.drop_client();
-        let client = match self.pool.get().await {
-            Ok(client) => client,
-            Err(PoolError::Backend(source)) => return Err(LoadError::Connecting { source }),
-            Err(error) => unreachable!("the pool has no timeouts and no hooks: {error}"),
-        };
-        let lost = std::mem::replace(&mut self.backend, set_up(&client).await?);
+        let client = connect_once(&self.pool, self.limits).await?;
+        let set_up = within(self.limits.answer, set_up(&client)).await.flatten()?;
+        let lost = std::mem::replace(&mut self.backend, set_up);
         client
             .query(include_str!("../../sql/lanes/orphan.sql"), &[&lost.pid, &lost.started])
             .await

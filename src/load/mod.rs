@@ -21,10 +21,12 @@ pub mod target_lock;
 mod transaction;
 mod watch;
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 pub use connections::Connections;
-pub use control::{Control, ControlError, connect};
+pub use control::{Control, ControlError, Limits, connect};
 pub use lane::{BatchLimits, LaneContext, LaneEvent, LanePlan, Settled, run_lane};
 pub use ledger::{Ending, InputIdentity, LaneState, Run, RunKey, Unfinished};
 pub use retry::Retries;
@@ -84,6 +86,12 @@ impl LoadError {
             Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => false,
         }
     }
+}
+
+/// Bounds what takes no time while the server is well; without an answer the connection is as good as lost.
+async fn within<T>(time: Duration, answer: impl Future<Output = T>) -> Result<T, LoadError> {
+    let stalled = |_| LoadError::Stalled { seconds: time.as_secs() };
+    tokio::time::timeout(time, answer).await.map_err(stalled)
 }
 
 fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> LoadError {
