@@ -250,7 +250,10 @@ pub(super) fn reach(
 const CONNECT: Duration = Duration::from_secs(20);
 
 fn no_answer(target: &Target) -> Failure {
-    let words = format!("{target} does not answer any more; run the same command again");
+    let words = format!(
+        "{target} has not answered in time; it may be overloaded, or somebody holds a lock on the tables; run the \
+         same command again"
+    );
     Failure::new(exit::TEMPORARY, words)
 }
 

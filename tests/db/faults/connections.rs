@@ -1,6 +1,6 @@
 //! Connections that are cut, orphaned, stalled, refused and slow, at messages that are named.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{
     cases::{case, load_through, server, traffic},
@@ -114,9 +114,7 @@ async fn half_open() {
             Moment::Message(Side::Frontend, 1),
             Moment::Message(Side::Frontend, 12),
         ] {
-            let started = Instant::now();
             assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
-            eprintln!("TIME {moment:?} {:?}", started.elapsed());
         }
         class.tell();
     }

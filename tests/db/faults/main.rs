@@ -7,7 +7,12 @@ mod support;
 #[path = "../../support/faults/mod.rs"]
 mod faults;
 
+mod atomic;
 mod cases;
 mod connections;
+mod disks;
+mod failpoints;
 mod killed;
 mod library;
+mod people;
+mod servers;

@@ -11,7 +11,7 @@ mod small_disk;
 
 pub(crate) use exactly_once::{Case, Shape};
 pub(crate) use fault_class::FaultClass;
-pub(crate) use loader::{Ended, INPUT, Loader};
+pub(crate) use loader::{Ended, INPUT, Loader, load_command};
 pub(crate) use proxy::{Action, Counts, Fault, Moment, Proxy, Refusal, Side};
 pub(crate) use server_control::Stop;
 pub(crate) use small_disk::SmallDisk;
