@@ -143,21 +143,6 @@ impl TestServer {
         }
     }
 
-    /// A folder beside the data directory.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        let path = self.dir.join(name);
-        fs::create_dir(&path).expect("the server's folder is writable");
-        path
-    }
-
-    /// Makes a folder the server's own.
-    pub(crate) fn owns(&self, path: &Path) {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("the folder is ours");
-        if let Some((uid, gid)) = unprivileged_user() {
-            chown(path, Some(uid), Some(gid)).expect("root gives the folder away");
-        }
-    }
-
     /// A URL for a database of this server, as `--database-url` takes it.
     pub(crate) fn url(&self, database: &str) -> String {
         let socket_dir = self.dir.to_str().expect("the socket's path is UTF-8");
@@ -221,7 +206,7 @@ fn server_dir() -> PathBuf {
 }
 
 /// Whom the server runs as when the tests run as root, which PostgreSQL refuses.
-fn unprivileged_user() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

@@ -57,8 +57,10 @@ async fn cut_after_every_message_of_the_loader() {
     at_every_message("update", Side::Frontend, Action::CutAfter).await;
 }
 
+type NthMoment = fn(u64) -> Moment;
+
 /// The server has not heard of it, has done it, or has done it and said so.
-const SIDES_OF_COMMIT: [(fn(u64) -> Moment, Action); 6] = [
+const SIDES_OF_COMMIT: [(NthMoment, Action); 6] = [
     (Moment::Commit, Action::CutBefore),
     (Moment::Commit, Action::CutAfter),
     (Moment::Commit, Action::Orphan),

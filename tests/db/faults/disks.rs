@@ -16,9 +16,10 @@ async fn the_servers_disk_is_full() {
         let case = case(Shape::Many, on_existing).await;
         let mut class = FaultClass::new(format!("server's disk full, --db-wait {db_wait} ({on_existing})"));
         let store = case.store();
-        let folder = server().folder(&format!("disk-{on_existing}"));
+        let disk_name = format!("disk-{on_existing}");
+        let folder = server().folder(&disk_name);
         let disk = SmallDisk::mount(&folder, 64 << 20);
-        server().owns(&folder);
+        server().owns_folder(&disk_name);
         let (space, name) = (format!("small_{on_existing}"), &store.database.name);
         server().execute(format!("CREATE TABLESPACE {space} LOCATION '{}'", folder.display()));
         server().execute(format!("ALTER DATABASE {name} SET TABLESPACE {space}"));

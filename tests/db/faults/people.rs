@@ -141,7 +141,7 @@ async fn an_input_that_was_changed_is_refused() {
         let original = fs::read(store.path(INPUT)).expect("it was written");
         let changed = String::from_utf8_lossy(&original).replacen("\"firstName\":\"", "\"firstName\":\"X", 1);
         let short = &original[..original.len() / 8];
-        let short = &short[..short.iter().rposition(|byte| *byte == b'\n').expect("it has lines") + 1];
+        let short = &short[..=short.iter().rposition(|byte| *byte == b'\n').expect("it has lines")];
         for text in [changed.as_bytes(), short] {
             fs::write(store.path(INPUT), text).expect("the folder is writable");
             let refused = case.load(&store);

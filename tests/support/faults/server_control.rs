@@ -5,6 +5,8 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::PathBuf,
     process,
     sync::atomic::{AtomicU16, Ordering},
     thread,
@@ -15,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     Database, TestServer,
-    server::{connect, wait_apart},
+    server::{connect, unprivileged_user, wait_apart},
     texts,
 };
 
@@ -66,6 +68,22 @@ impl TestServer {
     /// Its log, from its first start.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.join("server.log")).expect("the server writes its log")
+    }
+
+    /// A folder beside the data directory.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::create_dir(&path).expect("the server's folder is writable");
+        path
+    }
+
+    /// Makes such a folder, or what is mounted there, the server's own.
+    pub(crate) fn owns_folder(&self, name: &str) {
+        let path = self.dir.join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("the folder is ours");
+        if let Some((uid, gid)) = unprivileged_user() {
+            chown(&path, Some(uid), Some(gid)).expect("root gives the folder away");
+        }
     }
 
     /// The first column of each row, which has to be text; as superuser, in the server's own database.
