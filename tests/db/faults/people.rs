@@ -70,7 +70,8 @@ async fn a_lock_that_is_held_is_told_and_holds_no_stop_up() {
     );
     let started = Instant::now();
     loader.signal(Signal::TERM);
-    let ended = loader.ends_within(Duration::from_secs(11));
+    // Eight of its own, and some for a busy machine.
+    let ended = loader.ends_within(Duration::from_secs(15));
     class.injected(ended.code() == Some(143));
     assert!(started.elapsed() > Duration::from_secs(5), "what is under way is given some time");
     holder.batch_execute("ROLLBACK").await.expect("the holder is well");
@@ -93,7 +94,8 @@ async fn two_loaders_at_once() {
         let url = server().tcp_url(&store.database);
         let started = Instant::now();
         let second = Loader::start(&other, &url, &case.options).end();
-        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        // It takes one second; the rest is for a busy machine.
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
         assert_eq!(second.code(), Some(5), "{}", second.stderr);
         class.injected(true);
         assert!(second.stderr.contains("another loader is at work on these tables: "), "{}", second.stderr);

@@ -3,7 +3,7 @@
 
 use crate::{
     cases::{case, load_through, server},
-    faults::{Action, Case, FaultClass, Moment, Proxy, Shape, Side, Stop},
+    faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Shape, Side, Stop},
     support::{Store, TestServer, texts},
 };
 
@@ -71,32 +71,40 @@ async fn forget_crashed_sessions(store: &Store) {
     }
 }
 
-/// Limits that are meant for an API do not stop a load.
+/// Limits that are meant for an API do not stop a load, which waits here for longer than they allow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn limits_of_the_role() {
-    let case = case(Shape::Many, "update").await;
-    let mut class = FaultClass::new("limits set for the role (update)");
-    let store = case.store();
-    for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
-        store.database.execute(&format!("ALTER DATABASE {} SET {limit} = '1ms'", store.database.name));
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Many, on_existing).await;
+        let mut class = FaultClass::new(format!("limits set for the role ({on_existing})"));
+        let store = case.store();
+        let foreign = store.connect().await;
+        foreign.batch_execute("BEGIN; LOCK customer_profiles IN SHARE MODE").await.expect("it is free");
+        let name = &store.database.name;
+        for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+            server().execute(format!("ALTER DATABASE {name} SET {limit} = '{LIMIT_MS}ms'"));
+        }
+        let mut loader = Loader::start(&store, &server().tcp_url(&store.database), &case.options);
+        loader.says("waiting for a lock");
+        let waiting = format!(
+            "SELECT 'waits' FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'
+             AND application_name LIKE 'profile-loader%'
+             AND clock_timestamp() - query_start > '{LIMIT_MS}ms'::interval"
+        );
+        class.injected(server().wait_for(&waiting)[0] == "waits");
+        foreign.batch_execute("ROLLBACK").await.expect("it is well");
+        drop(foreign);
+        let ended = loader.end();
+        server().execute(format!("ALTER DATABASE {name} RESET ALL"));
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("trying again"), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
+        class.tell();
     }
-    let fired = server().texts(&format!(
-        "SELECT 'set' FROM pg_db_role_setting WHERE array_length(setconfig, 1) = 3
-         AND setdatabase = (SELECT oid FROM pg_database WHERE datname = '{}')",
-        store.database.name
-    ));
-    class.injected(fired == ["set"]);
-    let ended = case.load(&store);
-    for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
-        store.database.execute(&format!(
-            "SET statement_timeout = 0; SET lock_timeout = 0; ALTER DATABASE {} RESET {limit}",
-            store.database.name
-        ));
-    }
-    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-    class.judge(&case, &store, ended).await;
-    class.tell();
 }
+
+/// Shorter than what is waited for, longer than any statement of an undisturbed load.
+const LIMIT_MS: u32 = 2000;
 
 /// A foreign session and a lane each hold what the other wants; the server ends the lane's transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
