@@ -159,12 +159,30 @@ async fn an_input_that_was_changed_is_refused() {
     }
 }
 
-/// Another form, other chunks, workers and connections are the same input and the same run.
+/// What the run that is given up has loaded stays, and the new one finds it stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_unfinished_run_may_be_given_up() {
+    for on_existing in ["reject", "update"] {
+        let case = case(Shape::Many, on_existing).await;
+        let store = case.store();
+        killed_in_the_middle(&case, &store);
+        let mut command = load_command(&store, &server().tcp_url(&store.database), &case.options);
+        command.args(["--resume", "never"]);
+        let ended = Loader::of(&store, command).end();
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("is given up and a new one begins"), "{}", ended.stderr);
+        case.assert_tables(&store).await;
+        let states = "SELECT state FROM profile_loader.runs ORDER BY id DESC LIMIT 2";
+        assert_eq!(texts(&store.connect().await, states).await, ["complete_with_rejects", "abandoned"]);
+    }
+}
+
+/// Another form, other chunks and workers are the same input and the same run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_does_not_shape_the_result_may_change() {
     for on_existing in ["reject", "update"] {
         let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("compressed, other chunks and connections ({on_existing})"));
+        let mut class = FaultClass::new(format!("compressed, other chunks and workers ({on_existing})"));
         let store = case.store();
         killed_in_the_middle(&case, &store);
         let text = fs::read(store.path(INPUT)).expect("it was written");

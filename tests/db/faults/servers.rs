@@ -112,7 +112,7 @@ async fn deadlocks() {
     let case = case(Shape::Many, "update").await;
     let mut class = FaultClass::new("deadlock with a foreign session (update)");
     let (store, proxy) = (case.store(), Proxy::start(server().address()));
-    // The lane's transaction holds a lock on what it has written, and is about to commit.
+    // A lane is copying: it holds its row of the ledger, and no lock of the tables yet.
     let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 3), Action::Hold);
     let mut loader = load_through(&proxy, &case, &store);
     assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
@@ -130,7 +130,8 @@ async fn deadlocks() {
     });
     let ended = loader.end();
     lock.await.expect("the foreign session does not panic").expect("the lane is the one that is ended");
-    let deadlocks = server().texts(&format!(
+    // Sessions tell what they counted when they end.
+    let deadlocks = server().wait_for(&format!(
         "SELECT deadlocks::text FROM pg_stat_database WHERE datname = '{}' AND deadlocks > 0",
         store.database.name
     ));
