@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::{
-    cases::{load_through, server},
+    cases::{load_through, load_to_hold, server},
     faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Shape, Side, load_command},
     support::texts,
 };
@@ -60,7 +60,7 @@ async fn kills_and_signals() {
             let before = texts(&store.connect().await, COUNT).await;
             let proxy = Proxy::start(server().address());
             let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 6), Action::Hold);
-            let mut loader = load_through(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, &case, &store);
             assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
             loader.signal(signal);
             held.release();

@@ -36,6 +36,12 @@ pub(crate) fn load_through(proxy: &Proxy, case: &Case, store: &Store) -> Loader 
     Loader::start(store, &proxy.url(&store.database.name), &case.options)
 }
 
+/// The same for one that a message is held back of: the watchdog would make the connection anew before long.
+pub(crate) fn load_to_hold(proxy: &Proxy, case: &Case, store: &Store) -> Loader {
+    let options = case.options_with("--watch-every", "20s");
+    Loader::start(store, &proxy.url(&store.database.name), &options)
+}
+
 /// What passes in an undisturbed load.
 pub(crate) fn traffic(case: &Case) -> Counts {
     let (store, proxy) = (case.store(), Proxy::start(server().address()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    cases::{case, load_through, server, traffic},
+    cases::{case, load_through, load_to_hold, server, traffic},
     faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Refusal, Shape, Side},
     support::Random,
 };
@@ -143,7 +143,7 @@ async fn refused_connections() {
 
             let (store, proxy) = (case.store(), Proxy::start(server().address()));
             let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 6), Action::Hold);
-            let mut loader = load_through(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, &case, &store);
             assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
             proxy.turn_away(4, refusal);
             assert!(server().terminate_loaders(&store.database) > 0);

@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 
 use crate::{
-    cases::{case, load_through, server, traffic},
+    cases::{case, load_to_hold, server, traffic},
     faults::{Action, Counts, FaultClass, Moment, Proxy, Shape, Side},
     support::Random,
 };
@@ -35,7 +35,7 @@ async fn killed(on_existing: &'static str, seed: u64) {
         for _ in 0..=random.below(KILLS_OF_ONE_LOAD) {
             let proxy = Proxy::start(server().address());
             let fault = proxy.arm(moment(&mut random, whole), Action::Hold);
-            let mut loader = load_through(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, &case, &store);
             let is_reached = fault.fires_unless(|| loader.has_ended());
             if is_reached {
                 loader.signal(Signal::KILL);

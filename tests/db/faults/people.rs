@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use rustix::process::Signal;
 
 use crate::{
-    cases::{case, load_through, server},
+    cases::{case, load_to_hold, server},
     faults::{Action, Case, FaultClass, INPUT, Loader, Moment, Proxy, Shape, Side, load_command},
     support::{Store, texts},
 };
@@ -22,7 +22,7 @@ const MIDDLE: Moment = Moment::Commit(9);
 fn killed_in_the_middle(case: &Case, store: &Store) {
     let proxy = Proxy::start(server().address());
     let held = proxy.arm(MIDDLE, Action::Hold);
-    let mut loader = load_through(&proxy, case, store);
+    let mut loader = load_to_hold(&proxy, case, store);
     assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
     loader.signal(Signal::KILL);
     assert_eq!(loader.end().signal(), Some(9));
@@ -36,7 +36,7 @@ async fn signals_end_a_load_in_time() {
         for moment in [MIDDLE, Moment::Kind(Side::Frontend, b'd', 5), Moment::CommitAnswer(7)] {
             let (store, proxy) = (case.store(), Proxy::start(server().address()));
             let held = proxy.arm(moment, Action::Hold);
-            let mut loader = load_through(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, &case, &store);
             assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
             loader.signal(signal);
             held.release();
@@ -87,7 +87,7 @@ async fn two_loaders_at_once() {
         let mut class = FaultClass::new(format!("two loaders at once ({on_existing})"));
         let (store, proxy) = (case.store(), Proxy::start(server().address()));
         let held = proxy.arm(MIDDLE, Action::Hold);
-        let mut first = load_through(&proxy, &case, &store);
+        let mut first = load_to_hold(&proxy, &case, &store);
         assert!(held.fires_unless(|| first.has_ended()), "{}", first.stderr());
 
         let other = case.store();
@@ -115,7 +115,7 @@ async fn a_loader_may_wait_for_another() {
         let case = case(Shape::Many, on_existing).await;
         let (store, proxy) = (case.store(), Proxy::start(server().address()));
         let held = proxy.arm(MIDDLE, Action::Hold);
-        let mut first = load_through(&proxy, &case, &store);
+        let mut first = load_to_hold(&proxy, &case, &store);
         assert!(held.fires_unless(|| first.has_ended()), "{}", first.stderr());
         let other = case.store();
         let mut command = load_command(&other, &server().tcp_url(&store.database), &case.options);

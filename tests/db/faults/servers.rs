@@ -2,7 +2,7 @@
 //! committed, deadlocks, and the limits that a role brings along.
 
 use crate::{
-    cases::{case, load_through, server},
+    cases::{case, load_to_hold, server},
     faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Shape, Side, Stop},
     support::{Store, TestServer, texts},
 };
@@ -19,7 +19,7 @@ async fn terminated_backends() {
         for moment in MOMENTS {
             let (store, proxy) = (case.store(), Proxy::start(server().address()));
             let held = proxy.arm(moment, Action::Hold);
-            let mut loader = load_through(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, &case, &store);
             assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
             class.injected(server().terminate_loaders(&store.database) > 0);
             held.release();
@@ -42,7 +42,7 @@ async fn stopped_servers() {
             for moment in MOMENTS {
                 let (store, proxy) = (case.store(), Proxy::start(server.address()));
                 let held = proxy.arm(moment, Action::Hold);
-                let mut loader = load_through(&proxy, &case, &store);
+                let mut loader = load_to_hold(&proxy, &case, &store);
                 assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
                 server.stop(how);
                 held.release();
@@ -114,7 +114,7 @@ async fn deadlocks() {
     let (store, proxy) = (case.store(), Proxy::start(server().address()));
     // A lane is copying: it holds its row of the ledger, and no lock of the tables yet.
     let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 3), Action::Hold);
-    let mut loader = load_through(&proxy, &case, &store);
+    let mut loader = load_to_hold(&proxy, &case, &store);
     assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
     let foreign = store.connect().await;
     // The lanes hold their rows of the ledger, and want the profiles that this holds.
