@@ -45,7 +45,7 @@ pub(super) struct Ledger {
 }
 
 /// Of the layout that this program makes. Version 1 had `migrations` alone, and no table to say so.
-pub const LEDGER_VERSION: i32 = 2;
+pub const LEDGER_VERSION: i32 = 3;
 
 /// The privileges of a role that migrates.
 pub(super) fn grant(role: &str) -> String {
@@ -179,7 +179,7 @@ fn refuse_other_layout(layout: &Layout, version: i32) -> Result<(), MigrateError
             }
             (Some(_), false) => {
                 return Err(MigrateError::LedgerDamaged(format!(
-                    "profile_loader.{} is there, but not the table profile_loader.{LEDGER}, which is made with it",
+                    "profile_loader.{} is there, though the ledger has version {version}, which is without it",
                     table.name
                 )));
             }
@@ -264,17 +264,21 @@ mod tests {
         };
         let all: Vec<_> = TABLES.iter().map(|table| table.name).collect();
         check(&layout(&["migrations"]), 1, None);
-        check(&layout(&all), 2, None);
-        check(&layout(&["migrations", "runs"]), 1, Some("profile_loader.runs is there, but not"));
+        check(&layout(&all), LEDGER_VERSION, None);
+        check(&layout(&["migrations", "runs"]), 1, Some("profile_loader.runs is there, though"));
         check(&layout(&["runs"]), 1, Some("there is no table profile_loader.migrations"));
         for name in &all {
             let rest: Vec<_> = all.iter().copied().filter(|other| other != name).collect();
-            check(&layout(&rest), 2, Some(&format!("there is no table profile_loader.{name}")));
+            check(&layout(&rest), LEDGER_VERSION, Some(&format!("there is no table profile_loader.{name}")));
             let mut other = layout(&all);
             other.get_mut(*name).unwrap().as_mut().unwrap().push("seconds integer".to_owned());
-            check(&other, 2, Some(&format!("profile_loader.{name} was not made by this release")));
+            check(
+                &other,
+                LEDGER_VERSION,
+                Some(&format!("profile_loader.{name} was not made by this release")),
+            );
             other.insert((*name).to_owned(), None);
-            check(&other, 2, Some(&format!("profile_loader.{name} is not a table")));
+            check(&other, LEDGER_VERSION, Some(&format!("profile_loader.{name} is not a table")));
         }
     }
 
@@ -289,7 +293,8 @@ mod tests {
             "GRANT USAGE ON SCHEMA profile_loader TO r; \
              GRANT SELECT ON profile_loader.migrations, profile_loader.ledger TO r; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON profile_loader.runs, profile_loader.run_inputs, \
-             profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions TO r"
+             profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions, \
+             profile_loader.run_ddl, profile_loader.run_spills TO r"
         );
     }
 }

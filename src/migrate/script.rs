@@ -1,7 +1,7 @@
 //! What `up` and `down` send to the server, as text: what is shown beforehand is what is run.
 
 use super::{ledger, source::Migration};
-use crate::postgres::quote_identifier;
+use crate::postgres::{quote_identifier, quote_literal};
 
 /// Whoever migrates a database holds this advisory lock until the end of the transaction ("prldmigr").
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"prldmigr");
@@ -55,6 +55,12 @@ pub(super) fn create_ledger(place: &Place<'_>, has_schema: bool) -> Step {
 pub(super) fn create_runs(place: &Place<'_>) -> Step {
     let sql = include_str!("../../sql/ledger/0002_runs.sql").to_owned();
     Step { what: "creating profile_loader.runs and its kin", sql, needed: grant_create_in_ledger(place) }
+}
+
+/// What a ledger of version 2 lacks.
+pub(super) fn create_bulk(place: &Place<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0003_bulk.sql").to_owned();
+    Step { what: "creating profile_loader.run_ddl and its kin", sql, needed: grant_create_in_ledger(place) }
 }
 
 fn grant_create_in_ledger(place: &Place<'_>) -> String {
@@ -123,20 +129,12 @@ pub(super) fn forget(place: &Place<'_>, migration: &Migration) -> Step {
     Step { what: "removing the record of the migration", sql, needed }
 }
 
-/// A string in PostgreSQL's grammar, whatever `standard_conforming_strings` says (as libpq's `PQescapeLiteral`).
-fn quote_literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_are_quoted() {
-        assert_eq!(quote_literal("it's"), "'it''s'");
-        assert_eq!(quote_literal("a\\'b"), "E'a\\\\''b'");
         let place = Place { db_schema: "a\"; b", database: "", role: "" };
         assert_eq!(search_path(&place).sql, "SET LOCAL search_path TO \"a\"\"; b\", public;\n");
     }

@@ -4,7 +4,7 @@ use tokio_postgres::Transaction;
 
 use super::{
     MIGRATIONS, MigrateError, Migration, MigrationStatus, State, failed,
-    ledger::{self, Ledger, LedgerState},
+    ledger::{self, LEDGER_VERSION, Ledger, LedgerState},
     plan::plan,
     script::{self, Place, Step},
     verify::differences,
@@ -107,12 +107,15 @@ impl Situation {
     /// None where the ledger is up to date.
     pub(super) fn steps_of_ledger(&self) -> Vec<Step> {
         let place = self.place();
-        let runs = script::create_runs(&place);
-        match self.ledger.state {
-            LedgerState::Missing => vec![script::create_ledger(&place, self.ledger.has_schema), runs],
-            LedgerState::Outdated { .. } => vec![runs],
-            LedgerState::Current => Vec::new(),
-        }
+        let version = match self.ledger.state {
+            LedgerState::Missing => 0,
+            LedgerState::Outdated { version } => version,
+            LedgerState::Current => LEDGER_VERSION,
+        };
+        let ledger = || script::create_ledger(&place, self.ledger.has_schema);
+        let steps: [(i32, &dyn Fn() -> Step); 3] =
+            [(1, &ledger), (2, &|| script::create_runs(&place)), (3, &|| script::create_bulk(&place))];
+        steps.iter().filter(|(since, _)| *since > version).map(|(_, step)| step()).collect()
     }
 
     /// What the ledger is, where it is to be made or brought up to date.

@@ -22,6 +22,12 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A string in PostgreSQL's grammar, whatever `standard_conforming_strings` says (as libpq's `PQescapeLiteral`).
+pub fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
 /// Words for an error of the server or of the connection to it, without anything that may quote a row: DETAIL
 /// and CONTEXT are never shown, and the message only where it speaks of the server, not of data.
 pub fn describe(error: &tokio_postgres::Error) -> String {
@@ -99,4 +105,16 @@ pub async fn refuse_unsuitable(client: &Client) -> Result<Option<String>, tokio_
     } else {
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_names_are_quoted() {
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal("a\\'b"), "E'a\\\\''b'");
+        assert_eq!(quote_identifier("a\" b"), "\"a\"\" b\"");
+    }
 }

@@ -54,8 +54,16 @@ fn is_out_of_space(error: &io::Error) -> bool {
 }
 
 pub(super) fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+    error_of("the reject file", done, path)
+}
+
+pub(super) fn error_of(
+    what: &'static str,
+    done: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> RejectsError + use<> {
     let path = path.to_owned();
-    move |source| RejectsError { what: "the reject file", path, done, source }
+    move |source| RejectsError { what, path, done, source }
 }
 
 /// The rejected lines of one chunk, in order, with the words about each already written out.
@@ -118,6 +126,7 @@ fn record_error(fault: &Fault) -> RecordError<'_> {
 #[derive(Debug)]
 pub struct RejectFiles {
     dir: PathBuf,
+    run_id: Option<i64>,
     /// The folder itself, locked while a run writes here.
     folder: File,
     partial: RejectPaths,
@@ -140,19 +149,66 @@ impl RejectFiles {
             // Those of a run that was stopped: its input may have been a pipe.
             partial.move_aside(dir, ".partial")?;
         }
+        Self::open(dir.to_owned(), run_id, folder, partial)
+    }
+
+    fn open(
+        dir: PathBuf,
+        run_id: Option<i64>,
+        folder: File,
+        partial: RejectPaths,
+    ) -> Result<Self, RejectsError> {
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
             options.map(BufWriter::new).map_err(error("created", path))
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        Ok(Self { dir: dir.to_owned(), folder, partial, documents, errors, lines: 0 })
+        Ok(Self { dir, run_id, folder, partial, documents, errors, lines: 0 })
+    }
+
+    /// Another pair of partial files of the same run, told apart by a word.
+    pub fn beside(&self, word: &str) -> Result<Self, RejectsError> {
+        let infix = format!("{}.{word}", infix(self.run_id));
+        let partial = RejectPaths::in_dir(&self.dir, &infix, ".partial");
+        let folder = self.folder.try_clone().map_err(error("opened", &self.dir))?;
+        Self::open(self.dir.clone(), self.run_id, folder, partial)
+    }
+
+    /// Gives these files, which hold all that those held, their names.
+    pub(super) fn take_place_of(mut self, other: Self) -> Result<Self, RejectsError> {
+        for (from, to) in [
+            (&self.partial.documents, &other.partial.documents),
+            (&self.partial.errors, &other.partial.errors),
+        ] {
+            fs::rename(from, to).map_err(error("renamed", to))?;
+        }
+        self.partial = other.partial;
+        Ok(self)
+    }
+
+    /// Where they are while they are written.
+    pub(super) fn paths(&self) -> &RejectPaths {
+        &self.partial
+    }
+
+    /// How many lines were rejected.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    pub(super) fn set_lines(&mut self, lines: u64) {
+        self.lines = lines;
+    }
+
+    /// For lines and for records.
+    pub(super) fn writers(&mut self) -> (&mut BufWriter<File>, &mut BufWriter<File>) {
+        (&mut self.documents, &mut self.errors)
     }
 
     /// The files that a run writes; none of them may be its input.
     pub fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
-        let infix = run_id.map_or_else(String::new, |id| format!(".run-{id}"));
-        RejectPaths::in_dir(dir, &infix, ".partial")
+        RejectPaths::in_dir(dir, &infix(run_id), ".partial")
     }
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
@@ -207,7 +263,7 @@ impl RejectFiles {
         Ok((self.lines > 0).then_some(self.partial))
     }
 
-    fn flush(&mut self) -> Result<(), RejectsError> {
+    pub(super) fn flush(&mut self) -> Result<(), RejectsError> {
         for (file, path) in
             [(&mut self.documents, &self.partial.documents), (&mut self.errors, &self.partial.errors)]
         {
@@ -215,6 +271,10 @@ impl RejectFiles {
         }
         Ok(())
     }
+}
+
+fn infix(run_id: Option<i64>) -> String {
+    run_id.map_or_else(String::new, |id| format!(".run-{id}"))
 }
 
 /// Two runs in one folder would write over each other's rejects. The lock goes with the process.

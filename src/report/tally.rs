@@ -131,6 +131,17 @@ impl Tally {
         }
     }
 
+    /// Takes back the acceptance of documents that were put off and then rejected: `late` is the tally of those
+    /// that were put off.
+    pub fn reject_late(&mut self, late: Self) {
+        self.accepted -= late.rejected;
+        self.rejected += late.rejected;
+        self.ungrouped_faults += late.ungrouped_faults;
+        for group in late.groups {
+            self.merge_group(group);
+        }
+    }
+
     fn merge_group(&mut self, later: FaultGroup) {
         let key =
             (later.code.clone(), later.pointer.clone(), later.schema_path.clone(), later.message.clone());
@@ -139,8 +150,10 @@ impl Tally {
             group.count += later.count;
             group.documents += later.documents;
             group.only_fault_of += later.only_fault_of;
-            let room = SAMPLES_MAX - group.samples.len();
-            group.samples.extend(later.samples.into_iter().take(room));
+            group.samples.extend(later.samples);
+            // What was put off stands anywhere in the input.
+            group.samples.sort_by_key(|place| (place.source, place.line));
+            group.samples.truncate(SAMPLES_MAX);
         } else if self.groups.len() < GROUPS_MAX {
             self.index.insert(key, self.groups.len());
             self.groups.push(later);

@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 7] = [
+pub(super) static TABLES: [LedgerTable; 9] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -99,6 +99,24 @@ pub(super) static TABLES: [LedgerTable; 7] = [
         name: "run_transactions",
         since: 2,
         columns: &["run_id bigint", "lane integer", "xid bigint"],
+    },
+    LedgerTable {
+        name: "run_ddl",
+        since: 3,
+        columns: &[
+            "run_id bigint",
+            "step integer",
+            "table_name text",
+            "label text",
+            "sql text",
+            "after integer[]",
+            "restored_at timestamp with time zone",
+        ],
+    },
+    LedgerTable {
+        name: "run_spills",
+        since: 3,
+        columns: &["run_id bigint", "lane integer", "source integer", "byte_offset bigint"],
     },
 ];
 
