@@ -12,7 +12,7 @@ use std::{
 
 use args::{
     Command, DatabaseArgs, GlobalArgs, InputArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
-    ResumeArg, RunArgs, RunsCommand,
+    ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
     ColorChoice, CommandFactory, Parser,
@@ -28,7 +28,10 @@ use crate::{
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
     postgres::{Target, TargetError},
-    settings::{LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, RunSettings, WhenHeld},
+    settings::{
+        LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, RunSettings, Strategy, StrategyWish,
+        WhenHeld,
+    },
 };
 
 /// The PostgreSQL schema of the tables when nobody names one.
@@ -115,8 +118,22 @@ impl Cli {
                     }
                     (Some(connections), false) => connections,
                 };
+                let strategy = match (args.strategy, args.atomic) {
+                    (StrategyArg::Bulk, true) => {
+                        return Err(Failure::new(
+                            exit::USAGE,
+                            "bulk loads in many transactions: give either --atomic or --strategy bulk",
+                        ));
+                    }
+                    (StrategyArg::Bulk, false) => StrategyWish::Only(Strategy::Bulk),
+                    (StrategyArg::Merge, _) | (StrategyArg::Auto, true) => {
+                        StrategyWish::Only(Strategy::Merge)
+                    }
+                    (StrategyArg::Auto, false) => StrategyWish::Auto,
+                };
                 let settings = LoadSettings {
                     db_schema,
+                    strategy,
                     connections,
                     atomic: args.atomic,
                     resume: match args.resume {

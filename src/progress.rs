@@ -19,6 +19,11 @@ const BAR: &str =
     "{prefix} {wide_bar} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {elapsed_precise}, {eta} left";
 const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix} {spinner} {bytes}  {msg}  {elapsed_precise}";
 
+const PHASE_BAR: &str = "{prefix} {wide_bar} {percent:>3} %  {msg}  {elapsed_precise}, {eta} left";
+
+/// What a bar of a phase is divided into.
+const PARTS: u64 = 1000;
+
 pub struct Progress {
     view: View,
     console: Console,
@@ -135,12 +140,92 @@ impl Progress {
     }
 }
 
+/// How far a part of a run is that has no documents to count.
+pub struct PhaseProgress {
+    view: View,
+    console: Console,
+    phase: &'static str,
+    started: Instant,
+    last_line: Cell<Instant>,
+}
+
+impl fmt::Debug for PhaseProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhaseProgress").finish_non_exhaustive()
+    }
+}
+
+impl PhaseProgress {
+    pub fn start(console: Console, phase: &'static str) -> Self {
+        let view = if console.verbosity == Verbosity::Quiet {
+            View::Nothing
+        } else if console.can_draw() {
+            View::Bar(draw(ProgressBar::new(PARTS).with_style(style(PHASE_BAR)), phase))
+        } else {
+            View::Lines
+        };
+        let now = Instant::now();
+        Self { view, console, phase, started: now, last_line: Cell::new(now) }
+    }
+
+    /// `share` is what is done of the work, from 0 to 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "one of a thousand parts"
+    )]
+    pub fn show(&self, share: f64, what: &str) {
+        match &self.view {
+            View::Nothing => {}
+            View::Bar(bar) => {
+                bar.set_position((share * PARTS as f64) as u64);
+                bar.set_message(what.to_owned());
+            }
+            View::Lines => {
+                if self.last_line.get().elapsed() >= LINE_EVERY {
+                    self.last_line.set(Instant::now());
+                    self.console.info(&self.line(share, what));
+                }
+            }
+        }
+    }
+
+    fn line(&self, share: f64, what: &str) -> String {
+        let left = self.started.elapsed().as_secs_f64() * (1.0 - share) / share.max(0.001);
+        let left = HumanDuration(Duration::from_secs_f64(left));
+        format!("{}: {:.0} %, about {left} left, now {what}", self.phase, share * 100.0)
+    }
+
+    /// Tells something besides, without spoiling the bar.
+    pub fn notice(&self, words: &str) {
+        match &self.view {
+            View::Bar(bar) => bar.suspend(|| self.console.warn(words)),
+            View::Nothing | View::Lines => self.console.warn(words),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let View::Bar(bar) = &self.view {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn bar(phase: &'static str, total_bytes: Option<u64>) -> ProgressBar {
-    let style = |template| ProgressStyle::with_template(template).expect("the template is tested");
     let bar = match total_bytes {
         Some(total) => ProgressBar::new(total).with_style(style(BAR)),
         None => ProgressBar::new_spinner().with_style(style(BAR_OF_UNKNOWN_LENGTH)),
     };
+    draw(bar, phase)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is tested")
+}
+
+fn draw(bar: ProgressBar, phase: &'static str) -> ProgressBar {
     bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.with_prefix(phase)
 }
@@ -154,6 +239,7 @@ mod tests {
     fn templates_are_understood_and_lines_tell_the_share() {
         bar("x", Some(1));
         bar("x", None);
+        style(PHASE_BAR);
         let console = Console { format: LogFormat::Text, verbosity: Verbosity::Quiet, is_coloured: false };
         let progress = Progress::start(console, "validate", Some(100));
         progress.update(12_345, 6, 25);

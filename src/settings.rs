@@ -2,6 +2,32 @@
 
 use std::{path::PathBuf, time::Duration};
 
+/// How documents get into the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Into empty tables, whose indexes and foreign keys are off meanwhile.
+    Bulk,
+    /// Compared with what is stored.
+    Merge,
+}
+
+/// Which strategy was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrategyWish {
+    /// Whichever suits the tables and the input.
+    Auto,
+    Only(Strategy),
+}
+
+impl Strategy {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bulk => "bulk",
+            Self::Merge => "merge",
+        }
+    }
+}
+
 /// What a document gets whose id is stored already, or came earlier in the input, with other contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExisting {
@@ -65,6 +91,7 @@ pub struct LoadSettings {
     pub db_schema: String,
     /// Lanes of a new run, and connections; at least 1.
     pub connections: usize,
+    pub strategy: StrategyWish,
     pub on_existing: OnExisting,
     pub missing_ddl: MissingDdl,
     /// One transaction for the whole load.

@@ -123,6 +123,16 @@ pub(super) struct LoadArgs {
     /// Rejected lines and the reasons go to this folder
     #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: PathBuf,
+    /// How documents get into the tables: bulk fills empty ones without their indexes and foreign keys, which are
+    /// built again afterwards; merge compares with what is stored; auto takes bulk where that is possible and worth it
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        env = "PROFILE_LOADER_STRATEGY",
+        hide_env = true
+    )]
+    pub(super) strategy: StrategyArg,
     /// What a document gets whose id is stored, or came earlier in the input, with other contents: it is
     /// rejected, skipped, or the stored profile is brought to what it says
     #[arg(
@@ -265,6 +275,13 @@ pub(super) enum OnExistingArg {
     Reject,
     Skip,
     Update,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum StrategyArg {
+    Auto,
+    Bulk,
+    Merge,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

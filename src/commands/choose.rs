@@ -3,18 +3,25 @@
 //! An input is known by what it holds. Its name counts only where the contents do not match: then the input was
 //! changed since, and the run refuses it where the first watermark disagrees.
 
-use super::{Failure, load::exit_code_of_load, run::Opened};
+use super::{Failure, exit, load::exit_code_of_load, run::Opened};
 use crate::{
     console::Console,
     input::{ChunkReader, InputError, Source, Watermark},
-    load::{Control, InputIdentity, LoadError, Run, RunKey, Unfinished},
-    settings::{LoadSettings, Resume},
+    load::{
+        Begun, Control, InputIdentity, LoadError, Run, RunKey, Unfinished,
+        bulk::{Obstacle, PendingStep},
+    },
+    settings::{LoadSettings, Resume, Strategy, StrategyWish},
 };
+
+/// Below this much input, building indexes anew saves no time. Of a pipe nobody knows how much comes.
+const BULK_INPUT_BYTES_MIN: u64 = 8 << 20;
 
 pub(super) async fn choose_run(
     control: &mut Control,
     settings: &LoadSettings,
     opened: &Opened,
+    pending: &[PendingStep],
     console: Console,
 ) -> Result<Run, Failure> {
     let key = RunKey {
@@ -22,6 +29,7 @@ pub(super) async fn choose_run(
         on_existing: settings.on_existing,
         json_schema_sha256: opened.schema.sha256.clone(),
         atomic: settings.atomic,
+        strategy: settings.strategy,
     };
     let input = identity(&opened.reader);
     let unfinished = control.unfinished(&key, &input).await.map_err(|error| of_ledger(&error))?;
@@ -32,6 +40,7 @@ pub(super) async fn choose_run(
             tell_resumed(&run, console);
             return Ok(run);
         }
+        (_, _) if !pending.is_empty() => return Err(refuse_beside_bulk(pending)),
         (Some(id), Resume::Never) => {
             control.give_up(id).await.map_err(|error| of_ledger(&error))?;
             console.warn(&format!(
@@ -42,9 +51,102 @@ pub(super) async fn choose_run(
         (None, _) => tell_other_settings(&unfinished, console),
     }
     let lanes = if settings.atomic { 1 } else { settings.connections };
-    let run = control.begin(&key, lanes, &input).await.map_err(|error| of_ledger(&error))?;
-    console.detail(&format!("this is run {}", run.id));
-    Ok(run)
+    let begun = begin(control, &key, lanes, &input, opened, console).await?;
+    tell_begun(&begun, console);
+    Ok(begun.run)
+}
+
+/// Begins a run with the strategy that was asked for, or the one that suits.
+async fn begin(
+    control: &mut Control,
+    key: &RunKey,
+    lanes: usize,
+    input: &InputIdentity,
+    opened: &Opened,
+    console: Console,
+) -> Result<Begun, Failure> {
+    let bulk = match key.strategy {
+        StrategyWish::Only(Strategy::Merge) => None,
+        StrategyWish::Only(Strategy::Bulk) => {
+            let begun = control.begin(key, Strategy::Bulk, lanes, input).await;
+            return begun.map_err(|error| of_ledger(&error))?.map_err(|obstacle| no_bulk(&obstacle));
+        }
+        StrategyWish::Auto if !is_enough_for_bulk(opened.reader.sources()) => None,
+        StrategyWish::Auto => begin_bulk(control, key, lanes, input, console).await?,
+    };
+    match bulk {
+        Some(begun) => Ok(begun),
+        None => {
+            let begun = control.begin(key, Strategy::Merge, lanes, input).await;
+            Ok(begun.map_err(|error| of_ledger(&error))?.expect("nothing stands in the way of merging"))
+        }
+    }
+}
+
+/// `None` where something stands in the way.
+async fn begin_bulk(
+    control: &mut Control,
+    key: &RunKey,
+    lanes: usize,
+    input: &InputIdentity,
+    console: Console,
+) -> Result<Option<Begun>, Failure> {
+    let obstacle = control.obstacle(&key.db_schema).await.map_err(|error| of_ledger(&error))?;
+    let obstacle = match obstacle {
+        Some(obstacle) => obstacle,
+        None => match control.begin(key, Strategy::Bulk, lanes, input).await {
+            Ok(Ok(begun)) => return Ok(Some(begun)),
+            Ok(Err(obstacle)) => obstacle,
+            Err(error) if error.is_lock_timeout() => {
+                console.warn("other sessions hold locks on the empty tables, so their indexes stay on");
+                return Ok(None);
+            }
+            Err(error) => return Err(of_ledger(&error)),
+        },
+    };
+    console.detail(&format!("merging, because {obstacle}"));
+    Ok(None)
+}
+
+fn is_enough_for_bulk(sources: &[Source]) -> bool {
+    let bytes: Option<u64> = sources.iter().map(Source::stored_bytes).sum();
+    bytes.is_none_or(|bytes| bytes >= BULK_INPUT_BYTES_MIN)
+}
+
+fn no_bulk(obstacle: &Obstacle) -> Failure {
+    Failure::new(
+        exit::NEEDS_A_PERSON,
+        format!("--strategy bulk can't be used: {obstacle}; load with --strategy merge"),
+    )
+}
+
+/// Tables that lack indexes and foreign keys are not for other loads.
+fn refuse_beside_bulk(pending: &[PendingStep]) -> Failure {
+    let run_id = pending[0].run_id;
+    Failure::new(
+        exit::NEEDS_A_PERSON,
+        format!(
+            "run {run_id}, which is unfinished, has taken indexes and foreign keys off the tables; run the command \
+             again that it was begun with, or give it up, which brings them back: profile-loader runs abandon {run_id}"
+        ),
+    )
+}
+
+fn tell_begun(begun: &Begun, console: Console) {
+    let id = begun.run.id;
+    console.detail(&format!("this is run {id}"));
+    let Some(taken) = &begun.taken else { return };
+    console.info(&format!(
+        "filling empty tables in bulk: indexes and foreign keys are off until all is loaded (run {id}, {} steps \
+         bring them back)",
+        taken.steps
+    ));
+    if !taken.kept.is_empty() {
+        console.info(&format!(
+            "documents may break these or other objects need them, so they stay on: {}",
+            taken.kept.join(", ")
+        ));
+    }
 }
 
 fn of_ledger(error: &LoadError) -> Failure {

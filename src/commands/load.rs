@@ -3,11 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Object, Pool};
-use tokio::{runtime::Runtime, time};
+use tokio::{runtime::Runtime, task::JoinHandle, time};
 
 use super::{
     Failure, RunRequest,
     again::this_command,
+    bulk::{Outside, Rest},
     choose::choose_run,
     conclude::{AboutLoad, Concluded, Conclusion, conclude},
     exit,
@@ -20,12 +21,13 @@ use crate::{
     failpoint,
     load::{
         self, BatchLimits, Connections, Control, ControlError, Ending, LaneContext, Limits, LoadError, Run,
-        Watch,
+        Watch, bulk::Restoring,
     },
-    pipeline::{self, BATCH_CHUNKS, Lanes, Stopper},
+    pipeline::{self, BATCH_CHUNKS, Lanes, LateDocuments, Stopper},
     postgres::{LocalServer, Target, refuse_unsuitable},
-    report::Outcome,
-    settings::LoadSettings,
+    report::{Outcome, SpillFiles},
+    rows::RowForm,
+    settings::{LoadSettings, Strategy},
 };
 
 /// Where to load into.
@@ -67,6 +69,14 @@ struct Prepared {
     control: Control,
     run: Run,
     context: Arc<LaneContext>,
+    bulk: Option<Bulk>,
+}
+
+/// What a bulk load needs when its input is in the tables.
+struct Bulk {
+    restoring: Restoring,
+    /// For merging what was put off.
+    context: Arc<LaneContext>,
 }
 
 async fn prepare(
@@ -85,20 +95,43 @@ async fn prepare(
         .await
         .map_err(|error| failure_of_control(error, target))?;
     let seen_to = ensure_tables(control.client(), settings, console);
-    time::timeout(limits.answer, seen_to).await.map_err(|_| no_answer(target))??;
-    let run = choose_run(&mut control, settings, opened, console).await?;
+    let pending = time::timeout(limits.answer, seen_to).await.map_err(|_| no_answer(target))??;
+    let run = choose_run(&mut control, settings, opened, &pending, console).await?;
     failpoint("run-begun");
+    let context = lane_context(target, settings, &run, run.strategy);
+    context.try_one_connection().await.map_err(|error| failure_of_load(error, target))?;
+    let bulk = (run.strategy == Strategy::Bulk).then(|| Bulk {
+        restoring: restoring(target, settings, &run),
+        context: lane_context(target, settings, &run, Strategy::Merge),
+    });
+    Ok(Prepared { control, run, context, bulk })
+}
+
+fn lane_context(target: &Target, settings: &LoadSettings, run: &Run, strategy: Strategy) -> Arc<LaneContext> {
     let connections = Connections::new(
         &target.named(&run.application_name("lane")),
         settings.connections.min(run.lanes.len()),
         settings.atomic,
-        limits.connect,
+        settings.connect_within(),
     );
-    connections.try_one().await.map_err(|error| failure_of_load(error, target))?;
     let watch = Watch::new(&target.named(&run.application_name("watch")), settings.watch_every);
     let limits = BatchLimits { cost_bytes: settings.batch_bytes, chunks: BATCH_CHUNKS };
-    let context = Arc::new(LaneContext::new(&run, connections, watch, limits, *db_wait));
-    Ok(Prepared { control, run, context })
+    Arc::new(LaneContext::new(run, strategy, connections, watch, limits, settings.db_wait))
+}
+
+fn restoring(target: &Target, settings: &LoadSettings, run: &Run) -> Restoring {
+    let session_name = run.application_name(load::RESTORE);
+    Restoring {
+        connections: Connections::for_restoring(
+            &target.named(&session_name),
+            settings.connections,
+            settings.connect_within(),
+        ),
+        session_name,
+        db_schema: settings.db_schema.clone(),
+        watch: Watch::new(&target.named(&run.application_name("watch")), settings.watch_every),
+        patience: settings.db_wait,
+    }
 }
 
 /// The pipeline between the beginning of an attempt and its end in the ledger.
@@ -110,10 +143,12 @@ fn run_and_finish(
     runtime: &Runtime,
     signals: Signals,
 ) -> Result<u8, Failure> {
-    let Prepared { mut control, run, context } = prepared;
+    let Prepared { mut control, run, context, bulk } = prepared;
     opened.reader.expect(run.watermarks());
-    let rejects = match create_reject_files(&request.settings, opened.reader.sources(), Some(run.id)) {
-        Ok(rejects) => rejects,
+    let files = create_reject_files(&request.settings, opened.reader.sources(), Some(run.id))
+        .and_then(|rejects| Ok((rejects, late_documents(request, &run)?)));
+    let (rejects, late) = match files {
+        Ok(files) => files,
         Err(failure) => {
             let ending = failed_before_it_began(&failure);
             // The reason is told; where this fails, the ledger has the run as running, which is resumed too.
@@ -121,23 +156,56 @@ fn run_and_finish(
             return Err(failure);
         }
     };
-    let started = opened.start("load", request, rejects, run.lanes.len());
+    let form = if bulk.is_some() { RowForm::Tables } else { RowForm::Staged };
+    let schema = Arc::clone(&opened.schema);
+    let started = opened.start("load", request, rejects, run.lanes.len(), form, late);
     let lanes = Lanes { context, run: run.clone(), batch_bytes: settings.batch_bytes };
-    let mut held = None;
-    let on_start = |stopper: Stopper| {
+    let (tell_lost, outside) = Outside::new(signals.clone());
+    let held = {
         let _in_runtime = runtime.enter();
-        let lost = stopper.clone();
-        held = Some(control.hold(move |error| lost.fail(error)));
-        let mut signals = signals.clone();
-        runtime.spawn(async move { stopper.stop(signals.received().await) });
+        // Whoever listens has room for the first one, which is enough.
+        control.hold(move |error| drop(tell_lost.try_send(error)))
     };
+    let mut watching: Option<JoinHandle<()>> = None;
+    let on_start = |stopper: Stopper| watching = Some(outside.watch(runtime, stopper));
     let (reader, plan) = (started.reader, started.plan);
-    let finished = pipeline::run(reader, plan, Some(lanes), runtime.handle(), &started.progress, on_start);
+    let mut finished =
+        pipeline::run(reader, plan, Some(lanes), runtime.handle(), &started.progress, on_start);
     started.progress.finish();
-    let control = runtime.block_on(held.expect("the pipeline has started").release());
-    let load = AboutLoad { run_id: run.id, strategy: "merge", connections: settings.connections };
+    watching.inspect(JoinHandle::abort);
+    if let Some(Bulk { restoring, context }) = bulk {
+        let source_names = &started.about.source_names;
+        let rest = Rest {
+            request,
+            settings,
+            run: &run,
+            schema,
+            source_names,
+            restoring: &restoring,
+            context,
+            runtime,
+            outside: &outside,
+        };
+        finished = rest.complete(finished);
+    }
+    let control = runtime.block_on(held.release());
+    let load = AboutLoad { run_id: run.id, strategy: run.strategy.name(), connections: settings.connections };
     let concluded = conclude(request, Conclusion { about: started.about, finished, load: Some(load) })?;
     finish(request.console, settings, control, &run, concluded, runtime, signals)
+}
+
+/// Where a bulk load puts documents off; with the rejected ones, for they are customers' data as well.
+fn late_documents(request: &RunRequest, run: &Run) -> Result<LateDocuments, Failure> {
+    match (&request.settings.rejects, run.strategy) {
+        (Some(dir), Strategy::Bulk) => {
+            let files = SpillFiles::create(dir, run.id);
+            files.map(LateDocuments::Spilled).map_err(|error| {
+                let exit_code = if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE };
+                Failure::of(exit_code, error)
+            })
+        }
+        _ => Ok(LateDocuments::None),
+    }
 }
 
 /// Writes the end of the run, or of this attempt at it, to the ledger; the last thing that is done.
@@ -207,6 +275,9 @@ fn failed_before_it_began(failure: &Failure) -> Ending {
 
 fn tell_how_to_go_on(console: Console, run: &Run, concluded: &Concluded) {
     let id = run.id;
+    if run.strategy == Strategy::Bulk {
+        console.info("until it has ended, the tables may lack indexes and foreign keys");
+    }
     if concluded.needs_a_person() {
         console.info(&format!(
             "run {id} is unfinished; once that is mended, the same command goes on with it, or give it up: \

@@ -6,13 +6,14 @@ use tokio_postgres::Client;
 
 use super::{
     Database, Failure, exit,
-    load::{connect, reach},
+    load::{connect, exit_code_of_load, reach},
     print,
     run::{no_runtime, runtime},
     signals::{self, Signals},
 };
 use crate::{
     console::Console,
+    load::bulk::{self, PendingStep},
     migrate::{
         self, Applied, DeleteData, Difference, LEDGER_VERSION, LedgerState, MigrateError, State, Status,
         UpOutcome,
@@ -164,11 +165,12 @@ fn verify_words(differences: &[Difference]) -> String {
 
 /// Sees to it that a load finds the tables it needs and a ledger it can write to: applies what is missing,
 /// adopts what is alike, warns of what differs, and refuses where rows would be refused later.
+/// Tables that an unfinished bulk load has left are as it needs them; returns what brings back what they lack.
 pub(super) async fn ensure_tables(
     client: &mut Client,
     settings: &LoadSettings,
     console: Console,
-) -> Result<(), Failure> {
+) -> Result<Vec<PendingStep>, Failure> {
     let db_schema = &settings.db_schema;
     let told = |outcome: UpOutcome| {
         if outcome != UpOutcome::default() {
@@ -176,6 +178,14 @@ pub(super) async fn ensure_tables(
         }
     };
     let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
+    if status.ledger == LedgerState::Current {
+        migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
+        let pending = bulk::pending(client, db_schema).await;
+        let pending = pending.map_err(|error| Failure::new(exit_code_of_load(&error), error.in_words()))?;
+        if !pending.is_empty() {
+            return Ok(pending);
+        }
+    }
     let is_any = |state| status.migrations.iter().any(|migration| migration.state == state);
     let may_apply = settings.missing_ddl == MissingDdl::Apply;
     if !may_apply {
@@ -198,7 +208,8 @@ pub(super) async fn ensure_tables(
     if may_apply && status.ledger != LedgerState::Current {
         told(migrate::up_ledger(client, db_schema).await.map_err(of_migration)?);
     }
-    migrate::check_ledger(client, db_schema).await.map_err(of_migration)
+    migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
+    Ok(Vec::new())
 }
 
 /// For `--no-migrate`. `migrate up` makes no ledger while the tables differ; a load does, if it can bear that.

@@ -1,6 +1,7 @@
 //! What the program can be told to do; each command reads like a table of contents.
 
 mod again;
+mod bulk;
 mod choose;
 mod conclude;
 mod failure;

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -12,9 +13,10 @@ use super::{Failure, RunRequest, exit};
 use crate::{
     document::DocumentSchema,
     input::{self, ChunkReader, InputError, Source},
-    pipeline::{Checker, Plan},
+    pipeline::{Checker, LateDocuments, Plan},
     progress::Progress,
     report::{RejectFiles, SchemaIdentity},
+    rows::RowForm,
     settings::RunSettings,
 };
 
@@ -24,7 +26,7 @@ const RUNTIME_THREADS: usize = 2;
 /// Inputs that were found and looked at, and the schema they will be held against.
 pub(super) struct Opened {
     pub(super) reader: ChunkReader,
-    pub(super) schema: DocumentSchema,
+    pub(super) schema: Arc<DocumentSchema>,
     started: (SystemTime, Instant),
 }
 
@@ -57,7 +59,7 @@ impl Opened {
             Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
         };
         let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(of_input)?;
-        Ok(Self { reader, schema, started })
+        Ok(Self { reader, schema: Arc::new(schema), started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -67,6 +69,8 @@ impl Opened {
         request: &RunRequest,
         rejects: Option<RejectFiles>,
         lanes: usize,
+        form: RowForm,
+        late: LateDocuments,
     ) -> Run {
         let settings = &request.settings;
         let sources = self.reader.sources();
@@ -78,13 +82,14 @@ impl Opened {
         let (started_at, started) = self.started;
         let about = About { command, source_names: source_names.clone(), schema, started_at, started };
         let keep_rejects = rejects.is_some();
-        let checker = Checker { schema: self.schema, source_names, lanes, keep_rejects };
+        let checker = Checker { schema: self.schema, source_names, lanes, form, keep_rejects };
         let plan = Plan {
             checker,
             jobs: settings.jobs,
             chunk_bytes: settings.chunk_bytes,
             max_rejects: settings.max_rejects,
             rejects,
+            late,
         };
         Run { reader: self.reader, plan, progress, about }
     }

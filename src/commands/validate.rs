@@ -6,7 +6,10 @@ use super::{
     run::{Opened, create_reject_files, no_runtime, runtime},
     signals::Signals,
 };
-use crate::pipeline;
+use crate::{
+    pipeline::{self, LateDocuments},
+    rows::RowForm,
+};
 
 /// Returns the exit code of a run that came to an end of some kind.
 pub fn validate(request: &RunRequest) -> Result<u8, Failure> {
@@ -14,7 +17,7 @@ pub fn validate(request: &RunRequest) -> Result<u8, Failure> {
     let runtime = runtime()?;
     let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
     let rejects = create_reject_files(&request.settings, opened.reader.sources(), None)?;
-    let run = opened.start("validate", request, rejects, 0);
+    let run = opened.start("validate", request, rejects, 0, RowForm::Staged, LateDocuments::None);
     let finished = pipeline::run(run.reader, run.plan, None, runtime.handle(), &run.progress, |stopper| {
         runtime.spawn(async move { stopper.stop(signals.received().await) });
     });

@@ -140,7 +140,7 @@ where
 {
     let documents = pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
     let batch = Batch::new(documents.collect());
-    let mut own = Own::new(&lane.state.own_transactions);
+    let mut own = Own::new(&lane.state.own_transactions, false);
     let done = transaction.load(&batch, &mut own, &lane.stop).await?;
     let mut counts = lane.state.counts;
     counts.add(done.counts);

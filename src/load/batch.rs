@@ -230,6 +230,7 @@ fn verdict_of_copy(of: &Verdict) -> Verdict {
         Verdict::Inserted | Verdict::Updated | Verdict::Unchanged => Verdict::Unchanged,
         Verdict::Skipped => Verdict::Skipped,
         Verdict::Rejected(fault) => Verdict::Rejected(fault.clone()),
+        Verdict::Spilled { .. } => unreachable!("a merge decides on every document"),
     }
 }
 
@@ -298,6 +299,7 @@ mod tests {
             Verdict::Skipped => 's',
             Verdict::Rejected(fault) if fault.code == "load:exists" => 'e',
             Verdict::Rejected(_) => 'd',
+            Verdict::Spilled { .. } => unreachable!("a merge decides on every document"),
         };
         let verdicts = all.verdicts_of_all(decisions.into_verdicts());
         (verdicts.into_iter().map(letter).collect(), rounds)

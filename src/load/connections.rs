@@ -36,6 +36,23 @@ const SESSION: &str = "
     SELECT pg_catalog.set_config(s.name, '5s', false) FROM pg_catalog.pg_settings AS s
     WHERE s.name = 'client_connection_check_interval' AND s.max_val <> '0'";
 
+/// The same for building indexes and checking foreign keys, which wants memory to sort in: a quarter of what
+/// the server caches pages in, if it has not been given more. As many sessions as there are lanes may take it.
+pub(super) const RESTORE_SESSION: &str = "
+    SET statement_timeout = 0;
+    SET lock_timeout = '60s';
+    SET client_min_messages = warning;
+    SET default_transaction_isolation = 'read committed';
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3;
+    SELECT pg_catalog.set_config(s.name, '5s', false) FROM pg_catalog.pg_settings AS s
+    WHERE s.name = 'client_connection_check_interval' AND s.max_val <> '0';
+    SELECT pg_catalog.set_config(m.name,
+               greatest(m.setting::bigint, least(1048576, b.setting::bigint * 8 / 4)) || 'kB', false)
+    FROM pg_catalog.pg_settings AS m, pg_catalog.pg_settings AS b
+    WHERE m.name = 'maintenance_work_mem' AND b.name = 'shared_buffers'";
+
 /// For a transaction of one batch, between whose statements the loader does little.
 const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5min'";
 /// For one that waits for its input.
@@ -64,6 +81,21 @@ impl Connections {
         let idle_timeout = if atomic { NO_IDLE_TIMEOUT } else { IDLE_TIMEOUT };
         let prepare = Hook::async_fn(move |client, _| {
             Box::pin(async move { prepare(client, idle_timeout).await.map_err(HookError::Backend) })
+        });
+        Self {
+            pool: target.pool_with(size, prepare),
+            connect_within,
+            permits: Arc::new(Semaphore::new(size)),
+        }
+    }
+
+    /// Sessions for building indexes and checking foreign keys.
+    pub fn for_restoring(target: &Target, size: usize, connect_within: Duration) -> Self {
+        let prepare = Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                client.batch_execute(RESTORE_SESSION).await.map_err(HookError::Backend)?;
+                client.batch_execute(IDLE_TIMEOUT).await.map_err(HookError::Backend)
+            })
         });
         Self {
             pool: target.pool_with(size, prepare),

@@ -12,7 +12,9 @@ use thiserror::Error;
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
 use super::{
-    InputIdentity, LoadError, Retries, Run, RunKey, Unfinished, failed, ledger,
+    Begun, InputIdentity, LoadError, Retries, Run, RunKey, Unfinished,
+    bulk::{self, Obstacle, PendingStep},
+    failed, ledger,
     ledger::Ending,
     outage::waiting,
     retry,
@@ -20,7 +22,10 @@ use super::{
     watch::Backend,
     within,
 };
-use crate::{input::Watermark, settings::WhenHeld};
+use crate::{
+    input::Watermark,
+    settings::{Strategy, WhenHeld},
+};
 
 /// How often the connection is looked after, and how long it may take to answer.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -158,17 +163,31 @@ impl Control {
         within(self.limits.answer, ledger::give_up(self.client(), id)).await.flatten()
     }
 
+    /// What stands in the way of a bulk load, as far as it shows without locking anything.
+    pub async fn obstacle(&mut self, db_schema: &str) -> Result<Option<Obstacle>, LoadError> {
+        within(self.limits.answer, ledger::obstacle(self.client(), db_schema)).await.flatten()
+    }
+
+    /// A new run; nothing is begun where something stands in the way of a bulk load.
     pub async fn begin(
         &mut self,
         key: &RunKey,
+        strategy: Strategy,
         lanes: usize,
         input: &InputIdentity,
-    ) -> Result<Run, LoadError> {
+    ) -> Result<Result<Begun, Obstacle>, LoadError> {
         let answer = self.limits.answer;
-        let begin = ledger::begin(self.client(), key, lanes, input);
-        let run = within(answer, begin).await.flatten()?;
-        self.take_name(&run).await?;
-        Ok(run)
+        let begin = ledger::begin(self.client(), key, strategy, lanes, input);
+        let begun = within(answer, begin).await.flatten()?;
+        if let Ok(begun) = &begun {
+            self.take_name(&begun.run).await?;
+        }
+        Ok(begun)
+    }
+
+    /// What unfinished bulk loads have taken off the tables and not brought back.
+    pub async fn pending(&mut self, db_schema: &str) -> Result<Vec<PendingStep>, LoadError> {
+        within(self.limits.answer, bulk::pending(self.client(), db_schema)).await.flatten()
     }
 
     pub async fn resume(&mut self, id: i64, key: &RunKey, input: &InputIdentity) -> Result<Run, LoadError> {

@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     Connections, LoadCounts, LoadError, Retries, Stop, Verdict, Watch, atomic,
     batch::{Batch, documents_from},
+    bulk::{BulkBatch, CopySql, SeenIds},
     connections::{MergeSql, Session},
     ledger::LaneState,
     merge::{MergeError, Own},
@@ -22,7 +23,12 @@ use super::{
     transaction::{Done, LaneTransaction, Refused, Row},
     watch::Pulse,
 };
-use crate::{document::Fault, input::Position, rows::LanePart, settings::OnExisting};
+use crate::{
+    document::Fault,
+    input::Position,
+    rows::LanePart,
+    settings::{OnExisting, Strategy},
+};
 
 /// When a batch is loaded. Both count what the input held, not this lane's share of it, so that all lanes
 /// commit at about the same pace and a bounded window of the input is enough for all of them.
@@ -36,13 +42,18 @@ pub struct BatchLimits {
 #[derive(Debug)]
 pub struct LaneContext {
     pub(super) run_id: i64,
+    pub(super) lanes: usize,
     /// Which attempt at the run this is; a later one puts us out of it.
     pub(super) attempt: i32,
     pub(super) atomic: bool,
     pub(super) on_existing: OnExisting,
     pub(super) limits: BatchLimits,
     pub(super) patience: Duration,
+    pub(super) strategy: Strategy,
+    /// Whether a stored profile that differs is this run's own, whoever wrote it: the tables were empty.
+    pub(super) owns_all: bool,
     pub(super) sql: MergeSql,
+    pub(super) copy_sql: CopySql,
     pub(super) connections: Connections,
     pub(super) watch: Watch,
     pub(super) outage: Outage,
@@ -79,12 +90,16 @@ pub struct Settled {
     pub replayed: u64,
     /// Line offsets in the chunk, rising, of the documents that only the server could refuse.
     pub rejected: Vec<(u32, Fault)>,
+    /// Line offsets in the chunk, rising, of the documents that are put off until the indexes are back.
+    pub spilled: Vec<u32>,
 }
 
 impl LaneContext {
-    /// `limits` bound a batch; `patience` is how long a server that is gone is waited for.
+    /// `limits` bound a batch; `patience` is how long a server that is gone is waited for. `strategy` is that of
+    /// these lanes: the run's, or merging for what a bulk load has put off.
     pub fn new(
         run: &super::Run,
+        strategy: Strategy,
         connections: Connections,
         watch: Watch,
         limits: BatchLimits,
@@ -92,16 +107,27 @@ impl LaneContext {
     ) -> Self {
         Self {
             run_id: run.id,
+            lanes: run.lanes.len(),
             attempt: run.attempt,
             atomic: run.key.atomic,
             on_existing: run.key.on_existing,
             limits,
             patience,
+            strategy,
+            owns_all: run.strategy == Strategy::Bulk,
             sql: MergeSql::in_schema(&run.key.db_schema),
+            copy_sql: CopySql::in_schema(&run.key.db_schema),
             connections,
             watch,
             outage: Outage::default(),
         }
+    }
+}
+
+impl LaneContext {
+    /// Opens one session, so that what is wrong with all of them shows before anything is begun.
+    pub async fn try_one_connection(&self) -> Result<(), LoadError> {
+        self.connections.try_one().await
     }
 }
 
@@ -114,7 +140,8 @@ pub async fn run_lane(
 ) -> Result<(), LoadError> {
     let LanePlan { state, parts, verified, stop } = plan;
     let retries = Retries::new(context.patience);
-    let lane = Lane { context: &context, state, verified, stop, retries, tell: &tell };
+    let seen = (context.strategy == Strategy::Bulk).then(|| SeenIds::new(context.lanes));
+    let lane = Lane { context: &context, state, verified, stop, retries, seen, tell: &tell };
     if context.atomic { atomic::run(lane, parts).await } else { run(lane, parts).await }
 }
 
@@ -125,6 +152,8 @@ pub(super) struct Lane<'c, F> {
     verified: watch::Receiver<bool>,
     pub(super) stop: Stop,
     pub(super) retries: Retries,
+    /// Of a bulk load.
+    pub(super) seen: Option<SeenIds>,
     pub(super) tell: &'c F,
 }
 
@@ -166,8 +195,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         if !self.may_begin().await {
             return Ok(None);
         }
-        let documents = pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
-        let batch = Batch::new(documents.collect());
+        let batch = Work::of(self.context.strategy, pending);
         let mut unconfirmed = None;
         loop {
             let error = match self.attempt(&batch, pending, &mut unconfirmed).await {
@@ -194,7 +222,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
     /// One transaction. `unconfirmed` is what one did whose COMMIT got no answer.
     async fn attempt(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &Work<'_>,
         pending: &[Pending],
         unconfirmed: &mut Option<Unconfirmed>,
     ) -> Result<Done, MergeError> {
@@ -260,14 +288,36 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         for pending in batch {
             let counts = LoadCounts { rows: std::mem::take(&mut rows), ..LoadCounts::default() };
             let (replayed, rejected) = (pending.replayed, pending.rejected.clone());
-            let mut settled = Settled { chunk: pending.part.chunk, counts, replayed, rejected };
+            let spilled = pending.spilled_before().collect();
+            let mut settled = Settled { chunk: pending.part.chunk, counts, replayed, rejected, spilled };
             for (document, verdict) in pending.part.documents()[pending.first..].iter().zip(&mut verdicts) {
                 settled.counts.count(verdict);
-                if let Verdict::Rejected(fault) = verdict {
-                    settled.rejected.push((document.offset, fault.clone()));
+                match verdict {
+                    Verdict::Rejected(fault) => settled.rejected.push((document.offset, fault.clone())),
+                    Verdict::Spilled { .. } => settled.spilled.push(document.offset),
+                    Verdict::Inserted | Verdict::Updated | Verdict::Unchanged | Verdict::Skipped => {}
                 }
             }
             (self.tell)(LaneEvent::Settled(settled));
+        }
+    }
+}
+
+/// What a transaction has to do.
+enum Work<'a> {
+    Merge(Batch<'a>),
+    Bulk(BulkBatch<'a>),
+}
+
+impl<'a> Work<'a> {
+    fn of(strategy: Strategy, pending: &'a [Pending]) -> Self {
+        match strategy {
+            Strategy::Bulk => Self::Bulk(BulkBatch::new(pending)),
+            Strategy::Merge => {
+                let documents =
+                    pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
+                Self::Merge(Batch::new(documents.collect()))
+            }
         }
     }
 }
@@ -285,7 +335,7 @@ async fn transact(
     state: &LaneState,
     stop: &Stop,
     session: &mut Session,
-    batch: &Batch<'_>,
+    batch: &Work<'_>,
     pending: &[Pending],
     unconfirmed: &mut Option<Unconfirmed>,
     pulse: &Pulse,
@@ -299,8 +349,12 @@ async fn transact(
         let stranger = || LoadError::Ledger("a batch was committed that this run did not send".to_owned());
         return Ok(unconfirmed.take().ok_or_else(stranger)?);
     }
-    let mut own = Own::new(&state.own_transactions);
-    let done = match transaction.load(batch, &mut own, stop).await {
+    let mut own = Own::new(&state.own_transactions, context.owns_all);
+    let done = match batch {
+        Work::Merge(batch) => transaction.load(batch, &mut own, stop).await,
+        Work::Bulk(batch) => transaction.copy(batch, stop).await,
+    };
+    let done = match done {
         Ok(done) => done,
         Err(error) => {
             // The session goes on only if the server has confirmed this.
@@ -313,6 +367,7 @@ async fn transact(
     let new_transactions = own.into_new();
     transaction.record(state.lane, end, &counts, &refused, &new_transactions).await?;
     drop(refused);
+    transaction.record_spills(state.lane, &spilled_by_server(pending, &done.verdicts)).await?;
     *unconfirmed = Some(Unconfirmed { done, new_transactions });
     transaction.commit().await?;
     Ok(unconfirmed.take().expect("it was just put there"))
@@ -320,19 +375,32 @@ async fn transact(
 
 /// The refused documents of a batch with where they stand.
 pub(super) fn refused<'a>(pending: &[Pending], verdicts: &'a [Verdict]) -> Vec<Refused<'a>> {
-    let positions = pending.iter().flat_map(|pending| {
+    let is_rejected = |verdict: &Verdict| matches!(verdict, Verdict::Rejected(_));
+    positions(pending)
+        .zip(verdicts)
+        .filter(|(_, verdict)| is_rejected(verdict))
+        .map(|(position, verdict)| Refused { position, verdict })
+        .collect()
+}
+
+fn spilled_by_server(pending: &[Pending], verdicts: &[Verdict]) -> Vec<Position> {
+    let is_refused = |verdict: &Verdict| *verdict == Verdict::Spilled { by_server: true };
+    positions(pending)
+        .zip(verdicts)
+        .filter(|(_, verdict)| is_refused(verdict))
+        .map(|(position, _)| position)
+        .collect()
+}
+
+/// Where the documents stand that were to be loaded.
+fn positions(pending: &[Pending]) -> impl Iterator<Item = Position> {
+    pending.iter().flat_map(|pending| {
         let part = &pending.part;
         part.documents()[pending.first..].iter().map(|document| Position {
             source: part.end.position.source,
             byte_offset: part.byte_offset + u64::from(document.offset),
         })
-    });
-    let is_rejected = |verdict: &Verdict| matches!(verdict, Verdict::Rejected(_));
-    positions
-        .zip(verdicts)
-        .filter(|(_, verdict)| is_rejected(verdict))
-        .map(|(position, verdict)| Refused { position, verdict })
-        .collect()
+    })
 }
 
 /// Closes a session that failed, unless it is as good as new, and adds to the error what is known besides.

@@ -8,15 +8,18 @@ use std::collections::HashSet;
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
 
-use super::{LoadCounts, LoadError, failed, transaction::bigint};
+use super::{
+    LoadCounts, LoadError,
+    bulk::{self, Obstacle, Taken},
+    failed,
+    transaction::bigint,
+};
 use crate::{
     failpoint,
     input::{Position, SourceDigest, Watermark},
     report::RowCounts,
-    settings::OnExisting,
+    settings::{OnExisting, Strategy, StrategyWish},
 };
-
-const STRATEGY: &str = "merge";
 
 /// What shapes a run's result, besides its input.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct RunKey {
     pub on_existing: OnExisting,
     pub json_schema_sha256: String,
     pub atomic: bool,
+    /// Whichever a run was begun with is gone on with, unless one was asked for.
+    pub strategy: StrategyWish,
 }
 
 /// What an input is recognised by before it is read.
@@ -42,7 +47,18 @@ pub struct Run {
     pub id: i64,
     pub attempt: i32,
     pub key: RunKey,
+    pub strategy: Strategy,
     pub lanes: Vec<LaneState>,
+    /// Of a bulk load: the lanes that merge what was put off, as many as there are of the others. Their
+    /// watermarks are places in the spill.
+    pub spill_lanes: Vec<LaneState>,
+}
+
+/// A run that was begun, and what was taken off the tables for it.
+#[derive(Debug)]
+pub struct Begun {
+    pub run: Run,
+    pub taken: Option<Taken>,
 }
 
 /// How far a lane has come.
@@ -53,6 +69,8 @@ pub struct LaneState {
     pub counts: LoadCounts,
     /// Of them, rejections that stand in the ledger from earlier attempts.
     pub(super) rejected_before: u64,
+    /// Whether the ledger keeps documents that the server refused in bulk.
+    pub(super) has_spills: bool,
     /// Transactions that inserted profiles, as the rows' `xmin` has them.
     pub(super) own_transactions: HashSet<u32>,
 }
@@ -89,10 +107,17 @@ impl RunKey {
         }
     }
 
+    fn takes_strategy(&self, name: &str) -> bool {
+        match self.strategy {
+            StrategyWish::Auto => true,
+            StrategyWish::Only(strategy) => strategy.name() == name,
+        }
+    }
+
     fn differs_in(&self, row: &Row) -> Vec<&'static str> {
         let is_same = |column, wanted: &str| row.get::<_, &str>(column) == wanted;
         [
-            ("--strategy", is_same("strategy", STRATEGY)),
+            ("--strategy", self.takes_strategy(row.get("strategy"))),
             ("--atomic", row.get::<_, bool>("atomic") == self.atomic),
             ("--on-existing", is_same("on_existing", self.on_existing())),
             ("the JSON Schema", is_same("json_schema_sha256", &self.json_schema_sha256)),
@@ -132,15 +157,30 @@ impl Run {
 
     /// What earlier attempts settled.
     pub fn counts(&self) -> LoadCounts {
-        let mut counts = LoadCounts::default();
-        self.lanes.iter().for_each(|lane| counts.add(lane.counts));
-        counts
+        counts_of(&self.lanes)
+    }
+
+    /// What earlier attempts settled of what was put off.
+    pub fn spill_counts(&self) -> LoadCounts {
+        counts_of(&self.spill_lanes)
+    }
+
+    /// The part of the run that merges what a bulk load has put off.
+    #[must_use]
+    pub fn of_spill(&self) -> Self {
+        Self { lanes: self.spill_lanes.clone(), spill_lanes: Vec::new(), ..self.clone() }
     }
 
     /// The name of its sessions.
     pub fn application_name(&self, role: &str) -> String {
         application_name(self.id, role)
     }
+}
+
+fn counts_of(lanes: &[LaneState]) -> LoadCounts {
+    let mut counts = LoadCounts::default();
+    lanes.iter().for_each(|lane| counts.add(lane.counts));
+    counts
 }
 
 fn application_name(run_id: i64, role: &str) -> String {
@@ -196,7 +236,8 @@ impl LaneState {
         let xids: Vec<i64> = row.get("own_transactions");
         let own_transactions: Result<_, _> = xids.into_iter().map(u32::try_from).collect();
         let own_transactions = own_transactions.map_err(|_| strange())?;
-        Ok(Self { lane, watermark, counts, rejected_before: counts.rejected, own_transactions })
+        let (rejected_before, has_spills) = (counts.rejected, row.get("has_spills"));
+        Ok(Self { lane, watermark, counts, rejected_before, has_spills, own_transactions })
     }
 }
 
@@ -222,13 +263,22 @@ pub(super) async fn unfinished(
     Ok(rows.iter().map(run).filter(|run| run.has_same_names || run.has_same_head).collect())
 }
 
-/// Begins a new run with so many lanes.
+/// What stands in the way of a bulk load, as far as it shows without locking anything.
+pub(super) async fn obstacle(client: &mut Object, db_schema: &str) -> Result<Option<Obstacle>, LoadError> {
+    let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
+    let obstacle = bulk::obstacle(&transaction, db_schema).await?;
+    transaction.rollback().await.map_err(failed("ROLLBACK"))?;
+    Ok(obstacle)
+}
+
+/// Begins a new run with so many lanes; of a bulk load, takes off what it does without, or says why it can't.
 pub(super) async fn begin(
     client: &mut Object,
     key: &RunKey,
+    strategy: Strategy,
     lanes: usize,
     input: &InputIdentity,
-) -> Result<Run, LoadError> {
+) -> Result<Result<Begun, Obstacle>, LoadError> {
     let what = "writing the run to the ledger";
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let lanes = i32::try_from(lanes).expect("few lanes");
@@ -238,7 +288,7 @@ pub(super) async fn begin(
             include_str!("../../sql/runs/begin.sql"),
             &[
                 &key.db_schema,
-                &STRATEGY,
+                &strategy.name(),
                 &key.atomic,
                 &key.on_existing(),
                 &key.json_schema_sha256,
@@ -252,17 +302,34 @@ pub(super) async fn begin(
         .map_err(failed(what))?;
     let (id, attempt): (i64, i32) = (row.get("id"), row.get("attempts"));
     write_inputs(&transaction, id, &input.names).await?;
+    let all_lanes = if strategy == Strategy::Bulk { 2 * lanes } else { lanes };
     transaction
         .execute(
             "INSERT INTO profile_loader.run_lanes (run_id, lane, attempt)
              SELECT $1, n, $2 FROM pg_catalog.generate_series(0, $3 - 1) AS n",
-            &[&id, &attempt, &lanes],
+            &[&id, &attempt, &all_lanes],
         )
         .await
         .map_err(failed(what))?;
+    let taken = match strategy {
+        Strategy::Merge => None,
+        Strategy::Bulk => match bulk::take_off(&transaction, id, &key.db_schema).await? {
+            Ok(taken) => Some(taken),
+            Err(obstacle) => return Ok(Err(obstacle)),
+        },
+    };
+    failpoint("run-beginning");
     transaction.commit().await.map_err(failed("COMMIT"))?;
-    let lanes = (0..lanes).map(|lane| LaneState { lane, ..LaneState::default() }).collect();
-    Ok(Run { id, attempt, key: key.clone(), lanes })
+    let state = |lane| LaneState { lane, ..LaneState::default() };
+    let run = Run {
+        id,
+        attempt,
+        key: key.clone(),
+        strategy,
+        lanes: (0..lanes).map(state).collect(),
+        spill_lanes: (lanes..all_lanes).map(state).collect(),
+    };
+    Ok(Ok(Begun { run, taken }))
 }
 
 /// Goes on with a run: whatever an earlier attempt still has under way is ended first.
@@ -273,11 +340,13 @@ pub(super) async fn resume(
     input: &InputIdentity,
 ) -> Result<Run, LoadError> {
     let what = "resuming the run in the ledger";
-    let role = application_name(id, LANE);
-    client
-        .query(include_str!("../../sql/runs/orphans.sql"), &[&role])
-        .await
-        .map_err(failed("ending the sessions of an earlier attempt"))?;
+    for role in [LANE, RESTORE] {
+        let name = application_name(id, role);
+        client
+            .query(include_str!("../../sql/runs/orphans.sql"), &[&name])
+            .await
+            .map_err(failed("ending the sessions of an earlier attempt"))?;
+    }
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let head_bytes = i64::try_from(input.head.len()).expect("a head is short");
     let row = transaction
@@ -285,7 +354,11 @@ pub(super) async fn resume(
         .await
         .map_err(failed(what))?;
     let row = row.ok_or_else(|| LoadError::Ledger(format!("run {id} was ended by another")))?;
-    let attempt: i32 = row.get("attempts");
+    let (attempt, lanes): (i32, i32) = (row.get("attempts"), row.get("lanes"));
+    let strategy = match row.get("strategy") {
+        "bulk" => Strategy::Bulk,
+        _ => Strategy::Merge,
+    };
     write_inputs(&transaction, id, &input.names).await?;
     transaction
         .execute(include_str!("../../sql/runs/take_lanes.sql"), &[&id, &attempt])
@@ -293,13 +366,17 @@ pub(super) async fn resume(
         .map_err(failed(what))?;
     let rows =
         transaction.query(include_str!("../../sql/runs/lanes.sql"), &[&id]).await.map_err(failed(what))?;
-    let lanes = rows.iter().map(LaneState::of).collect::<Result<Vec<_>, _>>()?;
-    let is_whole = (0..).zip(&lanes).all(|(number, lane)| lane.lane == number);
-    if lanes.is_empty() || !is_whole {
+    let states = rows.iter().map(LaneState::of).collect::<Result<Vec<_>, _>>()?;
+    let is_whole = (0..).zip(&states).all(|(number, lane)| lane.lane == number);
+    let (lanes, all_lanes) = (usize::try_from(lanes).unwrap_or(0), states.len());
+    let expected = if strategy == Strategy::Bulk { 2 * lanes } else { lanes };
+    if lanes == 0 || !is_whole || all_lanes != expected {
         return Err(LoadError::Ledger(format!("run {id} lacks rows of its lanes")));
     }
     transaction.commit().await.map_err(failed("COMMIT"))?;
-    Ok(Run { id, attempt, key: key.clone(), lanes })
+    let mut lanes_of_run = states;
+    let spill_lanes = lanes_of_run.split_off(lanes);
+    Ok(Run { id, attempt, key: key.clone(), strategy, lanes: lanes_of_run, spill_lanes })
 }
 
 pub(super) async fn watermarks(client: &Object, id: i64) -> Result<Vec<Watermark>, LoadError> {
@@ -308,7 +385,13 @@ pub(super) async fn watermarks(client: &Object, id: i64) -> Result<Vec<Watermark
         .await
         .map_err(failed("reading the run's watermarks"))?;
     let lanes: Result<Vec<_>, _> = rows.iter().map(LaneState::of).collect();
-    Ok(lanes?.into_iter().filter_map(|lane| lane.watermark).collect())
+    let row = client
+        .query_one("SELECT lanes FROM profile_loader.runs WHERE id = $1", &[&id])
+        .await
+        .map_err(failed("reading the run's watermarks"))?;
+    // Those of further lanes are places in the spill, not in the input.
+    let of_input = usize::try_from(row.get::<_, i32>(0)).unwrap_or(0);
+    Ok(lanes?.into_iter().take(of_input).filter_map(|lane| lane.watermark).collect())
 }
 
 pub(super) async fn give_up(client: &mut Object, id: i64) -> Result<(), LoadError> {
@@ -322,7 +405,7 @@ pub(super) async fn give_up(client: &mut Object, id: i64) -> Result<(), LoadErro
 
 /// What is only needed to go on with a run.
 async fn forget(transaction: &Transaction<'_>, id: i64) -> Result<(), LoadError> {
-    for table in ["run_rejections", "run_transactions"] {
+    for table in ["run_rejections", "run_transactions", "run_spills", "run_ddl"] {
         transaction
             .execute(&format!("DELETE FROM profile_loader.{table} WHERE run_id = $1"), &[&id])
             .await
@@ -333,6 +416,9 @@ async fn forget(transaction: &Transaction<'_>, id: i64) -> Result<(), LoadError>
 
 /// The role of lanes' sessions in their names.
 pub(super) const LANE: &str = "lane";
+
+/// The role of the sessions that bring back what a bulk load has taken off.
+pub const RESTORE: &str = "restore";
 
 async fn write_inputs(transaction: &Transaction<'_>, id: i64, names: &[String]) -> Result<(), LoadError> {
     let what = "writing the run's inputs to the ledger";

@@ -64,17 +64,19 @@ pub(super) struct Merge<'a, 'o> {
 #[derive(Debug)]
 pub(super) struct Own<'a> {
     committed: &'a HashSet<u32>,
+    /// The tables were empty as the run began.
+    is_all: bool,
     /// Those of the transaction under way.
     new: HashSet<u32>,
 }
 
 impl<'a> Own<'a> {
-    pub(super) fn new(committed: &'a HashSet<u32>) -> Self {
-        Self { committed, new: HashSet::new() }
+    pub(super) fn new(committed: &'a HashSet<u32>, is_all: bool) -> Self {
+        Self { committed, is_all, new: HashSet::new() }
     }
 
     fn contains(&self, xid: u32) -> bool {
-        self.committed.contains(&xid) || self.new.contains(&xid)
+        self.is_all || self.committed.contains(&xid) || self.new.contains(&xid)
     }
 
     pub(super) fn into_new(self) -> Vec<u32> {

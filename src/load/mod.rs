@@ -6,6 +6,7 @@
 
 mod atomic;
 mod batch;
+pub mod bulk;
 mod connections;
 mod control;
 pub mod history;
@@ -28,7 +29,7 @@ use thiserror::Error;
 pub use connections::Connections;
 pub use control::{Control, ControlError, Limits, connect};
 pub use lane::{BatchLimits, LaneContext, LaneEvent, LanePlan, Settled, run_lane};
-pub use ledger::{Ending, InputIdentity, LaneState, Run, RunKey, Unfinished};
+pub use ledger::{Begun, Ending, InputIdentity, LaneState, RESTORE, Run, RunKey, Unfinished};
 pub use retry::Retries;
 pub use stop::{Stop, Stopping};
 pub use watch::Watch;
@@ -50,6 +51,8 @@ pub enum LoadError {
     Connecting { source: tokio_postgres::Error },
     #[error("the server stopped answering: no sign of it for {seconds} s while the connection stayed open")]
     Stalled { seconds: u64 },
+    #[error("bringing back {label} failed")]
+    Restore { label: String, source: Box<LoadError> },
     #[error("another process has taken run {run_id} over and loads it now")]
     TakenOver { run_id: i64 },
     #[error("another loader took the target while the connection that held it was lost: {holder}")]
@@ -65,6 +68,7 @@ impl LoadError {
             Self::Database { source, .. } | Self::Connecting { source } => {
                 format!("{self}: {}", postgres::describe(source))
             }
+            Self::Restore { source, .. } => format!("{self}: {}", source.in_words()),
             _ => self.to_string(),
         }
     }
@@ -73,15 +77,22 @@ impl LoadError {
         match self {
             Self::Database { source, .. } => retry::class_of_statement(source),
             Self::Connecting { source } => retry::class_of_connecting(source),
+            Self::Restore { source, .. } => source.class(),
             Self::Stalled { .. } => Class::Lost,
             Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => Class::Permanent,
         }
+    }
+
+    /// Whether somebody held a lock for longer than we wait for one.
+    pub fn is_lock_timeout(&self) -> bool {
+        self.class() == Class::Locked
     }
 
     /// Whether the same command may succeed later without anybody mending anything.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Database { source, .. } | Self::Connecting { source } => postgres::is_temporary(source),
+            Self::Restore { source, .. } => source.is_temporary(),
             Self::Stalled { .. } => true,
             Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => false,
         }
@@ -106,6 +117,10 @@ pub(crate) enum Verdict {
     Unchanged,
     Skipped,
     Rejected(Fault),
+    /// It waits in the spill until the indexes are back; whether the server had refused it without them.
+    Spilled {
+        by_server: bool,
+    },
 }
 
 /// Documents and rows that were settled.
@@ -141,6 +156,7 @@ impl LoadCounts {
             Verdict::Unchanged => &mut self.unchanged,
             Verdict::Skipped => &mut self.skipped,
             Verdict::Rejected(_) => &mut self.rejected,
+            Verdict::Spilled { .. } => return,
         } += 1;
     }
 }

@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 use super::{
     LoadCounts, LoadError, Stop, Verdict,
     batch::{Batch, BatchDocument},
+    bulk::{BulkBatch, copy_documents},
     connections::COPY,
     failed,
     lane::LaneContext,
@@ -137,6 +138,16 @@ impl<'c> LaneTransaction<'c> {
         Ok(Done { verdicts, counts })
     }
 
+    /// Copies a batch straight into the tables.
+    pub(super) async fn copy(&mut self, batch: &BulkBatch<'_>, stop: &Stop) -> Result<Done, MergeError> {
+        let (verdicts, rows) =
+            copy_documents(&self.transaction, &self.context.copy_sql, batch, stop, self.pulse).await?;
+        let mut counts = LoadCounts { rows, ..LoadCounts::default() };
+        verdicts.iter().for_each(|verdict| counts.count(verdict));
+        failpoint("bulk-copied");
+        Ok(Done { verdicts, counts })
+    }
+
     /// COPY in the order of the ids, which is the order that the indexes like.
     async fn stage(&mut self, documents: &[BatchDocument<'_>]) -> Result<(), LoadError> {
         if std::mem::replace(&mut self.has_staged, true) {
@@ -203,6 +214,18 @@ impl<'c> LaneTransaction<'c> {
             parameters.push(count);
         }
         self.execute(include_str!("../../sql/lanes/advance.sql"), &parameters).await
+    }
+
+    /// Writes down which documents the server refused while indexes are off.
+    pub(super) async fn record_spills(&self, lane: i32, spilled: &[Position]) -> Result<(), LoadError> {
+        if spilled.is_empty() {
+            return Ok(());
+        }
+        let sources: Vec<_> =
+            spilled.iter().map(|at| i32::try_from(at.source).expect("few sources")).collect();
+        let byte_offsets: Vec<_> = spilled.iter().map(|at| bigint(at.byte_offset)).collect();
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.context.run_id, &lane, &sources, &byte_offsets];
+        self.execute(include_str!("../../sql/lanes/spill.sql"), &parameters).await
     }
 
     async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<(), LoadError> {

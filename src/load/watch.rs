@@ -21,6 +21,9 @@ use crate::postgres::Target;
 /// How long the server may take to say what a session does.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the server is asked to end what is given up.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Looks in a row at a transaction that does not move.
 const STILL_LOOKS: u32 = 2;
 
@@ -91,7 +94,7 @@ impl Watch {
     pub(super) async fn over<T>(
         &self,
         pulse: &Pulse,
-        tell: &(impl Fn(String) + Sync),
+        tell: &impl Fn(String),
         work: impl Future<Output = T>,
     ) -> Result<T, LoadError> {
         tokio::pin!(work);
@@ -125,6 +128,33 @@ impl Watch {
                 return Err(LoadError::Stalled { seconds: self.every.as_secs() * u64::from(STILL_LOOKS) });
             }
         }
+    }
+
+    /// How many bytes of tables the index builds of the sessions of that name have behind them; 0 where nobody
+    /// can say.
+    pub(super) async fn bytes_of_index_builds(&self, session_name: &str) -> f64 {
+        let asked = async {
+            let client = self.pool.get().await.ok()?;
+            let row =
+                client.query_one(include_str!("../../sql/bulk/index_builds.sql"), &[&session_name]).await;
+            match row {
+                Ok(row) => Some(row.get("bytes")),
+                Err(_) => {
+                    drop(Object::take(client));
+                    None
+                }
+            }
+        };
+        time::timeout(LOOK_TIMEOUT, asked).await.ok().flatten().unwrap_or(0.0)
+    }
+
+    /// Ends the sessions of that name, where that can be done soon: else they end by themselves.
+    pub(super) async fn end_sessions(&self, session_name: &str) {
+        let end = async {
+            let client = self.pool.get().await.ok()?;
+            client.query(include_str!("../../sql/runs/orphans.sql"), &[&session_name]).await.ok()
+        };
+        let _ = time::timeout(END_TIMEOUT, end).await;
     }
 
     async fn look(&self, pulse: &Pulse) -> Sight {

@@ -1,20 +1,24 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
+use std::sync::Arc;
+
 use crate::{
     document::{DocumentSchema, Fault, Rejection, check, is_blank},
     input::{Chunk, Piece},
-    report::{ChunkRejects, Place, Tally},
-    rows::{LanePart, lane_of},
+    report::{ChunkRejects, Place, RejectsError, Tally},
+    rows::{LanePart, RowForm, lane_of},
 };
 
 /// What all workers share.
 #[derive(Debug)]
 pub struct Checker {
-    pub schema: DocumentSchema,
+    pub schema: Arc<DocumentSchema>,
     /// Names of the sources in the order of their indices.
     pub source_names: Vec<String>,
     /// 0 when nothing is loaded, and so nothing encoded.
     pub lanes: usize,
+    /// What the lanes make of documents.
+    pub form: RowForm,
     /// Whether rejected lines are kept for the reject files.
     pub keep_rejects: bool,
 }
@@ -31,7 +35,7 @@ pub(super) struct CheckedChunk {
 
 impl Checker {
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
-        let part = |_| LanePart::of(&chunk);
+        let part = |_| LanePart::of(&chunk, self.form);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
         match chunk.piece {
@@ -97,24 +101,52 @@ impl Checker {
         tally.reject(place(chunk, &rejection), rejection.faults);
     }
 
-    /// Adds accepted documents that the server refused: (line offset in the chunk, fault), rising.
-    pub(super) fn reject_accepted(&self, checked: &mut CheckedChunk, refused: Vec<(u32, Fault)>) {
-        let chunk = &checked.chunk;
-        let (mut counted, mut line) = (0, chunk.first_line);
+    /// Adds accepted documents that the server refused: (line offset in the chunk, fault), rising. `locate` says
+    /// where a document really stands that the chunk has at a place.
+    pub(super) fn reject_accepted(
+        &self,
+        checked: &mut CheckedChunk,
+        refused: Vec<(u32, Fault)>,
+        mut locate: impl FnMut(Place) -> Result<Place, RejectsError>,
+    ) -> Result<(), RejectsError> {
+        let mut lines = Lines::of(&checked.chunk);
         for (offset, fault) in refused {
-            let start = usize::try_from(offset).expect("an offset in a chunk");
-            line += to_u64(memchr::memchr_iter(b'\n', &chunk.bytes[counted..start]).count());
-            counted = start;
-            let rest = &chunk.bytes[start..];
-            let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            let byte_offset = chunk.byte_offset + to_u64(start);
+            let (bytes, place) = lines.at(offset);
+            let place = locate(place)?;
+            let Place { source, line, byte_offset } = place;
             let rejection = Rejection { line, byte_offset, faults: vec![fault] };
             if self.keep_rejects {
-                checked.rejects.push(start..end, &self.source_names[chunk.source], &rejection);
+                checked.rejects.push(bytes, &self.source_names[source], &rejection);
             }
-            checked.tally.reject_accepted(place(chunk, &rejection), rejection.faults);
+            checked.tally.reject_accepted(place, rejection.faults);
         }
         checked.rejects.lines.sort_by_key(|line| line.bytes.start);
+        Ok(())
+    }
+}
+
+/// The lines of a chunk by their offsets in it, which have to rise.
+pub(super) struct Lines<'c> {
+    chunk: &'c Chunk,
+    counted: usize,
+    line: u64,
+}
+
+impl<'c> Lines<'c> {
+    pub(super) fn of(chunk: &'c Chunk) -> Self {
+        Self { chunk, counted: 0, line: chunk.first_line }
+    }
+
+    /// Where the line's bytes are in the chunk, and its place.
+    pub(super) fn at(&mut self, offset: u32) -> (std::ops::Range<usize>, Place) {
+        let chunk = self.chunk;
+        let start = usize::try_from(offset).expect("an offset in a chunk");
+        self.line += to_u64(memchr::memchr_iter(b'\n', &chunk.bytes[self.counted..start]).count());
+        self.counted = start;
+        let rest = &chunk.bytes[start..];
+        let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let byte_offset = chunk.byte_offset + to_u64(start);
+        (start..end, Place { source: chunk.source, line: self.line, byte_offset })
     }
 }
 
@@ -158,9 +190,10 @@ mod tests {
     fn every_line_is_accounted_for() {
         let text = format!("{}\n\r\n{{}}\n{}\n \n{{", document(1), document(2));
         let checker = Checker {
-            schema: DocumentSchema::built_in(),
+            schema: Arc::new(DocumentSchema::built_in()),
             source_names: vec!["a".to_owned()],
             lanes: 2,
+            form: RowForm::Staged,
             keep_rejects: true,
         };
         let mut checked = checker.check(chunk(&text));
@@ -169,7 +202,8 @@ mod tests {
         assert_eq!(checked.parts.iter().map(|part| part.documents().len()).sum::<usize>(), 2);
         let second = text.find("{\"id\":\"02").unwrap();
         let fault = Fault::of_document("db:23514", "refused");
-        checker.reject_accepted(&mut checked, vec![(u32::try_from(second).unwrap(), fault)]);
+        let refused = vec![(u32::try_from(second).unwrap(), fault)];
+        checker.reject_accepted(&mut checked, refused, Ok).unwrap();
         let starts: Vec<_> = checked.rejects.lines.iter().map(|line| line.bytes.start).collect();
         assert_eq!(starts, [text.find("{}").unwrap(), second, text.len() - 1]);
         let groups = checked.tally.into_groups();

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     End, Finished, Signal,
-    check::{CheckedChunk, Checker},
+    check::{CheckedChunk, Checker, Lines},
     window::Window,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     input::{InputError, SourceDigest},
     load::{LaneEvent, LoadCounts, LoadError, Settled, Stopping},
     progress::Progress,
-    report::{RejectFiles, Tally},
+    report::{ChunkRejects, RejectFiles, RejectsError, Spill, SpillFiles, Tally},
     rows::LanePart,
     settings::RejectLimit,
 };
@@ -60,6 +60,7 @@ pub(super) struct Collector<'a> {
     progress: &'a Progress,
     max_rejects: RejectLimit,
     rejects: Option<RejectFiles>,
+    late: LateDocuments,
     lanes: Vec<mpsc::Sender<LanePart>>,
     lanes_running: usize,
     stop_lanes: Option<watch::Sender<Option<Stopping>>>,
@@ -82,12 +83,24 @@ pub(super) struct Collector<'a> {
     finished: Finished,
 }
 
+/// What a bulk load has to do with documents that it puts off until the indexes are back.
+#[derive(Debug, Default)]
+pub enum LateDocuments {
+    #[default]
+    None,
+    /// They are put off here.
+    Spilled(SpillFiles),
+    /// They are what is read; documents were read and rejected before them.
+    Read { spill: Spill, read: u64, rejected: u64 },
+}
+
 struct OpenChunk {
     checked: Box<CheckedChunk>,
     lanes_to_settle: usize,
     counts: LoadCounts,
     replayed: u64,
     refused: Vec<(u32, Fault)>,
+    spilled: Vec<u32>,
 }
 
 impl<'a> Collector<'a> {
@@ -97,6 +110,7 @@ impl<'a> Collector<'a> {
         progress: &'a Progress,
         max_rejects: RejectLimit,
         rejects: Option<RejectFiles>,
+        late: LateDocuments,
         lanes: Option<LaneHands>,
     ) -> Self {
         let (mut earlier, mut is_atomic, mut queues, mut stop_lanes) = Default::default();
@@ -111,6 +125,7 @@ impl<'a> Collector<'a> {
             progress,
             max_rejects,
             rejects,
+            late,
             lanes_running: queues.len(),
             lanes: queues,
             stop_lanes,
@@ -179,8 +194,8 @@ impl<'a> Collector<'a> {
         while let Some(open) = self.open.pop_front() {
             self.release(open);
         }
-        let is_past_limit =
-            self.max_rejects.is_exceeded_at_end(self.finished.tally.read, self.finished.tally.rejected);
+        let (read, rejected) = self.read_and_rejected();
+        let is_past_limit = self.max_rejects.is_exceeded_at_end(read, rejected);
         // Of a run that was stopped, the reader was ahead by chance: what its chunks have brought is told.
         if matches!(self.end, None | Some(End::Input(_))) {
             self.finished.digests = mem::take(&mut self.digests);
@@ -198,6 +213,7 @@ impl<'a> Collector<'a> {
             end => end,
         };
         self.finished.rejects = self.rejects;
+        self.finished.late = self.late;
         self.finished
     }
 
@@ -218,7 +234,7 @@ impl<'a> Collector<'a> {
     /// Whether the one transaction of an atomic load is committed: all is settled, but nothing stands yet.
     fn decide(&mut self, answer: oneshot::Sender<bool>) {
         self.release_settled();
-        let (read, rejected) = (self.finished.tally.read, self.finished.tally.rejected);
+        let (read, rejected) = self.read_and_rejected();
         if self.max_rejects.is_exceeded_at_end(read, rejected) {
             self.stop(End::RejectLimit);
         }
@@ -257,6 +273,7 @@ impl<'a> Collector<'a> {
             counts: LoadCounts::default(),
             replayed: 0,
             refused: Vec::new(),
+            spilled: Vec::new(),
         });
     }
 
@@ -268,6 +285,7 @@ impl<'a> Collector<'a> {
         open.counts.add(settled.counts);
         open.replayed += settled.replayed;
         open.refused.extend(settled.rejected);
+        open.spilled.extend(settled.spilled);
     }
 
     fn release_settled(&mut self) {
@@ -279,7 +297,7 @@ impl<'a> Collector<'a> {
     }
 
     fn release(&mut self, open: OpenChunk) {
-        let OpenChunk { mut checked, counts, replayed, mut refused, .. } = open;
+        let OpenChunk { mut checked, counts, replayed, mut refused, mut spilled, .. } = open;
         let is_past_limit = matches!(self.end, Some(End::RejectLimit));
         if is_past_limit && self.checker.lanes == 0 {
             // Nothing was done with it, so the report may end where the limit was passed.
@@ -287,12 +305,20 @@ impl<'a> Collector<'a> {
             return;
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
-        self.checker.reject_accepted(&mut checked, refused);
+        spilled.sort_unstable();
+        let told = self.tell_refused(&mut checked, refused).and_then(|()| self.put_off(&checked, &spilled));
+        if let Err(error) = told {
+            self.stop(End::Rejects(error));
+        }
         let CheckedChunk { mut chunk, tally, rejects, .. } = *checked;
         self.write_rejects(&chunk.bytes, &rejects);
         let finished = &mut self.finished;
         if self.checker.lanes > 0 {
-            finished.not_loaded += tally.accepted - counts.settled() - replayed;
+            let spilled = u64::try_from(spilled.len()).expect("a length has 64 bits");
+            finished.spilled += spilled;
+            // What is refused is not accepted any more, unless its place could not be told.
+            let settled = counts.settled() + replayed + spilled;
+            finished.not_loaded += tally.accepted.saturating_sub(settled);
         }
         finished.load.add(counts);
         self.replayed += replayed;
@@ -301,13 +327,50 @@ impl<'a> Collector<'a> {
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
-        if self.max_rejects.is_exceeded(finished.tally.read, finished.tally.rejected) {
+        let (read, rejected) = self.read_and_rejected();
+        if self.max_rejects.is_exceeded(read, rejected) {
             self.stop(End::RejectLimit);
         }
         self.window.leave(chunk.cost_bytes(), chunk.bytes);
     }
 
-    fn write_rejects(&mut self, bytes: &[u8], rejects: &crate::report::ChunkRejects) {
+    /// Of the whole run.
+    fn read_and_rejected(&self) -> (u64, u64) {
+        let tally = &self.finished.tally;
+        match self.late {
+            LateDocuments::Read { read, rejected, .. } => (read, rejected + tally.rejected),
+            LateDocuments::None | LateDocuments::Spilled(_) => (tally.read, tally.rejected),
+        }
+    }
+
+    fn tell_refused(
+        &mut self,
+        checked: &mut CheckedChunk,
+        refused: Vec<(u32, Fault)>,
+    ) -> Result<(), RejectsError> {
+        let late = &mut self.late;
+        self.checker.reject_accepted(checked, refused, |place| match late {
+            LateDocuments::Read { spill, .. } => spill.place(place.line),
+            LateDocuments::None | LateDocuments::Spilled(_) => Ok(place),
+        })
+    }
+
+    fn put_off(&mut self, checked: &CheckedChunk, spilled: &[u32]) -> Result<(), RejectsError> {
+        if spilled.is_empty() {
+            return Ok(());
+        }
+        let LateDocuments::Spilled(files) = &mut self.late else {
+            unreachable!("only a bulk load puts documents off");
+        };
+        let mut lines = Lines::of(&checked.chunk);
+        for &offset in spilled {
+            let (bytes, place) = lines.at(offset);
+            files.push(&checked.chunk.bytes[bytes], place)?;
+        }
+        Ok(())
+    }
+
+    fn write_rejects(&mut self, bytes: &[u8], rejects: &ChunkRejects) {
         if let Some(files) = &mut self.rejects
             && let Err(error) = files.write(bytes, rejects)
         {
@@ -326,6 +389,8 @@ impl Finished {
             digests: Vec::new(),
             load,
             not_loaded: 0,
+            spilled: 0,
+            late: LateDocuments::None,
             settled_earlier: 0,
             rejects: None,
             end: End::Complete,

@@ -21,6 +21,7 @@ use std::{
 use tokio::{runtime, sync::watch};
 
 pub use check::Checker;
+pub use collect::LateDocuments;
 use collect::{Collector, Event, LaneHands};
 use window::{Window, WindowLimits};
 
@@ -79,6 +80,10 @@ pub struct Finished {
     pub load: LoadCounts,
     /// Accepted documents whose transaction never came.
     pub not_loaded: u64,
+    /// Accepted documents that were put off.
+    pub spilled: u64,
+    /// What was given to put documents off, or to read those.
+    pub late: LateDocuments,
     /// Documents that an earlier attempt settled and that were not read again; none at the end of a whole input.
     pub settled_earlier: u64,
     /// Still open.
@@ -95,6 +100,7 @@ pub struct Plan {
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimit,
     pub rejects: Option<RejectFiles>,
+    pub late: LateDocuments,
 }
 
 /// What the lanes need.
@@ -158,7 +164,8 @@ pub fn run(
     let checker = Arc::new(plan.checker);
     start_reader(reader, plan.jobs, &checker, &window, &events, tell_verified);
     drop(events);
-    let mut collector = Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, hands);
+    let mut collector =
+        Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, plan.late, hands);
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),

@@ -31,8 +31,7 @@ impl<'a> StagedRow<'a> {
 
 /// Appends one staging row; `seq` tells it apart from every other row of the run.
 pub fn encode_staged(profile: &Profile<'_>, seq: u64, out: &mut Vec<u8>) {
-    let columns = i16::try_from(STAGED_COLUMNS.len()).expect("fifteen fits");
-    out.extend_from_slice(&columns.to_be_bytes());
+    put_count(STAGED_COLUMNS.len(), out);
     put_field(&seq.to_be_bytes(), out);
     put_field(&profile.id, out);
     put_field(profile.first_name.as_bytes(), out);
@@ -51,17 +50,23 @@ pub fn encode_staged(profile: &Profile<'_>, seq: u64, out: &mut Vec<u8>) {
     put_texts(profile.phone_numbers.iter().map(|phone| [phone.kind, " ", phone.number]), out);
 }
 
+/// How many fields a row has.
+pub(super) fn put_count(fields: usize, out: &mut Vec<u8>) {
+    let fields = i16::try_from(fields).expect("a table has few columns");
+    out.extend_from_slice(&fields.to_be_bytes());
+}
+
 fn put_length(length: usize, out: &mut Vec<u8>) {
     let length = i32::try_from(length).expect("a field comes from a line of at most 16 MiB");
     out.extend_from_slice(&length.to_be_bytes());
 }
 
-fn put_field(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn put_field(bytes: &[u8], out: &mut Vec<u8>) {
     put_length(bytes.len(), out);
     out.extend_from_slice(bytes);
 }
 
-fn put_optional(text: Option<&str>, out: &mut Vec<u8>) {
+pub(super) fn put_optional(text: Option<&str>, out: &mut Vec<u8>) {
     match text {
         Some(text) => put_field(text.as_bytes(), out),
         None => out.extend_from_slice(&(-1_i32).to_be_bytes()),

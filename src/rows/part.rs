@@ -1,13 +1,16 @@
-//! The staging rows of one chunk for one lane: what workers hand to lanes.
+//! The rows of one chunk for one lane: what workers hand to lanes.
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 use crate::{
     document::Profile,
     input::{Chunk, Watermark},
 };
 
-use super::encode::{StagedRow, encode_staged};
+use super::{
+    direct::{TableRows, has_long_row},
+    encode::{StagedRow, encode_staged},
+};
 
 /// Bits of a document's `seq` that hold its byte offset in the chunk.
 const OFFSET_BITS: u32 = 25;
@@ -26,8 +29,30 @@ pub struct LanePart {
     pub byte_offset: u64,
     /// Where the chunk ends.
     pub end: Watermark,
-    rows: Vec<u8>,
+    rows: PartRows,
     documents: Vec<PartDocument>,
+}
+
+/// What lanes make of documents, and so the form that rows are encoded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowForm {
+    /// One row a document for a staging table: merging.
+    Staged,
+    /// Rows of the four tables themselves.
+    Tables,
+}
+
+/// The encoded rows of some documents.
+#[derive(Debug)]
+enum PartRows {
+    Staged(Vec<u8>),
+    Tables(TableRows),
+}
+
+impl Default for PartRows {
+    fn default() -> Self {
+        Self::Staged(Vec::new())
+    }
 }
 
 /// A document of a part.
@@ -37,7 +62,10 @@ pub struct PartDocument {
     /// Where its line starts in the chunk.
     pub offset: u32,
     pub children: ChildRows,
-    row_end: usize,
+    /// A row of it may be too long for an index that is off while tables are filled.
+    pub has_long_row: bool,
+    /// Where its rows end: in each table's buffer, or, where they are staged, in the first only.
+    ends: [u32; 4],
 }
 
 /// How many rows a document has in the tables below its profile.
@@ -61,27 +89,37 @@ impl ChildRows {
 
 impl LanePart {
     /// One without documents yet.
-    pub fn of(chunk: &Chunk) -> Self {
+    pub fn of(chunk: &Chunk, form: RowForm) -> Self {
         assert!(chunk.bytes.len() < CHUNK_BYTES_MAX, "a chunk is shorter than an offset can tell");
         Self {
             chunk: chunk.sequence,
             cost_bytes: chunk.cost_bytes(),
             byte_offset: chunk.byte_offset,
             end: chunk.end.clone(),
-            ..Self::default()
+            rows: match form {
+                RowForm::Staged => PartRows::Staged(Vec::new()),
+                RowForm::Tables => PartRows::Tables(TableRows::default()),
+            },
+            documents: Vec::new(),
         }
     }
 
     /// Adds the document whose line starts at `offset` in the chunk.
     pub fn push(&mut self, profile: &Profile<'_>, offset: usize) {
         let offset = u32::try_from(offset).expect("an offset is below CHUNK_BYTES_MAX");
-        encode_staged(profile, self.seq(offset), &mut self.rows);
-        self.documents.push(PartDocument {
-            id: profile.id,
-            offset,
-            children: ChildRows::of(profile),
-            row_end: self.rows.len(),
-        });
+        let seq = self.seq(offset);
+        let ends = match &mut self.rows {
+            PartRows::Staged(rows) => {
+                encode_staged(profile, seq, rows);
+                [u32::try_from(rows.len()).expect("a chunk's rows are below 4 GiB"), 0, 0, 0]
+            }
+            PartRows::Tables(rows) => {
+                rows.push(profile);
+                rows.ends()
+            }
+        };
+        let (children, has_long_row) = (ChildRows::of(profile), has_long_row(profile));
+        self.documents.push(PartDocument { id: profile.id, offset, children, has_long_row, ends });
     }
 
     /// Unique in the run, rising in input order.
@@ -95,12 +133,26 @@ impl LanePart {
 
     /// The staging row of the document at `index`.
     pub fn row(&self, index: usize) -> StagedRow<'_> {
-        StagedRow(&self.rows[self.row_range(index)])
+        let PartRows::Staged(rows) = &self.rows else { unreachable!("the rows are the tables'") };
+        StagedRow(&rows[self.ranges(index..index + 1)[0].clone()])
     }
 
-    fn row_range(&self, index: usize) -> Range<usize> {
-        let start = index.checked_sub(1).map_or(0, |before| self.documents[before].row_end);
-        start..self.documents[index].row_end
+    /// Where the rows of successive documents stand: in each table's buffer, or, where they are staged, in the
+    /// first.
+    pub fn ranges(&self, documents: Range<usize>) -> [Range<usize>; 4] {
+        let at = |count: usize, buffer: usize| match count.checked_sub(1) {
+            Some(last) => usize::try_from(self.documents[last].ends[buffer]).expect("usize has 32 bits"),
+            None => 0,
+        };
+        [0, 1, 2, 3].map(|buffer| at(documents.start, buffer)..at(documents.end, buffer))
+    }
+
+    /// The tables' rows, which the part has no longer then.
+    pub fn take_table_rows(&mut self) -> TableRows {
+        match &mut self.rows {
+            PartRows::Tables(rows) => mem::take(rows),
+            PartRows::Staged(_) => unreachable!("the rows are staged"),
+        }
     }
 }
 

@@ -22,6 +22,27 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The columns that a row gets from its document, in the order they are encoded for COPY into the table.
+    pub fn copied_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Profiles => &[
+                "id",
+                "first_name",
+                "middle_name",
+                "last_name",
+                "marketing_emails_enabled",
+                "two_factor_enabled",
+            ],
+            Self::Addresses => {
+                &["customer_profile_id", "line1", "line2", "city", "state", "postal_code", "country"]
+            }
+            Self::Emails => &["customer_profile_id", "email"],
+            Self::PhoneNumbers => &["customer_profile_id", "type", "number"],
+        }
+    }
+}
+
 /// The staging table's columns: one row holds one document. `line1` is null when there is no address;
 /// each of `phones` is the type, a space, and the number, in the document's order.
 pub const STAGED_COLUMNS: [(&str, &str); 15] = [
