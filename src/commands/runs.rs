@@ -6,7 +6,10 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use super::{
-    Database, Failure, Output, exit,
+    Database, Failure, Output,
+    bulk::tell_pending,
+    exit,
+    load::exit_code_of_load,
     migrate::{of_migration, on_database},
 };
 use crate::{
@@ -54,13 +57,20 @@ struct RunJson<'a> {
     run: &'a Run,
     #[serde(skip_serializing_if = "Option::is_none")]
     lanes: Option<&'a [Lane]>,
+    /// What a bulk load has taken off and not brought back, as the statements that do it, in their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_ddl: Option<&'a [String]>,
 }
 
 /// Prints what was found or done; returns the exit code.
 pub fn runs(request: RunsRequest) -> Result<u8, Failure> {
     let RunsRequest { action, database, db_schema, output, console } = request;
     on_database(database, console, async |client| {
-        let text = act(action, client, &db_schema, output).await.map_err(of_history)?;
+        let done = act(action, client, &db_schema, output).await;
+        if let Err(HistoryError::Restore { pending, .. }) = &done {
+            tell_pending(pending, console);
+        }
+        let text = done.map_err(of_history)?;
         Ok((text, exit::COMPLETE))
     })
 }
@@ -80,17 +90,19 @@ async fn act(
             })
         }
         RunsAction::Show { id } => {
-            let (run, lanes) = history::show(client, id).await?;
+            let (run, lanes, pending) = history::show(client, id).await?;
+            let pending: Vec<_> = pending.into_iter().map(|step| step.sql).collect();
+            let (lanes, pending_ddl) = (Some(&*lanes), Some(&*pending));
             Ok(match output {
-                Output::Text => words::show(&run, &lanes),
-                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: Some(&lanes) }),
+                Output::Text => words::show(&run, lanes.unwrap_or_default(), &pending),
+                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes, pending_ddl }),
             })
         }
         RunsAction::Abandon { id } => {
             let run = history::abandon(client, id).await?;
             Ok(match output {
                 Output::Text => words::abandoned(&run),
-                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None }),
+                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None, pending_ddl: None }),
             })
         }
     }
@@ -103,11 +115,14 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn of_history(error: HistoryError) -> Failure {
-    let code = match error {
-        HistoryError::Ledger(error) => return of_migration(error),
+    let code = match &error {
+        HistoryError::Restore { source, .. } | HistoryError::Load { source } => exit_code_of_load(source),
         HistoryError::Unknown { .. } | HistoryError::Ended { .. } => exit::USAGE,
-        HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
+        HistoryError::Ledger(_) | HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
         HistoryError::Orphan { .. } => exit::TEMPORARY,
     };
-    Failure::of(code, error)
+    match error {
+        HistoryError::Ledger(error) => of_migration(error),
+        error => Failure::of(code, error),
+    }
 }

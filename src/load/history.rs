@@ -1,7 +1,8 @@
 //! What the ledger knows of runs, and giving one up.
 //!
 //! Looking is one read-only transaction. Giving up is one, too, that waits for whatever a killed loader left on
-//! the server; a crash leaves the run as it was, or abandoned. The rows that the run had loaded stay.
+//! the server; a crash leaves the run as it was, or abandoned. The rows that the run had loaded stay. Before a bulk
+//! load is given up, what it has taken off the tables is brought back, in a transaction for each statement.
 
 mod run;
 
@@ -11,7 +12,11 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio_postgres::{Client, IsolationLevel, Transaction, error::SqlState};
 
-use super::target_lock::{self, Holder};
+use super::{
+    LoadError,
+    bulk::{self, PendingStep},
+    target_lock::{self, Holder},
+};
 use crate::{
     migrate::{self, LedgerState, MigrateError, denied_or_failed, failed},
     postgres::quote_identifier,
@@ -39,6 +44,10 @@ pub enum HistoryError {
          try again in some minutes"
     )]
     Orphan { id: i64 },
+    #[error("run {id} is not given up, because what it has taken off the tables can't be brought back")]
+    Restore { id: i64, source: LoadError, pending: Vec<PendingStep> },
+    #[error(transparent)]
+    Load { source: LoadError },
 }
 
 /// The newest runs into one schema, and how many there are besides.
@@ -72,29 +81,38 @@ pub async fn list(client: &mut Client, db_schema: &str, limit: Option<u32>) -> R
 }
 
 /// All that is known of a run.
-pub async fn show(client: &mut Client, id: i64) -> Result<(Run, Vec<Lane>), HistoryError> {
+pub async fn show(client: &mut Client, id: i64) -> Result<(Run, Vec<Lane>, Vec<PendingStep>), HistoryError> {
     let transaction = begin_to_look(client).await?;
     let needed = migrate::grant_to_look(&role(&transaction).await?);
     if !has_runs(&transaction, &needed).await? {
         return Err(HistoryError::Unknown { id });
     }
     let run = read_run(&transaction, id, &needed).await?;
+    let pending = read_pending(transaction.client(), &run).await?;
     let rows = transaction
         .query("SELECT * FROM profile_loader.run_lanes WHERE run_id = $1 ORDER BY lane", &[&id])
         .await
         .map_err(denied_or_failed("reading profile_loader.run_lanes", &needed))?;
-    Ok((run, rows.iter().map(run::lane).collect()))
+    Ok((run, rows.iter().map(run::lane).collect(), pending))
+}
+
+/// What a bulk load has taken off and not brought back.
+async fn read_pending(client: &Client, run: &Run) -> Result<Vec<PendingStep>, HistoryError> {
+    let pending = bulk::pending(client, &run.settings.db_schema).await;
+    let pending = pending.map_err(|source| HistoryError::Load { source })?;
+    Ok(pending.into_iter().filter(|step| step.run_id == run.id).collect())
 }
 
 /// Gives a run up, so that the same command begins a new one. Returns it as it is now.
 pub async fn abandon(client: &mut Client, id: i64) -> Result<Run, HistoryError> {
-    let (run, _) = show(client, id).await?;
-    let db_schema = run.settings.db_schema;
+    let (run, ..) = show(client, id).await?;
+    let db_schema = run.settings.db_schema.clone();
     if !run.state.can_resume() && run.state != RunState::Running {
         return Err(HistoryError::Ended { id, state: run.state });
     }
     let taken = target_lock::try_take(client, &db_schema).await.map_err(failed("locking the target"))?;
     taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
+    bring_back(client, &run).await?;
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -108,6 +126,19 @@ pub async fn abandon(client: &mut Client, id: i64) -> Result<Run, HistoryError> 
     let run = read_run(&transaction, id, &migrate::grant_to_look(&role)).await?;
     transaction.commit().await.map_err(failed("COMMIT"))?;
     Ok(run)
+}
+
+/// Ends what a killed loader may still be at, and brings back what it had taken off.
+async fn bring_back(client: &mut Client, run: &Run) -> Result<(), HistoryError> {
+    let id = run.id;
+    if read_pending(client, run).await?.is_empty() {
+        return Ok(());
+    }
+    super::ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Load { source })?;
+    let steps = read_pending(client, run).await?;
+    let Err(source) = bulk::restore_alone(client, &steps).await else { return Ok(()) };
+    let pending = read_pending(client, run).await.unwrap_or_default();
+    Err(HistoryError::Restore { id, source, pending })
 }
 
 /// What a killed loader sent last may still be at work; it holds the row of its lane.
@@ -140,6 +171,8 @@ async fn give_up(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryEr
     for sql in [
         "DELETE FROM profile_loader.run_rejections WHERE run_id = $1",
         "DELETE FROM profile_loader.run_transactions WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_spills WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_ddl WHERE run_id = $1",
     ] {
         transaction.execute(sql, &[&id]).await.map_err(failed("giving the run up"))?;
     }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use deadpool_postgres::{Object, Transaction};
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 use super::{
     LoadCounts, LoadError,
@@ -340,13 +340,7 @@ pub(super) async fn resume(
     input: &InputIdentity,
 ) -> Result<Run, LoadError> {
     let what = "resuming the run in the ledger";
-    for role in [LANE, RESTORE] {
-        let name = application_name(id, role);
-        client
-            .query(include_str!("../../sql/runs/orphans.sql"), &[&name])
-            .await
-            .map_err(failed("ending the sessions of an earlier attempt"))?;
-    }
+    end_sessions(client, id).await?;
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let head_bytes = i64::try_from(input.head.len()).expect("a head is short");
     let row = transaction
@@ -377,6 +371,18 @@ pub(super) async fn resume(
     let mut lanes_of_run = states;
     let spill_lanes = lanes_of_run.split_off(lanes);
     Ok(Run { id, attempt, key: key.clone(), strategy, lanes: lanes_of_run, spill_lanes })
+}
+
+/// Ends what a killed loader has left on the server.
+pub(super) async fn end_sessions(client: &Client, id: i64) -> Result<(), LoadError> {
+    for role in [LANE, RESTORE] {
+        let name = application_name(id, role);
+        client
+            .query(include_str!("../../sql/runs/orphans.sql"), &[&name])
+            .await
+            .map_err(failed("ending the sessions of an earlier attempt"))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn watermarks(client: &Object, id: i64) -> Result<Vec<Watermark>, LoadError> {

@@ -119,12 +119,25 @@ fn remains(run: &Run) -> Option<String> {
     }
 }
 
-pub(super) fn show(run: &Run, lanes: &[Lane]) -> String {
+/// `pending` are statements that bring back what a bulk load has taken off.
+pub(super) fn show(run: &Run, lanes: &[Lane], pending: &[String]) -> String {
     let mut out = String::new();
     let _ = write_run(run, &mut out);
     let _ = write_inputs(&run.inputs, &mut out);
     let _ = write_lanes(run, lanes, &mut out);
+    let _ = write_pending(pending, &mut out);
     out
+}
+
+fn write_pending(pending: &[String], out: &mut String) -> std::fmt::Result {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{GAP}taken off the tables, and brought back when the run is gone on with or given up by:"
+    )?;
+    pending.iter().try_for_each(|sql| writeln!(out, "{GAP}{GAP}{};", printable(sql)))
 }
 
 fn write_run(run: &Run, out: &mut String) -> std::fmt::Result {
@@ -199,7 +212,12 @@ fn write_lanes(run: &Run, lanes: &[Lane], out: &mut String) -> std::fmt::Result 
             || "-".to_owned(),
             |watermark| {
                 let input = usize::try_from(watermark.source).ok().and_then(|index| run.inputs.get(index));
-                let name = input.map_or("an unknown input", source);
+                let name = match input {
+                    // Lanes of a bulk load beyond its own merge what was put off.
+                    _ if lane.lane >= run.settings.lanes => "the documents put off",
+                    Some(input) => source(input),
+                    None => "an unknown input",
+                };
                 format!("byte {} of {name}, {}", watermark.byte_offset, watermark.digest)
             },
         );

@@ -78,7 +78,7 @@ impl<'a> BulkBatch<'a> {
             let range = ranges[table].clone();
             match slices.last_mut() {
                 Some((part, last)) if *part == document.part && last.end == range.start => {
-                    last.end = range.end
+                    last.end = range.end;
                 }
                 _ => slices.push((document.part, range)),
             }
