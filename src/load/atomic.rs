@@ -10,9 +10,9 @@ use super::{
     batch::{Batch, documents_from},
     connections::Session,
     lane::{Lane, after_failure, give_up, refused},
-    ledger::LaneState,
     merge::{MergeError, Own},
     replay::Pending,
+    run::LaneState,
     transaction::{Done, LaneTransaction, Row},
     watch::Pulse,
 };

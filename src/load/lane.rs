@@ -15,11 +15,11 @@ use super::{
     batch::{Batch, documents_from},
     bulk::{BulkBatch, CopySql, SeenIds},
     connections::{MergeSql, Session},
-    ledger::LaneState,
     merge::{MergeError, Own},
     outage::Outage,
     replay::Pending,
     retry::Class,
+    run::LaneState,
     transaction::{Done, LaneTransaction, Refused, Row},
     watch::Pulse,
 };

@@ -17,6 +17,7 @@ mod outage;
 mod refusal;
 mod replay;
 mod retry;
+mod run;
 mod stop;
 pub mod target_lock;
 mod transaction;
@@ -29,8 +30,9 @@ use thiserror::Error;
 pub use connections::Connections;
 pub use control::{Control, ControlError, Limits, connect};
 pub use lane::{BatchLimits, LaneContext, LaneEvent, LanePlan, Settled, run_lane};
-pub use ledger::{Begun, Ending, InputIdentity, LaneState, RESTORE, Run, RunKey, Unfinished};
+pub use ledger::RESTORE;
 pub use retry::Retries;
+pub use run::{Begun, Ending, InputIdentity, LaneState, Run, RunKey, Unfinished};
 pub use stop::{Stop, Stopping};
 pub use watch::Watch;
 

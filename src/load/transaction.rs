@@ -15,8 +15,8 @@ use super::{
     connections::COPY,
     failed,
     lane::LaneContext,
-    ledger::LaneState,
     merge::{Merge, MergeError, Merged, Own},
+    run::LaneState,
     watch::{Backend, Pulse},
 };
 use crate::{
