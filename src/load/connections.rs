@@ -3,7 +3,7 @@
 //! A lane takes a session for one transaction, so there may be fewer sessions than lanes, and a session that
 //! was lost is replaced by the next one. Nothing of a session is left on the server when it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -91,9 +91,12 @@ impl Connections {
 
     /// Sessions for building indexes and checking foreign keys.
     pub fn for_restoring(target: &Target, size: usize, connect_within: Duration) -> Self {
-        let prepare = Hook::async_fn(|client, _| {
+        let workers = workers_of_a_session(target, size);
+        let prepare = Hook::async_fn(move |client, _| {
+            let workers = workers.clone();
             Box::pin(async move {
                 client.batch_execute(RESTORE_SESSION).await.map_err(HookError::Backend)?;
+                client.batch_execute(&workers).await.map_err(HookError::Backend)?;
                 client.batch_execute(IDLE_TIMEOUT).await.map_err(HookError::Backend)
             })
         });
@@ -130,6 +133,19 @@ impl Connections {
     pub async fn try_one(&self) -> Result<(), LoadError> {
         self.get().await.map(drop)
     }
+}
+
+/// Sessions that work beside each other are parallel enough where there are no more cores than sessions: workers
+/// only add to the sum of the work, because they sort through files. Of a server elsewhere nobody knows its cores.
+fn workers_of_a_session(target: &Target, sessions: usize) -> String {
+    if !target.is_near() {
+        return String::new();
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = (cores / sessions).saturating_sub(1);
+    format!(
+        "SET max_parallel_maintenance_workers = {workers}; SET max_parallel_workers_per_gather = {workers}"
+    )
 }
 
 impl Session {

@@ -122,11 +122,9 @@ impl Target {
 
     fn with_tls(found: Found, database_ssl_ca: Option<String>) -> Result<Self, TargetError> {
         let mut config = with_defaults(found.config);
-        let is_near = config.get_hosts().iter().all(is_this_machine)
-            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         let mode = match found.tls {
             TlsWish::Off => SslMode::Disable,
-            TlsWish::Unsaid if is_near => SslMode::Disable,
+            TlsWish::Unsaid if is_near(&config) => SslMode::Disable,
             TlsWish::Unsaid => SslMode::Prefer,
             TlsWish::Verified => SslMode::Require,
         };
@@ -141,6 +139,11 @@ impl Target {
     /// Whether the connection may go unencrypted over a network, because the server offers no TLS.
     pub fn may_be_plain(&self) -> bool {
         self.config.get_ssl_mode() == SslMode::Prefer
+    }
+
+    /// Whether the server is on this machine, as far as its address tells.
+    pub fn is_near(&self) -> bool {
+        is_near(&self.config)
     }
 
     /// The same place, with a name for its sessions that says what they are for.
@@ -195,6 +198,11 @@ fn with_defaults(mut config: Config) -> Config {
     // A server that vanished says nothing; within a minute and a half the system notices.
     config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
     config
+}
+
+fn is_near(config: &Config) -> bool {
+    config.get_hosts().iter().all(is_this_machine)
+        && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
 }
 
 fn is_this_machine(host: &Host) -> bool {

@@ -44,9 +44,6 @@ impl SeenIds {
 
     /// Takes an id in; whether it may have been met before.
     pub(in crate::load) fn meet(&mut self, id: &[u8; 16]) -> bool {
-        if self.filters.iter().any(|filter| filter.contains(id)) {
-            return true;
-        }
         if self.room == 0 {
             let ids = self.next_ids;
             let filter = BloomFilter::with_false_pos(FALSE_POSITIVES).seed(&SEED).expected_items(ids);
@@ -54,8 +51,11 @@ impl SeenIds {
             self.room = ids;
             self.next_ids = (2 * ids).min(self.ids_max);
         }
+        let (last, full) = self.filters.split_last_mut().expect("there is one with room");
+        if full.iter().any(|filter| filter.contains(id)) || last.insert(id) {
+            return true;
+        }
         self.room -= 1;
-        self.filters.last_mut().expect("there is room in it").insert(id);
         false
     }
 }
