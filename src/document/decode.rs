@@ -20,11 +20,14 @@ pub(super) struct Decoded {
     pub(super) duplicate_keys: Vec<Vec<Segment<'static>>>,
 }
 
-/// Parses a line without its line end.
-pub(super) fn decode(line: &[u8]) -> Result<Decoded, Fault> {
-    let text = std::str::from_utf8(line).map_err(|error| {
+pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
+    simdutf8::compat::from_utf8(line).map_err(|error| {
         Fault::in_line("json:invalid_utf8", error.valid_up_to() + 1, "the line is not valid UTF-8")
-    })?;
+    })
+}
+
+/// Parses a line without its line end.
+pub(super) fn decode(text: &str) -> Result<Decoded, Fault> {
     let found = Findings::default();
     let mut parser = serde_json::Deserializer::from_str(text);
     parser.disable_recursion_limit(); // ours stands in `Node`
@@ -196,7 +199,7 @@ mod tests {
     use super::*;
 
     fn check(line: &[u8], code: &str, column: Option<usize>) {
-        let fault = decode(line).err().unwrap_or_else(|| panic!("accepted: {line:?}"));
+        let fault = as_text(line).and_then(decode).err().unwrap_or_else(|| panic!("accepted: {line:?}"));
         let place = format!("{:?}", String::from_utf8_lossy(line));
         assert_eq!((fault.code.as_ref(), fault.column), (code, column), "{place}");
     }
@@ -224,21 +227,21 @@ mod tests {
         check(br#"{"a":"\ud83d\ud83d\ude00"}"#, "json:lone_surrogate", Some(7));
         check(br#"{"a":"\ud83d\ude00",}"#, "json:syntax", Some(21));
         check(br#"{"a":x,"b":"\ud83d"}"#, "json:syntax", Some(6));
-        assert!(decode(br#"{"a":"\ud83d\ude00 \\ud83d"}"#).is_ok());
+        assert!(decode(r#"{"a":"\ud83d\ude00 \\ud83d"}"#).is_ok());
     }
 
     #[test]
     fn the_depth_limit_is_exact() {
         let nested =
             |depth: usize| format!("{}{}{}{}", r#"{"a":"#, "[".repeat(depth - 1), "]".repeat(depth - 1), "}");
-        assert!(decode(nested(128).as_bytes()).is_ok());
+        assert!(decode(&nested(128)).is_ok());
         check(nested(129).as_bytes(), "json:too_deep", Some(134));
         check("[".repeat(1_000_000).as_bytes(), "json:too_deep", Some(129));
     }
 
     #[test]
     fn duplicate_keys_are_placed() {
-        let line = br#"{"a":1,"b":[{"c":1,"c":2},{}],"\u0061":{"d":{"e":1,"e":1}}}"#;
+        let line = r#"{"a":1,"b":[{"c":1,"c":2},{}],"\u0061":{"d":{"e":1,"e":1}}}"#;
         let name = |name: &'static str| Segment::Name(Cow::Borrowed(name));
         assert_eq!(
             decode(line).ok().unwrap().duplicate_keys,

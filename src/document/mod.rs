@@ -6,7 +6,9 @@
 mod decode;
 mod profile;
 mod rejection;
+mod scan;
 mod schema;
+mod uuid;
 
 pub use profile::{
     COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES, PhoneNumber, PostalAddress, Profile,
@@ -43,11 +45,42 @@ pub fn check<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
+    let text = as_text(line)?;
+    if schema.is_built_in() {
+        scan::scan(text, accept).or_else(|accept| validate(text, schema, accept))
+    } else {
+        validate(text, schema, accept)
+    }
+}
+
+/// What [`check`] has to agree with: every document goes to the validator, none the short way.
+pub fn check_in_full<T>(
+    line: &[u8],
+    schema: &DocumentSchema,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+) -> Result<T, Vec<Fault>> {
+    validate(as_text(line)?, schema, accept)
+}
+
+/// The short way alone: gives the profile of a line to `accept` if it surely is valid by the built-in schema.
+pub fn check_ordinary<T>(line: &[u8], accept: impl FnOnce(&Profile<'_>) -> T) -> Option<T> {
+    scan::scan(as_text(line).ok()?, accept).ok()
+}
+
+fn as_text(line: &[u8]) -> Result<&str, Vec<Fault>> {
     let line = without_line_end(line);
     if line.len() > LINE_BYTES_MAX {
         return Err(vec![Fault::line_too_long()]);
     }
-    let decoded = decode::decode(line).map_err(|fault| vec![fault])?;
+    decode::as_text(line).map_err(|fault| vec![fault])
+}
+
+fn validate<T>(
+    text: &str,
+    schema: &DocumentSchema,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+) -> Result<T, Vec<Fault>> {
+    let decoded = decode::decode(text).map_err(|fault| vec![fault])?;
     let mut faults = schema.duplicate_faults(&decoded.duplicate_keys);
     if schema.is_valid(&decoded.value) {
         match Profile::of_valid(&decoded.value) {

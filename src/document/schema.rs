@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    profile::parse_uuid,
     rejection::{Fault, Segment},
+    uuid::parse_uuid,
 };
 
 /// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
@@ -51,6 +51,7 @@ pub struct DocumentSchema {
     validator: Validator,
     /// Every property name that the schema itself speaks of.
     names: BTreeSet<String>,
+    is_built_in: bool,
     /// `built-in`, or the file's path.
     pub source: String,
     /// Of the schema's text, in hexadecimal.
@@ -59,7 +60,8 @@ pub struct DocumentSchema {
 
 impl DocumentSchema {
     pub fn built_in() -> Self {
-        Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested")
+        let schema = Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested");
+        Self { is_built_in: true, ..schema }
     }
 
     pub fn from_file(path: &Path) -> Result<Self, SchemaError> {
@@ -87,7 +89,12 @@ impl DocumentSchema {
             write!(hex, "{byte:02x}").expect("writing to a String");
             hex
         });
-        Ok(Self { validator, names, source: source.to_owned(), sha256 })
+        Ok(Self { validator, names, is_built_in: false, source: source.to_owned(), sha256 })
+    }
+
+    /// Whether it is the one that `scan` knows.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.is_built_in
     }
 
     pub(super) fn is_valid(&self, document: &Value) -> bool {

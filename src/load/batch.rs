@@ -251,8 +251,8 @@ mod tests {
                 marketing_emails_enabled: true,
                 two_factor_enabled: true,
                 address: None,
-                emails: vec![],
-                phone_numbers: vec![],
+                emails: vec![].into(),
+                phone_numbers: vec![].into(),
             };
             part.push(&profile, offset);
         }

@@ -109,8 +109,8 @@ mod tests {
             marketing_emails_enabled: true,
             two_factor_enabled: false,
             address: None,
-            emails: vec!["a@b.example"],
-            phone_numbers: vec![],
+            emails: vec!["a@b.example"].into(),
+            phone_numbers: vec![].into(),
         }
     }
 
@@ -154,7 +154,7 @@ mod tests {
         encode_staged(&profile(), 1, &mut one);
         encode_staged(&profile(), 2, &mut same);
         let phone_numbers = vec![PhoneNumber { kind: "home", number: "+4930123" }];
-        encode_staged(&Profile { phone_numbers, ..profile() }, 1, &mut other);
+        encode_staged(&Profile { phone_numbers: phone_numbers.into(), ..profile() }, 1, &mut other);
         assert_eq!(StagedRow(&one).contents(), StagedRow(&same).contents());
         assert_ne!(StagedRow(&one).contents(), StagedRow(&other).contents());
     }
