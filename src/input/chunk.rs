@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use super::{InputError, Source, decompress::Decompressed, sniff, trail::Trail};
+use super::{InputError, Source, buffer::Buffer, decompress::Decompressed, sniff, trail::Trail};
 
 /// The longest line that is looked at as a document, in bytes without its line end.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -286,98 +286,119 @@ fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
     }
 }
 
+/// The part of a buffer that becomes a chunk.
+struct Cut {
+    length: usize,
+    /// How many of its bytes are line ends.
+    lines: usize,
+    piece: Piece,
+}
+
+/// Whole lines from the front, as `OpenSource::cut` wants them, if a line ends in the buffer.
+fn after_line_end(filled: &[u8], chunk_bytes: usize) -> Option<Cut> {
+    let (head, tail) = filled.split_at(filled.len().min(chunk_bytes));
+    let Some(end) = memchr::memrchr(b'\n', head) else {
+        let end = head.len() + memchr::memchr(b'\n', tail)?;
+        return Some(Cut { length: end + 1, lines: 1, piece: Piece::Lines });
+    };
+    let lines = memchr::memchr_iter(b'\n', head).count();
+    // Counting is much faster than to look for the line ends one by one.
+    let end = match lines {
+        ..=LINES_MAX => end,
+        _ => memchr::memchr_iter(b'\n', head).nth(LINES_MAX - 1).expect("there are more"),
+    };
+    Some(Cut { length: end + 1, lines: lines.min(LINES_MAX), piece: Piece::Lines })
+}
+
 impl OpenSource {
     /// The next chunk, or the unused buffer at the end of the source.
     fn read_chunk(
         &mut self,
-        mut buffer: Vec<u8>,
+        buffer: Vec<u8>,
         chunk_bytes: usize,
         name: &str,
     ) -> Result<Result<Chunk, Vec<u8>>, InputError> {
-        buffer.clear();
-        buffer.append(&mut self.rest);
+        let mut buffer = Buffer::reusing(buffer);
+        buffer.push(&self.rest);
+        self.rest.clear();
         self.fill(&mut buffer, chunk_bytes);
         if mem::take(&mut self.at_start) {
             self.fill(&mut buffer, HEAD_BYTES);
-            self.head = buffer[..buffer.len().min(HEAD_BYTES)].to_vec();
-            let bom = sniff::bom_bytes(&buffer);
-            buffer.drain(..bom);
+            self.head = buffer.filled()[..buffer.filled().len().min(HEAD_BYTES)].to_vec();
+            let bom = sniff::bom_bytes(buffer.filled());
+            buffer.remove_front(bom);
             self.byte_offset += bom as u64;
-            refuse_foreign(whole_lines(&buffer, self.failed.is_some()), name)?;
+            refuse_foreign(whole_lines(buffer.filled(), self.failed.is_some()), name)?;
         }
-        let Some((length, piece)) = self.cut(&mut buffer, chunk_bytes) else {
+        let Some(Cut { length, lines, piece }) = self.cut(&mut buffer, chunk_bytes) else {
             return match self.failed.take() {
                 Some(error) => Err(self.explain(error, name)),
-                None => Ok(Err(buffer)),
+                None => Ok(Err(buffer.into_bytes(0))),
             };
         };
-        self.rest.extend_from_slice(&buffer[length..]);
-        buffer.truncate(length);
+        self.rest.extend_from_slice(&buffer.filled()[length..]);
+        let bytes = buffer.into_bytes(length);
         let chunk = Chunk {
             sequence: 0,
             source: self.index,
             byte_offset: self.byte_offset,
             first_line: self.line,
-            lines: memchr::memchr_iter(b'\n', &buffer).count(),
+            lines,
             piece,
             consumed: 0,
             end: Watermark::default(),
-            is_unterminated: piece == Piece::Lines && !buffer.ends_with(b"\n"),
+            is_unterminated: piece == Piece::Lines && !bytes.ends_with(b"\n"),
             ended: Vec::new(),
-            bytes: buffer,
+            bytes,
         };
         self.byte_offset += length as u64;
-        self.line += chunk.lines as u64;
+        self.line += lines as u64;
         Ok(Ok(chunk))
     }
 
     /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line
     /// that a chunk takes, else after the first one that follows, reading on while there is none.
     /// `None` when there is nothing (more) to hand out.
-    fn cut(&mut self, buffer: &mut Vec<u8>, chunk_bytes: usize) -> Option<(usize, Piece)> {
+    fn cut(&mut self, buffer: &mut Buffer, chunk_bytes: usize) -> Option<Cut> {
         if let Some(starts_at) = self.long_line_starts_at {
-            let end = memchr::memchr(b'\n', buffer);
+            let end = memchr::memchr(b'\n', buffer.filled());
             let ends = end.is_some() || (self.ended && self.failed.is_none());
             if ends {
                 self.long_line_starts_at = None;
             } else if self.ended {
                 return None;
             }
-            let length = end.map_or(buffer.len(), |end| end + 1);
-            return Some((length, Piece::LongLine { starts_at, ends }));
+            let length = end.map_or(buffer.filled().len(), |end| end + 1);
+            let piece = Piece::LongLine { starts_at, ends };
+            return Some(Cut { length, lines: usize::from(end.is_some()), piece });
         }
         loop {
-            let (head, tail) = buffer.split_at(buffer.len().min(chunk_bytes));
-            let end = memchr::memchr_iter(b'\n', head)
-                .nth(LINES_MAX - 1)
-                .or_else(|| memchr::memrchr(b'\n', head))
-                .or_else(|| Some(head.len() + memchr::memchr(b'\n', tail)?));
-            if let Some(end) = end {
-                return Some((end + 1, Piece::Lines));
+            let filled = buffer.filled();
+            if let Some(cut) = after_line_end(filled, chunk_bytes) {
+                return Some(cut);
             }
             if self.ended {
-                let whole = self.failed.is_none() && !buffer.is_empty();
-                return whole.then_some((buffer.len(), Piece::Lines));
+                let whole = self.failed.is_none() && !filled.is_empty();
+                return whole.then_some(Cut { length: filled.len(), lines: 0, piece: Piece::Lines });
             }
             // One byte more than the limit may still be the line's carriage return.
-            if buffer.len() > LINE_BYTES_MAX + 1 {
+            if filled.len() > LINE_BYTES_MAX + 1 {
                 self.long_line_starts_at = Some(self.byte_offset);
-                return Some((buffer.len(), Piece::LongLine { starts_at: self.byte_offset, ends: false }));
+                let piece = Piece::LongLine { starts_at: self.byte_offset, ends: false };
+                return Some(Cut { length: filled.len(), lines: 0, piece });
             }
-            let target = buffer.len() + chunk_bytes;
+            let target = filled.len() + chunk_bytes;
             self.fill(buffer, target);
         }
     }
 
     /// Reads until `buffer` holds `target` bytes, the source ends, or a read fails.
-    fn fill(&mut self, buffer: &mut Vec<u8>, target: usize) {
-        if self.ended || buffer.len() >= target {
+    fn fill(&mut self, buffer: &mut Buffer, target: usize) {
+        if self.ended {
             return;
         }
-        let wanted = target - buffer.len();
-        buffer.reserve_exact(wanted);
-        match (&mut self.stream).take(wanted as u64).read_to_end(buffer) {
-            Ok(count) => self.ended = count < wanted,
+        match buffer.fill(&mut self.stream, target) {
+            Ok(ended) => self.ended = ended,
             Err(error) => {
                 self.ended = true;
                 self.failed = Some(error);

@@ -3,6 +3,7 @@
 //! Knows no JSON: a document is a line here. The one tricky thing is the line that is longer than the
 //! limit: it passes in pieces, so that memory stays constant and the reject file still gets every byte.
 
+mod buffer;
 mod chunk;
 mod decompress;
 mod sniff;
