@@ -4,12 +4,12 @@ WITH difference AS MATERIALIZED (
     SELECT s.id, s.line1, s.line2, s.city, s.state, s.postal_code, s.country,
            a.customer_profile_id IS NOT NULL AS is_stored
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     LEFT JOIN LATERAL (
         SELECT r.customer_profile_id, r.line1, r.line2, r.city, r.state, r.postal_code, r.country::text AS country
         FROM @schema@.customer_profile_addresses AS r WHERE r.customer_profile_id = s.id OFFSET 0
     ) AS a ON true
-    WHERE (a.line1 COLLATE "C", a.line2 COLLATE "C", a.city COLLATE "C", a.state COLLATE "C",
+    WHERE s.ctid = ANY ($1::tid[])
+      AND (a.line1 COLLATE "C", a.line2 COLLATE "C", a.city COLLATE "C", a.state COLLATE "C",
            a.postal_code COLLATE "C", a.country COLLATE "C")
           IS DISTINCT FROM (s.line1, s.line2, s.city, s.state, s.postal_code, s.country)
 ),

@@ -4,17 +4,17 @@
 WITH wanted AS (
     SELECT s.id AS customer_profile_id, u.email COLLATE "C" AS email, u.position
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     CROSS JOIN LATERAL unnest(s.emails) WITH ORDINALITY AS u (email, position)
+    WHERE s.ctid = ANY ($1::tid[])
 ),
 stored AS (
     SELECT s.id AS customer_profile_id, r.id, r.email
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     CROSS JOIN LATERAL (
         SELECT t.id, t.email::text COLLATE "C" AS email
         FROM @schema@.customer_profile_emails AS t WHERE t.customer_profile_id = s.id OFFSET 0
     ) AS r
+    WHERE s.ctid = ANY ($1::tid[])
 ),
 difference AS MATERIALIZED (
     SELECT stored.id AS surplus, wanted.customer_profile_id, wanted.email, wanted.position

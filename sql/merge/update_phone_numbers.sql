@@ -6,18 +6,18 @@ WITH wanted AS (
     SELECT s.id AS customer_profile_id, u.phone COLLATE "C" AS phone, u.position,
            row_number() OVER (PARTITION BY s.id, u.phone COLLATE "C" ORDER BY u.position) AS nth
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     CROSS JOIN LATERAL unnest(s.phones) WITH ORDINALITY AS u (phone, position)
+    WHERE s.ctid = ANY ($1::tid[])
 ),
 stored AS (
     SELECT s.id AS customer_profile_id, r.id, r.phone,
            row_number() OVER (PARTITION BY s.id, r.phone ORDER BY r.id) AS nth
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     CROSS JOIN LATERAL (
         SELECT t.id, (t.type::text || ' ' || t.number) COLLATE "C" AS phone
         FROM @schema@.customer_profile_phone_numbers AS t WHERE t.customer_profile_id = s.id OFFSET 0
     ) AS r
+    WHERE s.ctid = ANY ($1::tid[])
 ),
 difference AS MATERIALIZED (
     SELECT stored.id AS surplus, wanted.customer_profile_id, wanted.phone, wanted.position

@@ -2,13 +2,13 @@
 WITH difference AS MATERIALIZED (
     SELECT s.id, s.first_name, s.middle_name, s.last_name, s.marketing_emails_enabled, s.two_factor_enabled
     FROM pg_temp.profile_loader_staged AS s
-    JOIN unnest($1::bigint[]) AS chosen (seq) ON chosen.seq = s.seq
     CROSS JOIN LATERAL (
         SELECT r.first_name COLLATE "C" AS first_name, r.middle_name COLLATE "C" AS middle_name,
                r.last_name COLLATE "C" AS last_name, r.marketing_emails_enabled, r.two_factor_enabled
         FROM @schema@.customer_profiles AS r WHERE r.id = s.id OFFSET 0
     ) AS p
-    WHERE (p.first_name COLLATE "C", p.middle_name COLLATE "C", p.last_name COLLATE "C",
+    WHERE s.ctid = ANY ($1::tid[])
+      AND (p.first_name COLLATE "C", p.middle_name COLLATE "C", p.last_name COLLATE "C",
            p.marketing_emails_enabled, p.two_factor_enabled)
           IS DISTINCT FROM
           (s.first_name, s.middle_name, s.last_name, s.marketing_emails_enabled, s.two_factor_enabled)

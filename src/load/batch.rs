@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Verdict, refusal};
+use super::{Verdict, refusal, wire::Place};
 use crate::{
     rows::{ChildRows, LanePart, StagedRow},
     settings::OnExisting,
@@ -83,13 +83,22 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What the server says of a document whose id is stored.
+/// What the server says of a document that isn't stored as it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stored {
+pub(super) struct Found {
     pub(super) seq: u64,
-    pub(super) is_identical: bool,
-    /// Whether this run's lane wrote the stored profile.
-    pub(super) is_ours: bool,
+    /// Where the document is staged.
+    pub(super) place: Place,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    NotStored,
+    /// Its id is stored with other contents; `is_ours`: by this run's lane.
+    Differs {
+        is_ours: bool,
+    },
 }
 
 /// What a round is to write.
@@ -107,6 +116,8 @@ pub(super) struct Decisions<'a> {
     on_existing: OnExisting,
     verdicts: Vec<Option<Verdict>>,
     attempts: Vec<u8>,
+    /// Where they are staged: of those that are to be written.
+    places: Vec<Place>,
     /// Indices without a verdict; rising.
     undecided: Vec<usize>,
     /// Ids that stand in the table, as far as this transaction knows.
@@ -120,6 +131,7 @@ impl<'a> Decisions<'a> {
             on_existing,
             verdicts: vec![None; documents.len()],
             attempts: vec![0; documents.len()],
+            places: vec![Place::default(); documents.len()],
             undecided: (0..documents.len()).collect(),
             stored: HashSet::new(),
         }
@@ -142,6 +154,10 @@ impl<'a> Decisions<'a> {
         indices.iter().map(seq).collect()
     }
 
+    pub(super) fn places(&self, indices: &[usize]) -> Vec<Place> {
+        indices.iter().map(|&index| self.places[index]).collect()
+    }
+
     pub(super) fn id(&self, index: usize) -> [u8; 16] {
         self.documents[index].id
     }
@@ -158,21 +174,28 @@ impl<'a> Decisions<'a> {
     }
 
     /// Takes in what the server found of a round, and says what is to be written.
-    pub(super) fn classify(&mut self, round: &[usize], found: &[Stored]) -> Writes {
-        let found: HashMap<u64, Stored> = found.iter().map(|stored| (stored.seq, *stored)).collect();
+    /// What it found nothing to say of is stored and identical.
+    pub(super) fn classify(&mut self, round: &[usize], found: &[Found]) -> Writes {
+        let found: HashMap<u64, Found> = found.iter().map(|found| (found.seq, *found)).collect();
         let mut writes = Writes::default();
         let mut inserting = HashSet::new();
         for &index in round {
             let id = self.documents[index].id;
-            match found.get(&self.documents[index].seq) {
-                Some(stored) => {
+            let Some(found) = found.get(&self.documents[index].seq) else {
+                self.stored.insert(id);
+                self.verdicts[index] = Some(Verdict::Unchanged);
+                continue;
+            };
+            self.places[index] = found.place;
+            match found.what {
+                What::Differs { is_ours } => {
                     self.stored.insert(id);
-                    match self.verdict_of_stored(*stored) {
-                        Some(verdict) => self.verdicts[index] = Some(verdict),
-                        None => writes.update.push(index),
+                    self.verdicts[index] = self.verdict_of_other(is_ours);
+                    if self.verdicts[index].is_none() {
+                        writes.update.push(index);
                     }
                 }
-                None => {
+                What::NotStored => {
                     self.stored.remove(&id);
                     if inserting.insert(id) {
                         writes.insert.push(index);
@@ -184,13 +207,12 @@ impl<'a> Decisions<'a> {
         writes
     }
 
-    /// `None`: it is to be updated.
-    fn verdict_of_stored(&self, stored: Stored) -> Option<Verdict> {
+    /// Of one whose id is stored with other contents; `None`: it is to be updated.
+    fn verdict_of_other(&self, is_ours: bool) -> Option<Verdict> {
         match self.on_existing {
-            _ if stored.is_identical => Some(Verdict::Unchanged),
             OnExisting::Update => None,
             OnExisting::Skip => Some(Verdict::Skipped),
-            OnExisting::Reject if stored.is_ours => Some(Verdict::Rejected(refusal::duplicate())),
+            OnExisting::Reject if is_ours => Some(Verdict::Rejected(refusal::duplicate())),
             OnExisting::Reject => Some(Verdict::Rejected(refusal::exists())),
         }
     }
@@ -276,9 +298,12 @@ mod tests {
             }
             rounds += 1;
             let look = |&index: &usize| {
-                let (name, is_ours) = table.get(&batch[index].id[0])?;
-                let is_identical = name == name_of(index);
-                Some(Stored { seq: batch[index].seq, is_identical, is_ours: *is_ours })
+                let what = match table.get(&batch[index].id[0]) {
+                    None => What::NotStored,
+                    Some((name, _)) if name == name_of(index) => return None,
+                    Some((_, is_ours)) => What::Differs { is_ours: *is_ours },
+                };
+                Some(Found { seq: batch[index].seq, place: Place::default(), what })
             };
             let found: Vec<_> = round.iter().filter_map(look).collect();
             let writes = decisions.classify(&round, &found);
@@ -335,7 +360,13 @@ mod tests {
             && !round.is_empty()
         {
             rounds += 1;
-            let writes = decisions.classify(&round, &[]);
+            let not_stored = |index: &usize| Found {
+                seq: batch.originals[*index].seq,
+                place: Place::default(),
+                what: What::NotStored,
+            };
+            let found: Vec<_> = round.iter().map(not_stored).collect();
+            let writes = decisions.classify(&round, &found);
             decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted);
         }
         assert_eq!(rounds, usize::from(ATTEMPTS_MAX));

@@ -16,6 +16,7 @@ use crate::postgres::{Target, quote_identifier};
 /// - `jit`, `enable_seqscan` off: every statement probes indexes for some thousands of ids. Statistics of a
 ///   table that is just being filled say that it is empty, and a plan made for that (those of the foreign
 ///   keys are kept for the session) would read the whole table for each row later on.
+/// - `enable_memoize` off (PostgreSQL 14 and newer): no lookup comes twice.
 /// - `statement_timeout` off: a batch takes as long as it takes; limits meant for an API would stop the load.
 /// - `lock_timeout`: whoever holds a lock for longer is named, and the batch begun anew.
 /// - `idle_in_transaction_session_timeout`: a loader that was suspended must not hold its locks for ever.
@@ -33,8 +34,9 @@ const SESSION: &str = "
     SET tcp_keepalives_idle = 30;
     SET tcp_keepalives_interval = 10;
     SET tcp_keepalives_count = 3;
-    SELECT pg_catalog.set_config(s.name, '5s', false) FROM pg_catalog.pg_settings AS s
-    WHERE s.name = 'client_connection_check_interval' AND s.max_val <> '0'";
+    SELECT pg_catalog.set_config(s.name, wanted.setting, false)
+    FROM (VALUES ('client_connection_check_interval', '5s'), ('enable_memoize', 'off')) AS wanted (name, setting)
+    JOIN pg_catalog.pg_settings AS s ON s.name = wanted.name AND s.max_val IS DISTINCT FROM '0'";
 
 /// The same for building indexes and checking foreign keys, which wants memory to sort in: a quarter of what
 /// the server caches pages in, if it has not been given more. As many sessions as there are lanes may take it.
@@ -170,7 +172,11 @@ async fn prepare(client: &Client, idle_timeout: &str) -> Result<(), tokio_postgr
 /// The statements, with the tables' schema written into them.
 #[derive(Debug)]
 pub(super) struct MergeSql {
-    pub(super) classify: String,
+    /// What is not stored as the documents say: of all that are staged; of those chosen by their seq, or by
+    /// where they are staged.
+    pub(super) classify_all: String,
+    pub(super) classify_seqs: String,
+    pub(super) classify_places: String,
     pub(super) insert_profiles: String,
     /// Which transaction wrote a stored profile.
     pub(super) written_by: String,
@@ -185,11 +191,16 @@ impl MergeSql {
     pub(super) fn in_schema(db_schema: &str) -> Self {
         let schema = quote_identifier(db_schema);
         let sql = |text: &str| text.replace("@schema@", &schema);
+        let classify =
+            |chosen| sql(&include_str!("../../sql/merge/classify.sql").replace("@chosen@", chosen));
         Self {
-            classify: sql(include_str!("../../sql/merge/classify.sql")),
+            classify_all: classify("true"),
+            // Hashed by every server, which ANY is not.
+            classify_seqs: classify("s.seq IN (SELECT chosen.seq FROM unnest($1::bigint[]) AS chosen (seq))"),
+            classify_places: classify("s.ctid = ANY ($1::tid[])"),
             insert_profiles: sql(include_str!("../../sql/merge/insert_profiles.sql")),
             written_by: sql(
-                "SELECT t.xmin::text AS written_by FROM @schema@.customer_profiles AS t WHERE t.id = $1",
+                "SELECT t.xmin::text::bigint AS written_by FROM @schema@.customer_profiles AS t WHERE t.id = $1",
             ),
             insert_children: [
                 sql(include_str!("../../sql/merge/insert_addresses.sql")),
@@ -227,7 +238,7 @@ mod tests {
     #[test]
     fn every_statement_names_the_schema() {
         let sql = MergeSql::in_schema("Odd \"one\"");
-        assert!(sql.classify.contains("FROM \"Odd \"\"one\"\"\".customer_profiles"));
-        assert!(!format!("{sql:?}").contains("@schema@"));
+        assert!(sql.classify_all.contains("FROM \"Odd \"\"one\"\"\".customer_profiles"));
+        assert!(!format!("{sql:?}").contains("@schema@") && !format!("{sql:?}").contains("@chosen@"));
     }
 }

@@ -7,15 +7,15 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use bytes::BytesMut;
-use tokio_postgres::{Transaction, types::ToSql};
+use tokio_postgres::{Row, Transaction};
 
 use super::{
     LoadError, Stop, Verdict,
-    batch::{BatchDocument, Decisions, Stored},
+    batch::{BatchDocument, Decisions, Found, What},
     connections::MergeSql,
     failed, refusal,
     watch::Pulse,
+    wire::{Place, Uuid},
 };
 use crate::{report::RowCounts, settings::OnExisting};
 
@@ -25,6 +25,12 @@ const PATIENT_ROUNDS: u32 = 4;
 /// How often a document is tried again whose rows did not all arrive: another session may have changed some of
 /// them in between, which does not happen twice.
 const LEFT_OUT_MAX: u32 = 2;
+
+/// The parts of a document, as they are told apart in what the server says of it.
+const PROFILE: i32 = 1;
+const ADDRESS: i32 = 2;
+const EMAILS: i32 = 4;
+const PHONE_NUMBERS: i32 = 8;
 
 /// What was merged; it stands once the transaction is committed.
 #[derive(Debug, Default)]
@@ -58,6 +64,8 @@ pub(super) struct Merge<'a, 'o> {
     pub(super) own: &'a mut Own<'o>,
     pub(super) stop: &'a Stop,
     pub(super) pulse: &'a Pulse,
+    /// How many documents are staged.
+    pub(super) staged: usize,
 }
 
 /// The transactions of a lane that inserted profiles, as the rows' `xmin` has them.
@@ -173,9 +181,7 @@ impl Merge<'_, '_> {
             if rounds >= PATIENT_ROUNDS && self.stop.is_asked() {
                 return Err(MergeError::Stopped);
             }
-            let seqs = decisions.seqs(&round);
-            let found = classify(self.transaction, self.sql, &seqs, self.own).await?;
-            self.pulse.beat();
+            let found = self.classify(&decisions, &round).await?;
             let writes = decisions.classify(&round, &found);
             if !writes.insert.is_empty() {
                 let inserted = self.insert(&decisions, &writes.insert, &mut rows).await?;
@@ -189,6 +195,17 @@ impl Merge<'_, '_> {
             }
         }
         Ok(Merged { verdicts: decisions.into_verdicts(), rows })
+    }
+
+    async fn classify(&self, decisions: &Decisions<'_>, round: &[usize]) -> Result<Vec<Found>, LoadError> {
+        let what = failed("comparing with the stored profiles");
+        let row = if round.len() == self.staged {
+            self.transaction.query_one(&self.sql.classify_all, &[]).await
+        } else {
+            self.transaction.query_one(&self.sql.classify_seqs, &[&decisions.seqs(round)]).await
+        };
+        self.pulse.beat();
+        Ok(found(&row.map_err(what)?, self.own))
     }
 
     async fn insert(
@@ -207,33 +224,29 @@ impl Merge<'_, '_> {
                 .query_opt(&self.sql.written_by, &[&Uuid(id)])
                 .await
                 .map_err(failed("reading which transaction inserted a profile"))?;
-            self.own.new.extend(row.map(|row| written_by(&row)));
+            self.own.new.extend(row.map(|row| transaction_id(row.get("written_by"))));
         }
         Ok(inserted)
     }
 }
 
-/// `xmin`, the transaction, or the part of one after a savepoint, that wrote a row.
-fn written_by(row: &tokio_postgres::Row) -> u32 {
-    row.get::<_, &str>("written_by").parse().expect("xmin is a 32-bit number")
+/// What was found, from arrays of the same length.
+fn found(row: &Row, own: &Own<'_>) -> Vec<Found> {
+    let (seqs, places, writers): (Vec<i64>, Vec<Place>, Vec<Option<i64>>) =
+        (row.get("seqs"), row.get("places"), row.get("writers"));
+    let found = seqs.into_iter().zip(places).zip(writers).map(|((seq, place), writer)| Found {
+        seq: u64::try_from(seq).expect("a seq is not negative"),
+        place,
+        what: writer.map_or(What::NotStored, |writer| What::Differs {
+            is_ours: own.contains(transaction_id(writer)),
+        }),
+    });
+    found.collect()
 }
 
-async fn classify(
-    transaction: &Transaction<'_>,
-    sql: &MergeSql,
-    seqs: &[i64],
-    own: &Own<'_>,
-) -> Result<Vec<Stored>, LoadError> {
-    let rows = transaction
-        .query(&sql.classify, &[&seqs])
-        .await
-        .map_err(failed("comparing with the stored profiles"))?;
-    let stored = rows.iter().map(|row| Stored {
-        seq: u64::try_from(row.get::<_, i64>("seq")).expect("a seq is not negative"),
-        is_identical: row.get("is_identical"),
-        is_ours: own.contains(written_by(row)),
-    });
-    Ok(stored.collect())
+/// From an `xmin`: the transaction, or the part of one after a savepoint, that wrote a row.
+fn transaction_id(xmin: i64) -> u32 {
+    u32::try_from(xmin).expect("xmin is a 32-bit number")
 }
 
 /// Inserts documents whose ids are not stored; says which ids it wrote: another session may have been first.
@@ -245,8 +258,8 @@ async fn insert(
     rows: &mut RowCounts,
 ) -> Result<HashSet<[u8; 16]>, MergeError> {
     let what = failed("inserting profiles");
-    let seqs = decisions.seqs(chosen);
-    let returned = transaction.query(&sql.insert_profiles, &[&seqs]).await.map_err(what)?;
+    let places = decisions.places(chosen);
+    let returned = transaction.query(&sql.insert_profiles, &[&places]).await.map_err(what)?;
     let ids: HashSet<[u8; 16]> = returned.iter().map(|row| row.get::<_, Uuid>(0).0).collect();
     let arrived: Vec<_> =
         chosen.iter().copied().filter(|&index| ids.contains(&decisions.id(index))).collect();
@@ -254,11 +267,11 @@ async fn insert(
     if arrived.is_empty() {
         return Ok(ids);
     }
-    let seqs = decisions.seqs(&arrived);
+    let places = decisions.places(&arrived);
     let expected = decisions.children(&arrived);
     let [addresses, emails, phone_numbers] = &sql.insert_children;
     let execute = async |what, statement: &String, expected| {
-        let written = transaction.execute(statement, &[&seqs]).await.map_err(failed(what))?;
+        let written = transaction.execute(statement, &[&places]).await.map_err(failed(what))?;
         as_expected(written, expected)
     };
     rows.customer_profile_addresses += execute("inserting addresses", addresses, expected.addresses).await?;
@@ -284,17 +297,28 @@ async fn update(
         .map_err(failed("locking the profiles that are to be updated"))?;
     let ids: HashSet<[u8; 16]> = locked.iter().map(|row| row.get::<_, Uuid>(0).0).collect();
     let held: Vec<_> = chosen.iter().copied().filter(|&index| ids.contains(&decisions.id(index))).collect();
-    let seqs = decisions.seqs(&held);
+    // They may have changed until they were held.
+    let again = transaction
+        .query_one(&sql.classify_places, &[&decisions.places(&held)])
+        .await
+        .map_err(failed("comparing with the profiles that are held"))?;
+    let (places, parts): (Vec<Place>, Vec<i32>) = (again.get("places"), again.get("parts"));
     let [profiles, addresses, emails, phone_numbers] = &sql.updates;
-    let execute = async |what, statement: &String| {
-        let row = transaction.query_one(statement, &[&seqs]).await.map_err(failed(what))?;
+    let execute = async |what, part, statement: &String| {
+        let differs = |(place, parts): (&Place, &i32)| (parts & part != 0).then_some(*place);
+        let places: Vec<_> = places.iter().zip(&parts).filter_map(differs).collect();
+        if places.is_empty() {
+            return Ok(0);
+        }
+        let row = transaction.query_one(statement, &[&places]).await.map_err(failed(what))?;
         let count = |name| u64::try_from(row.get::<_, i64>(name)).expect("a count is not negative");
         as_expected(count("rows"), count("expected"))
     };
-    rows.customer_profiles += execute("updating profiles", profiles).await?;
-    rows.customer_profile_addresses += execute("updating addresses", addresses).await?;
-    rows.customer_profile_emails += execute("updating e-mails", emails).await?;
-    rows.customer_profile_phone_numbers += execute("updating phone numbers", phone_numbers).await?;
+    rows.customer_profiles += execute("updating profiles", PROFILE, profiles).await?;
+    rows.customer_profile_addresses += execute("updating addresses", ADDRESS, addresses).await?;
+    rows.customer_profile_emails += execute("updating e-mails", EMAILS, emails).await?;
+    rows.customer_profile_phone_numbers +=
+        execute("updating phone numbers", PHONE_NUMBERS, phone_numbers).await?;
     Ok(ids)
 }
 
@@ -305,33 +329,4 @@ fn as_expected(written: u64, expected: u64) -> Result<u64, MergeError> {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).expect("a length has 64 bits")
-}
-
-/// A `uuid` on the wire.
-#[derive(Debug)]
-struct Uuid([u8; 16]);
-
-impl<'a> tokio_postgres::types::FromSql<'a> for Uuid {
-    fn from_sql(
-        _: &tokio_postgres::types::Type,
-        raw: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(raw.try_into()?))
-    }
-
-    tokio_postgres::types::accepts!(UUID);
-}
-
-impl ToSql for Uuid {
-    fn to_sql(
-        &self,
-        _: &tokio_postgres::types::Type,
-        out: &mut BytesMut,
-    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(&self.0);
-        Ok(tokio_postgres::types::IsNull::No)
-    }
-
-    tokio_postgres::types::accepts!(UUID);
-    tokio_postgres::types::to_sql_checked!();
 }

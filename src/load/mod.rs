@@ -22,6 +22,7 @@ mod stop;
 pub mod target_lock;
 mod transaction;
 mod watch;
+mod wire;
 
 use std::time::Duration;
 

@@ -128,6 +128,7 @@ impl<'c> LaneTransaction<'c> {
                 own,
                 stop,
                 pulse: self.pulse,
+                staged: batch.originals.len(),
             };
             merge.documents(&batch.originals).await?
         };

@@ -87,6 +87,34 @@ async fn documents_that_say_the_same_write_nothing() {
     assert_eq!((physical_rows(&client).await, tuples_written(&client).await), before);
 }
 
+/// Lists of few items are compared in another way than lists of many.
+#[tokio::test]
+async fn lists_of_any_length_are_compared_without_their_order() {
+    for length in [1_usize, 2, 16, 17, 300] {
+        let document = |first: usize, is_reversed: bool| {
+            let mut numbers: Vec<_> = (first..first + length).collect();
+            if is_reversed {
+                numbers.reverse();
+            }
+            let email = |n: &usize| json!(format!("n{n}@example.com"));
+            let phone = |n: &usize| json!({"type": "work", "number": format!("+49151{:05}", n / 2)});
+            with(&[
+                ("/emails", numbers.iter().map(email).collect()),
+                ("/phoneNumbers", numbers.iter().map(phone).collect()),
+            ])
+        };
+        let store = Store::new("lists", Tables::Migrated);
+        assert_eq!(store.load(&[], &ndjson([&document(0, false)])).counts(), [1, 0, 0, 0, 0]);
+        let run = store.load(UPDATE, &ndjson([&document(0, true)]));
+        assert_eq!((run.counts(), rows_written(&run)), ([0, 0, 1, 0, 0], [0; 4]), "{length}");
+        let moved = document(2, true);
+        let run = store.load(UPDATE, &ndjson([&moved]));
+        let differing = 2 * u64::try_from(length.min(2)).expect("few");
+        assert_eq!((run.counts(), rows_written(&run)), ([0, 1, 0, 0, 0], [0, 0, differing, differing]));
+        assert_documents(&store.connect().await, [&moved]).await;
+    }
+}
+
 #[tokio::test]
 async fn an_update_writes_the_rows_that_differ() {
     let address = |line2: Value| {
