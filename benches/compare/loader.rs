@@ -1,0 +1,124 @@
+//! The loader as a user would call it, and what its report has to say of the run.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    failure::{Failure, Outcome},
+    process::{self, Finished},
+};
+
+#[derive(Debug)]
+pub(crate) struct Loader {
+    pub(crate) program: PathBuf,
+    /// Where it is run, and where reject files go.
+    pub(crate) home: PathBuf,
+}
+
+impl Loader {
+    /// Checks the file; `faulty` tells how many documents have to be rejected.
+    pub(crate) fn validate(&self, file: &Path, documents: u64, faulty: Faulty) -> Outcome<Finished> {
+        let file = file.to_string_lossy();
+        let exit_code = i32::from(faulty != Faulty::None);
+        let (finished, report) = self.run(&["validate", &file], exit_code)?;
+        let rejected = number(&report, "/documents/rejected");
+        let as_expected = match faulty {
+            Faulty::None => rejected == Some(0),
+            Faulty::Some => rejected.is_some_and(|rejected| 0 < rejected && rejected < documents),
+            Faulty::All => rejected == Some(documents),
+        };
+        if as_expected && number(&report, "/documents/read") == Some(documents) {
+            Ok(finished)
+        } else {
+            let found = &report["documents"];
+            Err(Failure::new(format!(
+                "validate of {file} with {documents} documents, {faulty:?} faulty, found {found}"
+            )))
+        }
+    }
+
+    /// The JSON Schema that it has built in.
+    pub(crate) fn schema(&self) -> Outcome<String> {
+        let mut command = process::command(&self.program, &self.home);
+        command.arg("schema");
+        Ok(process::measure(&command, &[0])?.stdout)
+    }
+
+    /// Makes the four tables, as a migration before the first load does.
+    pub(crate) fn migrate(&self, url: &str) -> Outcome<()> {
+        let mut command = process::command(&self.program, &self.home);
+        command.args(["migrate", "up", "-q", "--database-url", url]);
+        process::measure(&command, &[0]).map(drop)
+    }
+
+    /// Loads the file into empty tables; every document has to be inserted, by this strategy.
+    pub(crate) fn backfill(
+        &self,
+        file: &Path,
+        url: &str,
+        documents: u64,
+        strategy: &str,
+    ) -> Outcome<Finished> {
+        let (finished, loaded) = self.load(file, url, &["--strategy", strategy])?;
+        let expected =
+            Loaded { strategy: strategy.to_owned(), inserted: documents, updated: 0, unchanged: 0 };
+        loaded.check(&expected).map(|()| finished)
+    }
+
+    /// Loads the file with further options; every document has to be accepted.
+    pub(crate) fn load(&self, file: &Path, url: &str, options: &[&str]) -> Outcome<(Finished, Loaded)> {
+        let file = file.to_string_lossy();
+        let arguments = [&["load", &*file, "--database-url", url][..], options].concat();
+        let (finished, report) = self.run(&arguments, 0)?;
+        let count = |name: &str| number(&report, &format!("/load/{name}")).unwrap_or_default();
+        let strategy = report.pointer("/load/strategy").and_then(Value::as_str).unwrap_or_default();
+        let loaded = Loaded {
+            strategy: strategy.to_owned(),
+            inserted: count("inserted"),
+            updated: count("updated"),
+            unchanged: count("unchanged"),
+        };
+        Ok((finished, loaded))
+    }
+
+    fn run(&self, arguments: &[&str], exit_code: i32) -> Outcome<(Finished, Value)> {
+        let mut command = process::command(&self.program, &self.home);
+        command.args(arguments).args(["-q", "--output", "json"]);
+        let finished = process::measure(&command, &[exit_code])?;
+        let report =
+            serde_json::from_str(&finished.stdout).map_err(Failure::of("reading the loader's report"))?;
+        Ok((finished, report))
+    }
+}
+
+/// How many documents of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faulty {
+    None,
+    Some,
+    All,
+}
+
+/// What became of the documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    pub(crate) strategy: String,
+    pub(crate) inserted: u64,
+    pub(crate) updated: u64,
+    pub(crate) unchanged: u64,
+}
+
+impl Loaded {
+    pub(crate) fn check(&self, expected: &Self) -> Outcome<()> {
+        if self == expected {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("the loader tells of {self:?}, but {expected:?} was to be done")))
+        }
+    }
+}
+
+fn number(report: &Value, pointer: &str) -> Option<u64> {
+    report.pointer(pointer)?.as_u64()
+}
