@@ -31,12 +31,12 @@ impl TableRows {
                 put_field(text.as_bytes(), addresses);
             }
         }
-        for email in &profile.emails {
+        for email in profile.emails.iter() {
             put_columns(Table::Emails, emails);
             put_field(&profile.id, emails);
             put_field(email.as_bytes(), emails);
         }
-        for phone in &profile.phone_numbers {
+        for phone in profile.phone_numbers.iter() {
             put_columns(Table::PhoneNumbers, phone_numbers);
             put_field(&profile.id, phone_numbers);
             put_field(phone.kind.as_bytes(), phone_numbers);
@@ -89,8 +89,8 @@ mod tests {
             marketing_emails_enabled: true,
             two_factor_enabled: false,
             address: None,
-            emails: vec!["a@b.example", "c@d.example"],
-            phone_numbers: vec![PhoneNumber { kind: "home", number: "+12" }],
+            emails: vec!["a@b.example", "c@d.example"].into(),
+            phone_numbers: vec![PhoneNumber { kind: "home", number: "+12" }].into(),
         }
     }
 
