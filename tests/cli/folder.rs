@@ -80,6 +80,8 @@ impl Folder {
 /// The program with these words, about to run in `dir`, whatever terminal the tests have.
 pub(crate) fn command_in(dir: &Path, words: &str) -> Command {
     let mut command = binary();
+    // What is said about usage names the options that were given.
+    command.env_remove("PROFILE_LOADER_STRATEGY");
     command.args(words.split_whitespace()).current_dir(dir).stdin(Stdio::null());
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
         command.env_remove(name);
