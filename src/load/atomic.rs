@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     LaneEvent, LoadError,
+    attempt::refused,
     batch::{Batch, documents_from},
     connections::Session,
-    lane::{Lane, after_failure, give_up, refused},
+    lane::{Lane, after_failure, give_up},
     merge::{MergeError, Own},
     replay::Pending,
     run::LaneState,

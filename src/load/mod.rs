@@ -5,6 +5,7 @@
 //! which; a document is settled once its transaction is committed.
 
 mod atomic;
+mod attempt;
 mod batch;
 pub mod bulk;
 mod connections;
