@@ -6,19 +6,25 @@ use tokio_postgres::Client;
 use super::{execute, objects, refused};
 use crate::support;
 
-/// A database as a release with a ledger of version 1 left it.
-async fn of_version_1(name: &str) -> (support::Database, Client) {
-    let database = support::database(name);
-    let mut client = database.connect().await;
-    migrate::up(&mut client, "public").await.expect("the tables are made");
-    execute(
-        &client,
+/// From each older version, with what a ledger of it did not have yet.
+const OLDER: [(i32, &str); 2] = [
+    (
+        1,
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
-             profile_loader.run_rejections, profile_loader.run_transactions",
-    )
-    .await;
-    (database, client)
-}
+             profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl,
+             profile_loader.run_spills",
+    ),
+    (
+        2,
+        "DROP TABLE profile_loader.run_ddl, profile_loader.run_spills;
+         UPDATE profile_loader.ledger SET version = 2",
+    ),
+];
+
+const RUN: &str = "
+    INSERT INTO profile_loader.runs (db_schema, state, strategy, atomic, on_existing, json_schema_sha256,
+        tool_version, lanes, head_bytes, head_digest)
+    VALUES ('public', 'failed', 'merge', false, 'reject', '', '', 1, 0, '')";
 
 async fn ledger(client: &mut Client) -> LedgerState {
     migrate::status(client, "public").await.expect("the ledger can be read").ledger
@@ -26,27 +32,44 @@ async fn ledger(client: &mut Client) -> LedgerState {
 
 #[tokio::test]
 async fn an_older_ledger_is_brought_up_to_date() {
-    let (_database, mut client) = of_version_1("ledger_upgrade").await;
-    let outdated = LedgerState::Outdated { version: 1 };
-    assert_eq!(ledger(&mut client).await, outdated);
-    let error = migrate::check_ledger(&mut client, "public").await.unwrap_err();
-    assert!(matches!(error, MigrateError::NoLedger), "{error:?}");
-
-    let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
-    assert!(sql.contains("CREATE TABLE profile_loader.runs"), "{sql}");
-    assert!(!sql.contains("profile_loader.migrations"), "{sql}");
-
-    let outcome = migrate::up(&mut client, "public").await.unwrap();
-    assert_eq!(outcome, UpOutcome { ledger_was: Some(outdated), ..UpOutcome::default() });
-    assert_eq!(ledger(&mut client).await, LedgerState::Current);
-    migrate::check_ledger(&mut client, "public").await.unwrap();
-    let upgraded = objects(&client).await;
-
     let fresh = support::database("ledger_fresh");
     let mut fresh = fresh.connect().await;
     migrate::up(&mut fresh, "public").await.unwrap();
-    assert_eq!(objects(&fresh).await, upgraded);
-    assert_eq!(migrate::up(&mut client, "public").await.unwrap(), UpOutcome::default());
+    for (version, without) in OLDER {
+        let database = support::database("ledger_upgrade");
+        let mut client = database.connect().await;
+        migrate::up(&mut client, "public").await.expect("the tables are made");
+        execute(&client, without).await;
+        let outdated = LedgerState::Outdated { version };
+        assert_eq!(ledger(&mut client).await, outdated);
+        let error = migrate::check_ledger(&mut client, "public").await.unwrap_err();
+        assert!(matches!(error, MigrateError::NoLedger), "{error:?}");
+
+        let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
+        assert!(sql.contains("CREATE TABLE profile_loader.run_ddl"), "{sql}");
+        assert_eq!(sql.contains("CREATE TABLE profile_loader.runs"), version == 1, "{sql}");
+        assert!(!sql.contains("profile_loader.migrations"), "{sql}");
+
+        let outcome = migrate::up(&mut client, "public").await.unwrap();
+        assert_eq!(outcome, UpOutcome { ledger_was: Some(outdated), ..UpOutcome::default() });
+        assert_eq!(ledger(&mut client).await, LedgerState::Current);
+        migrate::check_ledger(&mut client, "public").await.unwrap();
+        assert_eq!(objects(&fresh).await, objects(&client).await, "from version {version}");
+        assert_eq!(migrate::up(&mut client, "public").await.unwrap(), UpOutcome::default());
+    }
+}
+
+/// What was loaded before stays known.
+#[tokio::test]
+async fn runs_outlive_an_upgrade() {
+    let database = support::database("ledger_runs");
+    let mut client = database.connect().await;
+    migrate::up(&mut client, "public").await.unwrap();
+    execute(&client, RUN).await;
+    execute(&client, OLDER[1].1).await;
+    migrate::up(&mut client, "public").await.unwrap();
+    let runs = client.query("SELECT FROM profile_loader.runs", &[]).await.unwrap();
+    assert_eq!((runs.len(), ledger(&mut client).await), (1, LedgerState::Current));
 }
 
 #[tokio::test]
@@ -71,13 +94,7 @@ async fn a_down_leaves_what_is_known_of_runs() {
     let database = support::database("ledger_down");
     let mut client = database.connect().await;
     migrate::up(&mut client, "public").await.unwrap();
-    execute(
-        &client,
-        "INSERT INTO profile_loader.runs (db_schema, state, strategy, atomic, on_existing, json_schema_sha256,
-             tool_version, lanes, head_bytes, head_digest)
-         VALUES ('public', 'failed', 'merge', false, 'reject', '', '', 1, 0, '')",
-    )
-    .await;
+    execute(&client, RUN).await;
     migrate::down(&mut client, "public", DeleteData::Refuse).await.unwrap();
     let runs = client.query("SELECT FROM profile_loader.runs", &[]).await.unwrap();
     assert_eq!((runs.len(), ledger(&mut client).await), (1, LedgerState::Current));
@@ -91,7 +108,7 @@ async fn a_newer_ledger_is_left_alone() {
     // Whatever else a newer release changes: its version comes first.
     execute(
         &client,
-        "UPDATE profile_loader.ledger SET version = 3;
+        "UPDATE profile_loader.ledger SET version = 4;
          ALTER TABLE profile_loader.ledger ADD COLUMN since timestamptz;
          ALTER TABLE profile_loader.runs DROP COLUMN failure;
          DROP TABLE profile_loader.migrations",
@@ -99,7 +116,7 @@ async fn a_newer_ledger_is_left_alone() {
     .await;
     let before = objects(&client).await;
     let is_newer = |error: MigrateError| {
-        assert!(matches!(error, MigrateError::NewerLedger { version: 3 }), "{error:?}");
+        assert!(matches!(error, MigrateError::NewerLedger { version: 4 }), "{error:?}");
         assert!(error.to_string().contains("made by a newer profile-loader"), "{error}");
         assert!(!error.is_temporary());
     };
@@ -132,7 +149,16 @@ async fn a_ledger_that_no_release_left_is_left_alone() {
         ),
         ("DROP TABLE profile_loader.migrations", "there is no table profile_loader.migrations"),
         ("DROP TABLE profile_loader.run_transactions", "there is no table profile_loader.run_transactions"),
-        ("DROP TABLE profile_loader.ledger", "but not the table profile_loader.ledger"),
+        ("DROP TABLE profile_loader.run_spills", "there is no table profile_loader.run_spills"),
+        ("ALTER TABLE profile_loader.run_ddl ALTER after TYPE text", "after text"),
+        (
+            "DROP TABLE profile_loader.ledger",
+            "is there, though the ledger has version 1, which is without it",
+        ),
+        (
+            "UPDATE profile_loader.ledger SET version = 2",
+            "is there, though the ledger has version 2, which is without it",
+        ),
         (
             "ALTER TABLE profile_loader.run_inputs RENAME TO other;
              CREATE VIEW profile_loader.run_inputs AS TABLE profile_loader.other",

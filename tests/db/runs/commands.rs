@@ -275,7 +275,8 @@ async fn without_a_ledger_there_are_no_runs() {
     execute(
         &client,
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
-             profile_loader.run_rejections, profile_loader.run_transactions",
+             profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl,
+             profile_loader.run_spills",
     )
     .await;
     check();
@@ -284,7 +285,7 @@ async fn without_a_ledger_there_are_no_runs() {
 #[tokio::test]
 async fn a_ledger_that_is_newer_or_damaged_is_left_alone() {
     for (change, words) in [
-        ("UPDATE profile_loader.ledger SET version = 3", "made by a newer profile-loader"),
+        ("UPDATE profile_loader.ledger SET version = 4", "made by a newer profile-loader"),
         ("DELETE FROM profile_loader.ledger", "profile_loader.ledger has no row"),
         ("ALTER TABLE profile_loader.runs ADD COLUMN seconds integer", "was not made by this release"),
         ("DROP TABLE profile_loader.run_lanes", "there is no table profile_loader.run_lanes"),
@@ -334,7 +335,8 @@ async fn a_role_is_told_what_it_may_not_do() {
         "GRANT USAGE ON SCHEMA profile_loader TO \"role\"; \
          GRANT SELECT ON profile_loader.migrations, profile_loader.ledger TO \"role\"; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON profile_loader.runs, profile_loader.run_inputs, \
-         profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions TO \"role\"",
+         profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions, \
+         profile_loader.run_ddl, profile_loader.run_spills TO \"role\"",
     )
     .await;
     let output = as_role("abandon 1");

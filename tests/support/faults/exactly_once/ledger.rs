@@ -59,9 +59,10 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
         (
             "lanes",
             format!(
-                "SELECT concat_ws(' ', r.lanes = count(l.run_id), bool_and(l.attempt <= r.attempts))
+                "SELECT concat_ws(' ', r.lanes * CASE r.strategy WHEN 'bulk' THEN 2 ELSE 1 END = count(l.run_id),
+                     bool_and(l.attempt <= r.attempts))
                  FROM profile_loader.runs AS r LEFT JOIN profile_loader.run_lanes AS l ON l.run_id = r.id
-                 WHERE r.id = {run} GROUP BY r.lanes"
+                 WHERE r.id = {run} GROUP BY r.lanes, r.strategy"
             ),
             "t t".to_owned(),
         ),
@@ -76,7 +77,9 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
         (
             "rows for unfinished runs",
             "SELECT ((SELECT count(*) FROM profile_loader.run_rejections)
-                   + (SELECT count(*) FROM profile_loader.run_transactions))::text"
+                   + (SELECT count(*) FROM profile_loader.run_transactions)
+                   + (SELECT count(*) FROM profile_loader.run_spills)
+                   + (SELECT count(*) FROM profile_loader.run_ddl))::text"
                 .to_owned(),
             "0".to_owned(),
         ),
