@@ -20,6 +20,10 @@ const DOCUMENTS: &str = "5000";
 /// No step here takes a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The lanes' sessions of the load that runs.
+const LANES: &str = "pg_stat_activity
+     WHERE application_name LIKE 'profile-loader run % lane' AND datname = current_database()";
+
 /// Starts a load from standard input and waits until documents are stored; more input is awaited then.
 async fn start_load(mut command: Command, input: &[u8], client: &Client) -> Child {
     command.args(["load", "-", "--chunk-bytes", "1000", "--output", "json"]);
@@ -49,6 +53,15 @@ async fn wait_for_documents(client: &Client) {
     }
 }
 
+async fn wait_for_waiting_lanes(client: &Client, lanes: usize) {
+    let waiting = format!("SELECT pid::text FROM {LANES} AND wait_event_type = 'Lock'");
+    let deadline = Instant::now() + PATIENCE;
+    while texts(client, &waiting).await.len() < lanes {
+        assert!(Instant::now() < deadline, "lanes don't wait");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The exit code, the report and standard error.
 pub(crate) fn end(child: Child) -> (Option<i32>, Value, String) {
     let output = child.wait_with_output().expect("the program ends");
@@ -62,12 +75,7 @@ pub(crate) fn count(report: &Value, pointer: &str) -> u64 {
 
 /// Ends the lanes' connections of the load that runs.
 async fn end_sessions(client: &Client) {
-    let ended = texts(
-        client,
-        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
-         WHERE application_name LIKE 'profile-loader run % lane' AND datname = current_database()",
-    )
-    .await;
+    let ended = texts(client, &format!("SELECT pg_terminate_backend(pid)::text FROM {LANES}")).await;
     assert!(
         !ended.is_empty() && ended.iter().all(|ended| ended == "true"),
         "lanes lost connections: {ended:?}"
@@ -91,15 +99,20 @@ async fn complete(store: &Store, client: &Client, input: &[u8]) {
     assert_stored(client, document_lines(input).into_iter().map(|(_, line)| line)).await;
 }
 
+/// A foreign session keeps the lanes waiting in the middle of their transactions, and then they are ended.
 #[tokio::test]
 async fn lost_connections_are_made_again() {
     let store = Store::new("lost", Tables::Foreign);
-    let client = store.connect().await;
+    let (client, foreign) = (store.connect().await, store.connect().await);
+    foreign.batch_execute("BEGIN; LOCK customer_profiles IN SHARE MODE").await.expect("it is free");
     let rejects = tempfile::tempdir().expect("the temporary folder is writable");
     let input = generate(&["--count", DOCUMENTS, "--seed", "9"]);
-    let mut child = start_load(command(&store, rejects.path()), &input, &client).await;
+    let mut command = command(&store, rejects.path());
+    command.args(["load", "--connections", "2", "--output", "json"]).arg(store.file("lost.ndjson", &input));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    wait_for_waiting_lanes(&client, 2).await;
     end_sessions(&client).await;
-    drop(child.stdin.take());
+    foreign.batch_execute("ROLLBACK").await.expect("it is well");
 
     let (code, report, stderr) = end(child);
     assert_eq!((code, report["outcome"].as_str()), (Some(0), Some("complete")), "{stderr}");
