@@ -112,7 +112,6 @@ impl Rest<'_> {
     }
 
     fn restore(&self) -> Result<(), End> {
-        let steps = self.pending()?;
         let progress = PhaseProgress::start(self.request.console, "indexes");
         let tell = |words: String| progress.notice(&words);
         let show = |now: RestoreProgress| progress.show(now.share, &now.labels.join(", "));
@@ -120,9 +119,10 @@ impl Rest<'_> {
         let mut outside = self.outside.clone();
         let result = self.runtime.block_on(async {
             let work = async {
+                let steps = self.restoring.pending(self.run.id, &tell).await?;
                 bulk::restore(self.restoring, &steps, sessions, &tell, &show).await?;
                 failpoint("all-restored");
-                bulk::analyze(self.restoring).await
+                bulk::analyze(self.restoring, &tell).await
             };
             tokio::select! {
                 done = work => done.map_err(End::Lane),
@@ -134,16 +134,11 @@ impl Rest<'_> {
         });
         progress.finish();
         if matches!(&result, Err(End::Lane(error)) if !error.is_temporary())
-            && let Ok(pending) = self.pending()
+            && let Ok(pending) = self.runtime.block_on(self.restoring.pending(self.run.id, &tell))
         {
             tell_pending(&pending, self.request.console);
         }
         result
-    }
-
-    fn pending(&self) -> Result<Vec<PendingStep>, End> {
-        let steps = self.runtime.block_on(self.restoring.pending(self.run.id));
-        steps.map_err(End::Lane)
     }
 
     fn merge_spill(&self, mut finished: Finished, spill: Spill) -> Finished {

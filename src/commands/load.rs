@@ -121,17 +121,13 @@ fn lane_context(target: &Target, settings: &LoadSettings, run: &Run, strategy: S
 
 fn restoring(target: &Target, settings: &LoadSettings, run: &Run) -> Restoring {
     let session_name = run.application_name(load::RESTORE);
-    Restoring {
-        connections: Connections::for_restoring(
-            &target.named(&session_name),
-            settings.connections,
-            settings.connect_within(),
-        ),
-        session_name,
-        db_schema: settings.db_schema.clone(),
-        watch: Watch::new(&target.named(&run.application_name("watch")), settings.watch_every),
-        patience: settings.db_wait,
-    }
+    let connections = Connections::for_restoring(
+        &target.named(&session_name),
+        settings.connections,
+        settings.connect_within(),
+    );
+    let watch = Watch::new(&target.named(&run.application_name("watch")), settings.watch_every);
+    Restoring::new(connections, session_name, settings.db_schema.clone(), watch, settings.db_wait)
 }
 
 /// The pipeline between the beginning of an attempt and its end in the ledger.

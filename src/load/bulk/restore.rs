@@ -16,6 +16,7 @@ use crate::{
         Connections, LoadError, Retries, Watch,
         connections::RESTORE_SESSION,
         failed,
+        outage::Outage,
         retry::Class,
         watch::{Backend, Pulse},
     },
@@ -51,13 +52,12 @@ pub struct RestoreProgress {
 /// What bringing back needs.
 #[derive(Debug)]
 pub struct Restoring {
-    /// Sessions for maintenance, all of one name.
-    pub connections: Connections,
-    pub session_name: String,
-    pub db_schema: String,
-    pub watch: Watch,
-    /// How long a server that is gone is waited for.
-    pub patience: Duration,
+    connections: Connections,
+    session_name: String,
+    db_schema: String,
+    watch: Watch,
+    patience: Duration,
+    outage: Outage,
 }
 
 /// What the unfinished bulk loads into a schema have taken off and not brought back, in their order.
@@ -122,11 +122,14 @@ pub async fn restore(
 }
 
 /// Gathers statistics on the four tables, so that the first queries after the load are planned well.
-pub async fn analyze(restoring: &Restoring) -> Result<(), LoadError> {
+pub async fn analyze(restoring: &Restoring, tell: &impl Fn(String)) -> Result<(), LoadError> {
     let tables = Table::ALL.map(|table| async move {
-        let sql = format!("ANALYZE {}.{}", quote_identifier(&restoring.db_schema), table.name());
-        let mut session = restoring.connections.get().await?;
-        session.client().batch_execute(&sql).await.map_err(failed("ANALYZE"))
+        let sql = &format!("ANALYZE {}.{}", quote_identifier(&restoring.db_schema), table.name());
+        let analyze = async |client: &mut Client, pulse: &Pulse| {
+            identify(client, pulse).await?;
+            client.batch_execute(sql).await.map_err(failed("ANALYZE"))
+        };
+        restoring.patiently(tell, analyze).await
     });
     let mut running: FuturesUnordered<_> = tables.into_iter().collect();
     while let Some(done) = running.next().await {
@@ -146,29 +149,26 @@ pub async fn restore_alone(client: &mut Client, steps: &[PendingStep]) -> Result
 }
 
 impl Restoring {
-    /// What a run has taken off and not brought back, waiting for a server that is gone.
-    pub async fn pending(&self, run_id: i64) -> Result<Vec<PendingStep>, LoadError> {
-        let mut retries = Retries::new(self.patience);
-        loop {
-            let error = match self.pending_once(run_id).await {
-                Ok(steps) => return Ok(steps),
-                Err(error) => error,
-            };
-            let Some(delay) = retries.after(&error) else { return Err(error) };
-            time::sleep(delay).await;
-        }
+    /// Over sessions for maintenance, all of one name; a server that is gone is waited for as long as `patience`
+    /// allows.
+    pub fn new(
+        connections: Connections,
+        session_name: String,
+        db_schema: String,
+        watch: Watch,
+        patience: Duration,
+    ) -> Self {
+        Self { connections, session_name, db_schema, watch, patience, outage: Outage::default() }
     }
 
-    async fn pending_once(&self, run_id: i64) -> Result<Vec<PendingStep>, LoadError> {
-        let mut session = self.connections.get().await?;
-        let steps = pending(session.client(), &self.db_schema).await;
-        match steps {
-            Ok(steps) => Ok(steps.into_iter().filter(|step| step.run_id == run_id).collect()),
-            Err(error) => {
-                session.close();
-                Err(error)
-            }
-        }
+    /// What a run has taken off and not brought back.
+    pub async fn pending(&self, run_id: i64, tell: &impl Fn(String)) -> Result<Vec<PendingStep>, LoadError> {
+        let read = async |client: &mut Client, pulse: &Pulse| {
+            identify(client, pulse).await?;
+            pending(client, &self.db_schema).await
+        };
+        let steps = self.patiently(tell, read).await?;
+        Ok(steps.into_iter().filter(|step| step.run_id == run_id).collect())
     }
 
     /// Ends whatever the server is still doing; what is not done is rolled back.
@@ -176,21 +176,43 @@ impl Restoring {
         self.watch.end_sessions(&self.session_name).await;
     }
 
-    /// One statement, tried until it is done or hope is lost.
     async fn step(&self, step: &PendingStep, tell: &impl Fn(String)) -> Result<(), LoadError> {
+        let work = async |client: &mut Client, pulse: &Pulse| transact(client, step, pulse).await;
+        self.patiently(tell, work).await
+    }
+
+    /// Tried until it is done or hope is lost.
+    async fn patiently<T>(
+        &self,
+        tell: &impl Fn(String),
+        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
         let mut retries = Retries::new(self.patience);
         loop {
-            let Err(error) = self.attempt(step, tell).await else { return Ok(()) };
+            let error = match self.attempt(tell, &work).await {
+                Ok(done) => {
+                    self.outage.ends().into_iter().for_each(tell);
+                    return Ok(done);
+                }
+                Err(error) => error,
+            };
             let Some(delay) = retries.after(&error) else { return Err(error) };
+            if error.class() != Class::Conflict {
+                self.outage.begins(&error, self.patience).into_iter().for_each(tell);
+            }
             time::sleep(delay).await;
         }
     }
 
-    async fn attempt(&self, step: &PendingStep, tell: &impl Fn(String)) -> Result<(), LoadError> {
+    /// In a session of its own, which is looked after.
+    async fn attempt<T>(
+        &self,
+        tell: &impl Fn(String),
+        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
         let mut session = self.connections.get().await?;
         let pulse = Pulse::default();
-        let work = transact(session.client(), step, &pulse);
-        let result = self.watch.over(&pulse, tell, work).await.flatten();
+        let result = self.watch.over(&pulse, tell, work(session.client(), &pulse)).await.flatten();
         if let Err(error) = &result {
             session.close();
             if error.class() == Class::Lost
@@ -203,12 +225,18 @@ impl Restoring {
     }
 }
 
-async fn transact(client: &mut Client, step: &PendingStep, pulse: &Pulse) -> Result<(), LoadError> {
+/// Lets it be looked at what the session does.
+async fn identify(client: &Client, pulse: &Pulse) -> Result<(), LoadError> {
     let row = client
         .query_one(include_str!("../../../sql/lanes/identify.sql"), &[])
         .await
         .map_err(failed("asking which session this is"))?;
     pulse.set_backend(Backend { pid: row.get("pid"), started: row.get("started") });
+    Ok(())
+}
+
+async fn transact(client: &mut Client, step: &PendingStep, pulse: &Pulse) -> Result<(), LoadError> {
+    identify(client, pulse).await?;
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let hold = "SELECT restored_at IS NOT NULL FROM profile_loader.run_ddl WHERE run_id = $1 AND step = $2 FOR UPDATE";
     let row = transaction
