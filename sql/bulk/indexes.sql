@@ -13,7 +13,10 @@ SELECT c.relname::text AS table_name,
        ) AS columns,
        i.indisunique AS is_unique,
        i.indisclustered AS is_clustered,
-       i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS is_computed,
+       i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
+           SELECT FROM pg_catalog.pg_attribute AS a
+           WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::smallint[]) AND a.attgenerated <> ''
+       ) AS is_computed,
        i.indisvalid AND i.indisready AND NOT i.indisexclusion AND NOT i.indisreplident AS is_ordinary,
        -- Equal means bytewise equal: no collation or operator class that takes different texts for the same.
        NOT EXISTS (

@@ -136,11 +136,13 @@ fn tell_begun(begun: &Begun, console: Console) {
     let id = begun.run.id;
     console.detail(&format!("this is run {id}"));
     let Some(taken) = &begun.taken else { return };
-    console.info(&format!(
-        "filling empty tables in bulk: indexes and foreign keys are off until all is loaded (run {id}, {} steps \
-         bring them back)",
-        taken.steps
-    ));
+    if taken.steps > 0 {
+        console.info(&format!(
+            "filling empty tables in bulk: indexes and foreign keys are off until all is loaded (run {id}, {} steps \
+             bring them back)",
+            taken.steps
+        ));
+    }
     if !taken.kept.is_empty() {
         console.info(&format!(
             "documents may break these or other objects need them, so they stay on: {}",

@@ -22,6 +22,7 @@ pub enum Obstacle {
     NoCreate { db_schema: String },
     NoPlainTable { table: String },
     RowSecurity { table: String },
+    InsertRule { table: String },
 }
 
 impl fmt::Display for Obstacle {
@@ -38,6 +39,9 @@ impl fmt::Display for Obstacle {
             ),
             Self::NoPlainTable { table } => write!(f, "{table} is not an ordinary table"),
             Self::RowSecurity { table } => write!(f, "table {table} has row level security"),
+            Self::InsertRule { table } => {
+                write!(f, "table {table} has a rule on INSERT, which COPY does not follow")
+            }
         }
     }
 }
@@ -47,7 +51,7 @@ impl fmt::Display for Obstacle {
 pub struct Taken {
     /// Statements that bring everything back.
     pub steps: usize,
-    /// Indexes that stay on.
+    /// Indexes, and perhaps foreign keys, that stay on.
     pub kept: Vec<String>,
 }
 
@@ -85,6 +89,8 @@ fn obstacle_of(row: &Row, db_schema: &str) -> Option<Obstacle> {
         Some(Obstacle::NotOwner { table, owner: row.get("owner") })
     } else if row.get("has_row_security") {
         Some(Obstacle::RowSecurity { table })
+    } else if row.get("has_insert_rule") {
+        Some(Obstacle::InsertRule { table })
     } else if !row.get::<_, bool>("may_create") {
         Some(Obstacle::NoCreate { db_schema: db_schema.to_owned() })
     } else {
@@ -133,6 +139,13 @@ async fn read_plan(transaction: &Transaction<'_>, db_schema: &str) -> Result<Pla
         .map_err(what())?;
     let foreign_keys: Vec<_> = foreign_keys.iter().map(foreign_key).collect();
     let indexes: Vec<_> = indexes.iter().map(index).collect();
+    let triggers = transaction
+        .query_one(include_str!("../../../sql/bulk/insert_triggers.sql"), &tables)
+        .await
+        .map_err(what())?;
+    if triggers.get("are_there") {
+        return Ok(Plan::of_nothing(&indexes, &foreign_keys));
+    }
     Ok(Plan::of(db_schema, &indexes, &foreign_keys))
 }
 

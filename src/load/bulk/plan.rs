@@ -3,7 +3,8 @@
 //!
 //! An index comes off only if no document can break it or fail to get into it: what the owner forbids beyond our
 //! own keys (a unique e-mail, an exclusion, an expression that may fail) stays, so that it refuses one document
-//! and not the whole table at the end. Whatever something else hangs on stays as well.
+//! and not the whole table at the end. Whatever something else hangs on stays as well, and so does everything
+//! where triggers of the owner's see to the rows.
 
 use crate::{
     postgres::{quote_identifier, quote_literal},
@@ -69,7 +70,7 @@ pub(super) struct Plan {
     /// Takes everything off, in order.
     pub(super) take_off: Vec<String>,
     pub(super) restore: Vec<Step>,
-    /// Names of indexes that stay on, and slow the load down.
+    /// Names of what stays on, and slows the load down.
     pub(super) kept: Vec<String>,
 }
 
@@ -92,6 +93,12 @@ impl Plan {
         }
         plan.restore_foreign_keys(&schema, foreign_keys);
         plan
+    }
+
+    /// Where triggers change rows or add others, nothing is known of what comes into the tables: all stays on.
+    pub(super) fn of_nothing(indexes: &[Index], foreign_keys: &[ForeignKey]) -> Self {
+        let names = indexes.iter().map(|index| &index.name).chain(foreign_keys.iter().map(|key| &key.name));
+        Self { kept: names.cloned().collect(), ..Self::default() }
     }
 
     fn take_off_indexes(&mut self, schema: &str, table: Table, indexes: &[Index]) {
