@@ -40,7 +40,10 @@ const SESSION: &str = "
 
 /// The same for building indexes and checking foreign keys, which wants memory to sort in: a quarter of what
 /// the server caches pages in, if it has not been given more. As many sessions as there are lanes may take it.
+/// An index whose definition names no tablespace was in the database's own: a default of the role's must not
+/// take it elsewhere.
 pub(super) const RESTORE_SESSION: &str = "
+    SET default_tablespace = '';
     SET statement_timeout = 0;
     SET lock_timeout = '60s';
     SET client_min_messages = warning;
