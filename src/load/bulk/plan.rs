@@ -243,8 +243,8 @@ mod tests {
         Index { is_unique: true, ..index(table, name, columns) }
     }
 
-    fn key(is_primary_key: bool) -> Option<Constraint> {
-        Some(Constraint { is_primary_key, is_deferrable: false, is_deferred: false, comment: None })
+    fn primary_key() -> Constraint {
+        Constraint { is_primary_key: true, is_deferrable: false, is_deferred: false, comment: None }
     }
 
     #[test]
@@ -272,10 +272,10 @@ mod tests {
     #[test]
     fn everything_comes_back_in_an_order_that_works() {
         let indexes = [
-            Index { constraint: key(true), ..unique(Table::Profiles, "pk_p", &["id"]) },
+            Index { constraint: Some(primary_key()), ..unique(Table::Profiles, "pk_p", &["id"]) },
             index(Table::Emails, "Ix e", &["customer_profile_id"]),
             Index {
-                constraint: key(true),
+                constraint: Some(primary_key()),
                 comment: Some("it's".to_owned()),
                 is_clustered: true,
                 ..unique(Table::Emails, "pk_e", &["id"])
