@@ -4,6 +4,7 @@
 mod support;
 
 mod accept_insert;
+mod bulk;
 mod commands;
 mod embedded;
 mod load;

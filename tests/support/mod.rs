@@ -2,6 +2,7 @@
 //!
 //! Tests that need no database declare `process` alone (`#[path = "../support/process.rs"]`).
 
+mod catalog;
 mod loading;
 mod mutate;
 mod process;
@@ -9,7 +10,10 @@ mod reading;
 pub(crate) mod server;
 mod tables;
 
-pub(crate) use loading::{Run, Store, document_lines, generate, line_number, ndjson, surviving};
+pub(crate) use catalog::{catalog, catalog_differences};
+pub(crate) use loading::{
+    Run, Store, document_lines, generate, line_number, ndjson, run_with_stdin, surviving,
+};
 pub(crate) use mutate::{Random, mutate};
 pub(crate) use process::{Output, binary, run};
 pub(crate) use reading::assert_stored;
