@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     faults::{Case, Counts, Loader, Proxy, Shape},
@@ -18,17 +18,23 @@ pub(crate) fn server() -> &'static TestServer {
     SERVER.get_or_init(TestServer::with_port)
 }
 
-/// The case of this shape and policy in that server, made once.
+type Key = (&'static str, Shape, &'static str);
+
+/// The merge of this shape and policy in that server, made once.
 pub(crate) async fn case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
-    static CASES: Mutex<BTreeMap<(String, &'static str), Arc<Case>>> = Mutex::const_new(BTreeMap::new());
-    let mut cases = CASES.lock().await;
-    let key = (format!("{shape:?}"), on_existing);
-    if let Some(case) = cases.get(&key) {
-        return Arc::clone(case);
-    }
-    let case = Arc::new(Case::new(server(), shape, on_existing).await);
-    cases.insert(key, Arc::clone(&case));
-    case
+    once(("merge", shape, on_existing), Case::new(server(), shape, on_existing)).await
+}
+
+/// The same for a bulk load into empty tables.
+pub(crate) async fn bulk_case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
+    once(("bulk", shape, on_existing), Case::bulk(server(), shape, on_existing)).await
+}
+
+/// Tests that need the same one wait for the first of them, and not for others.
+async fn once(key: Key, make: impl Future<Output = Case>) -> Arc<Case> {
+    static CASES: Mutex<BTreeMap<Key, Arc<OnceCell<Arc<Case>>>>> = Mutex::const_new(BTreeMap::new());
+    let cell = Arc::clone(CASES.lock().await.entry(key).or_default());
+    Arc::clone(cell.get_or_init(|| async { Arc::new(make.await) }).await)
 }
 
 /// Starts an attempt through a proxy.

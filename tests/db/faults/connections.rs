@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// One attempt through a proxy with this fault; false when the load ends before its moment comes.
-async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment, action: Action) -> bool {
+pub(crate) async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment, action: Action) -> bool {
     let store = case.store();
     let proxy = Proxy::start(server().address());
     let fault = proxy.arm(moment, action);
@@ -29,13 +29,11 @@ async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment, action: Ac
 }
 
 /// Goes on to the next boundary, or some further, until there is none.
-async fn at_messages(on_existing: &'static str, side: Side, action: Action, step: usize) {
-    let case = case(Shape::Few, on_existing).await;
-    let most = traffic(&case).messages[usize::from(side == Side::Backend)];
-    let mut class =
-        FaultClass::new(format!("{action:?} at messages of the {side:?}, every {step} ({on_existing})"));
+pub(crate) async fn at_messages(case: &Case, name: &str, side: Side, action: Action, step: usize) {
+    let most = traffic(case).messages[usize::from(side == Side::Backend)];
+    let mut class = FaultClass::new(format!("{action:?} at messages of the {side:?}, every {step} ({name})"));
     for number in (1..).step_by(step) {
-        if !disturb(&mut class, &case, Moment::Message(side, number), action).await {
+        if !disturb(&mut class, case, Moment::Message(side, number), action).await {
             break;
         }
     }
@@ -46,18 +44,21 @@ async fn at_messages(on_existing: &'static str, side: Side, action: Action, step
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_before_every_message_of_the_loader() {
-    at_messages("reject", Side::Frontend, Action::CutBefore, 1).await;
+    let case = case(Shape::Few, "reject").await;
+    at_messages(&case, "reject", Side::Frontend, Action::CutBefore, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_before_every_message_of_the_server() {
-    at_messages("update", Side::Backend, Action::CutBefore, 1).await;
+    let case = case(Shape::Few, "update").await;
+    at_messages(&case, "update", Side::Backend, Action::CutBefore, 1).await;
 }
 
 /// Little else than before the next one: with the other policy, and fewer of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_after_messages_of_the_loader() {
-    at_messages("update", Side::Frontend, Action::CutAfter, 7).await;
+    let case = case(Shape::Few, "update").await;
+    at_messages(&case, "update", Side::Frontend, Action::CutAfter, 7).await;
 }
 
 type NthMoment = fn(u64) -> Moment;

@@ -3,13 +3,15 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{
+    bulk::OF_BULK,
     cases::{case, server},
     faults::{Case, FaultClass, Loader, Shape, load_command},
     support::Store,
 };
 
 /// In the order in which a load passes them.
-const FAILPOINTS: [&str; 10] = [
+const FAILPOINTS: [&str; 11] = [
+    "run-beginning",
     "run-begun",
     "lane-copying",
     "lane-staged",
@@ -36,7 +38,7 @@ fn start(case: &Case, store: &Store, options: &[&str], failpoint: &str) -> Loade
     Loader::of(store, command)
 }
 
-async fn abort(class: &mut FaultClass, case: &Case, failpoint: &str) {
+pub(crate) async fn abort(class: &mut FaultClass, case: &Case, failpoint: &str) {
     let store = case.store();
     let ended = start(case, &store, &[], failpoint).end();
     class.injected(ended.signal() == Some(6));
@@ -74,7 +76,8 @@ async fn a_panic_ends_the_run_with_70() {
 
 #[test]
 fn no_failpoint_is_left_out() {
-    let listed: BTreeSet<_> = FAILPOINTS.into_iter().chain(OF_ATOMIC).map(str::to_owned).collect();
+    let listed: BTreeSet<_> =
+        FAILPOINTS.into_iter().chain(OF_ATOMIC).chain(OF_BULK).map(str::to_owned).collect();
     assert_eq!(in_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), listed);
 }
 

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::{
     cases::{case, load_to_hold, server, traffic},
-    faults::{Action, Counts, FaultClass, Moment, Proxy, Shape, Side},
+    faults::{Action, Case, Counts, FaultClass, Moment, Proxy, Shape, Side},
     support::Random,
 };
 
@@ -16,26 +16,27 @@ const KILLS_OF_ONE_LOAD: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_while_existing_profiles_reject() {
-    killed("reject", 1).await;
+    let case = case(Shape::Many, "reject").await;
+    killed(&case, "kill -9 (reject)", KILLS, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_while_existing_profiles_are_updated() {
-    killed("update", 2).await;
+    let case = case(Shape::Many, "update").await;
+    killed(&case, "kill -9 (update)", KILLS, 2).await;
 }
 
-async fn killed(on_existing: &'static str, seed: u64) {
-    let case = case(Shape::Many, on_existing).await;
-    let whole = traffic(&case);
-    let mut class = FaultClass::new(format!("kill -9 ({on_existing})"));
+pub(crate) async fn killed(case: &Case, name: &str, kills: u32, seed: u64) {
+    let whole = traffic(case);
+    let mut class = FaultClass::new(name);
     let mut random = Random(seed);
-    while class.fired() < KILLS {
+    while class.fired() < kills {
         let store = case.store();
         let mut ended = None;
         for _ in 0..=random.below(KILLS_OF_ONE_LOAD) {
             let proxy = Proxy::start(server().address());
             let fault = proxy.arm(moment(&mut random, whole), Action::Hold);
-            let mut loader = load_to_hold(&proxy, &case, &store);
+            let mut loader = load_to_hold(&proxy, case, &store);
             let is_reached = fault.fires_unless(|| loader.has_ended());
             if is_reached {
                 loader.signal(Signal::KILL);
@@ -52,7 +53,7 @@ async fn killed(on_existing: &'static str, seed: u64) {
                 break;
             }
         }
-        class.judge(&case, &store, ended.expect("there was an attempt")).await;
+        class.judge(case, &store, ended.expect("there was an attempt")).await;
     }
     class.tell();
 }

@@ -8,6 +8,7 @@ mod support;
 mod faults;
 
 mod atomic;
+mod bulk;
 mod cases;
 mod connections;
 mod disks;

@@ -61,7 +61,7 @@ async fn stopped_servers() {
 
 /// The temporary tables of sessions that were there when the server crashed stay until autovacuum finds them;
 /// here they go now.
-async fn forget_crashed_sessions(store: &Store) {
+pub(crate) async fn forget_crashed_sessions(store: &Store) {
     let client = store.connect().await;
     let tables = "SELECT format('DROP TABLE %s', c.oid::regclass) FROM pg_class AS c
                   WHERE c.relpersistence = 't' AND c.relkind = 'r'

@@ -14,13 +14,15 @@ use super::{
     input::Input,
     loader::{Ended, INPUT, Loader, files},
 };
-use crate::support::{Store, TestServer, assert_stored, digests, surviving, texts};
+use crate::support::{
+    Store, TestServer, assert_stored, catalog, catalog_differences, digests, surviving, texts,
+};
 
 /// Of all loads: patient with servers, quick to look after what stands still.
 const OPTIONS: [&str; 4] = ["--db-wait", "60s", "--watch-every", "500ms"];
 
 /// How much is loaded, and in how many transactions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     /// Eight or so transactions in each of three lanes.
     Many,
@@ -48,6 +50,16 @@ impl Shape {
     }
 }
 
+/// What is in the folder of a load that came to its end, and nothing else.
+const FILES: [&str; 6] = [
+    "input.ndjson",
+    "rejects/rejects.errors.ndjson",
+    "rejects/rejects.ndjson",
+    "report.json",
+    "stderr",
+    "stdout",
+];
+
 /// What differs between any two runs.
 const OF_THE_RUN: [&str; 4] = ["run_id", "started_at", "elapsed_seconds", "throughput"];
 
@@ -68,8 +80,10 @@ pub(crate) struct Case {
 #[derive(Debug)]
 struct Remains {
     tables: BTreeMap<&'static str, String>,
-    /// Names of all relations, of every schema.
+    /// Of the ledger.
     relations: Vec<String>,
+    /// Indexes and constraints with their definitions, and all else that the tables have.
+    catalog: Vec<String>,
     runs: Vec<String>,
     report: Value,
     rejects: Vec<u8>,
@@ -79,15 +93,36 @@ struct Remains {
 }
 
 impl Case {
-    /// Loads the input undisturbed, and holds the outcome against an independent reading.
+    /// A merge into tables that hold some of it.
     pub(crate) async fn new(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
         let input = Input::of(shape.documents(), 17);
+        Self::undisturbed(server, input, &shape.options(), on_existing).await
+    }
+
+    /// A bulk load into empty tables.
+    pub(crate) async fn bulk(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
+        let input = Input::for_empty_tables(shape.documents(), 17);
+        let options = [&shape.options()[..], &["--strategy", "bulk"]].concat();
+        Self::undisturbed(server, input, &options, on_existing).await
+    }
+
+    /// Loads the input undisturbed, and holds the outcome against an independent reading and the catalog against
+    /// what it was.
+    async fn undisturbed(
+        server: &TestServer,
+        input: Input,
+        options: &[&'static str],
+        on_existing: &'static str,
+    ) -> Self {
         let template = input.store(server, "undisturbed");
-        let options = [&OPTIONS[..], &shape.options(), &["--on-existing", on_existing]].concat();
+        let options = [&OPTIONS[..], options, &["--on-existing", on_existing]].concat();
         let store = store_of(&template, &input);
+        let before = catalog(&store.connect().await).await;
         let ended = Loader::start(&store, &store.database.url, &options).end();
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
         let (code, undisturbed) = (ended.code(), Remains::of(&store).await);
+        assert_eq!(catalog_differences(&undisturbed.catalog, &before), [""; 0]);
+        assert_eq!(undisturbed.files, FILES);
         let run = ended.into_run(&store);
         let client = store.connect().await;
         assert_stored(&client, surviving(&input.stored, &input.text, &run, on_existing)).await;
@@ -149,7 +184,9 @@ impl Case {
                 differences.push(format!("{what} of an undisturbed load"));
             }
         };
-        compare("the relations are not those", remains.relations == expected.relations);
+        compare("the relations of the ledger are not those", remains.relations == expected.relations);
+        let in_catalog = catalog_differences(&remains.catalog, &expected.catalog).join("\n");
+        compare(&format!("the catalog ({in_catalog}) is not that"), in_catalog.is_empty());
         compare("the runs of the ledger are not those", remains.runs == expected.runs);
         compare("rejects.ndjson is not that", remains.rejects == expected.rejects);
         compare("rejects.errors.ndjson is not that", remains.errors == expected.errors);
@@ -178,14 +215,13 @@ fn read_report(store: &Store) -> Value {
 
 /// The runs of the ledger and what they came to; an id may be missing, as those of sequences may.
 const RUNS: &str = "
-    SELECT concat_ws(' ', state, lanes, documents_read, documents_accepted, documents_rejected)
+    SELECT concat_ws(' ', strategy, state, lanes, documents_read, documents_accepted, documents_rejected)
     FROM profile_loader.runs ORDER BY id";
 
-/// All relations but temporary ones.
+/// The catalog has those of other schemas.
 const RELATIONS: &str = "
-    SELECT concat_ws(' ', relnamespace::regnamespace, relname, relkind) FROM pg_class
-    WHERE relpersistence <> 't' AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%'
-    ORDER BY 1";
+    SELECT concat_ws(' ', relname, relkind) FROM pg_class
+    WHERE relnamespace = 'profile_loader'::regnamespace ORDER BY 1";
 
 impl Remains {
     async fn of(store: &Store) -> Self {
@@ -198,6 +234,7 @@ impl Remains {
         Self {
             tables: digests(&client, "public").await,
             relations: texts(&client, RELATIONS).await,
+            catalog: catalog(&client).await,
             runs: texts(&client, RUNS).await,
             report,
             rejects: read("rejects/rejects.ndjson"),

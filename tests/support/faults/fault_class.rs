@@ -1,6 +1,9 @@
 //! Keeps count of one class of faults, and tells it.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    time::Instant,
+};
 
 use super::{exactly_once::Case, loader::Ended};
 use crate::support::Store;
@@ -14,11 +17,13 @@ pub(crate) struct FaultClass {
     /// Faults that fired since the last judgement.
     pending: u32,
     exactly_once: u32,
+    since: Instant,
 }
 
 impl FaultClass {
     pub(crate) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), injected: 0, fired: 0, pending: 0, exactly_once: 0 }
+        let (name, since) = (name.into(), Instant::now());
+        Self { name, injected: 0, fired: 0, pending: 0, exactly_once: 0, since }
     }
 
     /// One more was injected; `has_fired` is the proof that it took place.
@@ -41,8 +46,11 @@ impl FaultClass {
 
     /// Tells the count on standard error, past the test framework, which keeps what passing tests print.
     pub(crate) fn tell(self) {
-        let Self { name, injected, fired, exactly_once, .. } = self;
-        let line = format!("fault {name}: injected {injected}, fired {fired}, exactly once {exactly_once}\n");
+        let Self { name, injected, fired, exactly_once, since, .. } = self;
+        let took = since.elapsed().as_secs();
+        let line = format!(
+            "fault {name}: injected {injected}, fired {fired}, exactly once {exactly_once}, in {took} s\n"
+        );
         io::stderr().write_all(line.as_bytes()).expect("standard error is open");
         assert!(injected > 0 && fired == injected && exactly_once == fired, "{line}");
     }

@@ -27,6 +27,11 @@ impl Input {
         Self { stored, text: mix(&text, documents) }
     }
 
+    /// The same for tables that hold nothing.
+    pub(crate) fn for_empty_tables(documents: usize, seed: u64) -> Self {
+        Self { stored: Vec::new(), ..Self::of(documents, seed) }
+    }
+
     /// A store with tables that hold what they have to before the load.
     pub(crate) fn store(&self, server: &TestServer, name_hint: &str) -> Store {
         let store = Store::at(server.database(name_hint), Tables::Foreign);

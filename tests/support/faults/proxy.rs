@@ -31,6 +31,8 @@ pub(crate) enum Moment {
     Byte(Side, u64),
     /// The side's N-th message with this type byte.
     Kind(Side, u8, u64),
+    /// The N-th statement on its way to the server that has these words in it.
+    Statement(&'static str, u64),
     /// The N-th COMMIT on its way to the server.
     Commit(u64),
     /// The N-th answer that says COMMIT was done, on its way back.
@@ -269,6 +271,7 @@ impl Armed {
         let (is_meant, number) = match self.moment {
             Moment::Message(of, number) => (side == of, number),
             Moment::Kind(of, kind, number) => (side == of && message.kind == Some(kind), number),
+            Moment::Statement(words, number) => (side == Side::Frontend && message.asks(words), number),
             Moment::Commit(number) => (side == Side::Frontend && message.is_commit(), number),
             Moment::CommitAnswer(number) => (side == Side::Backend && message.is_commit_done(), number),
             Moment::Byte(of, _) if side != of => return None,

@@ -71,8 +71,15 @@ async fn a_row_more_less_or_other_is_found() {
                 .to_owned(),
             "customer_profile_addresses",
         ),
-        ("CREATE TABLE more ()".to_owned(), "relations"),
-        ("CREATE INDEX ON customer_profiles (last_name)".to_owned(), "relations"),
+        ("CREATE TABLE profile_loader.more ()".to_owned(), "relations of the ledger"),
+        ("CREATE TABLE more ()".to_owned(), "the catalog (+ relation | public.more"),
+        ("CREATE INDEX ON customer_profiles (last_name)".to_owned(), "the catalog (+ index | CREATE INDEX"),
+        (
+            "ALTER TABLE customer_profile_emails DROP CONSTRAINT other_fk_e, ADD CONSTRAINT other_fk_e
+                 FOREIGN KEY (customer_profile_id) REFERENCES customer_profiles (id) ON DELETE CASCADE NOT VALID"
+                .to_owned(),
+            "the catalog (- constraint | public.customer_profile_emails | other_fk_e",
+        ),
     ] {
         let (store, ended) = loaded(&case).await;
         store.database.execute(&change);

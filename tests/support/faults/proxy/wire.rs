@@ -47,6 +47,11 @@ impl Message {
         self.kind == Some(b'Q') && self.text().trim_end_matches(';').ends_with("COMMIT")
     }
 
+    /// A statement of the loader, whether it is sent at once or prepared.
+    pub(super) fn asks(&self, words: &str) -> bool {
+        matches!(self.kind, Some(b'Q' | b'P')) && String::from_utf8_lossy(&self.bytes).contains(words)
+    }
+
     /// The server's word that a COMMIT was done.
     pub(super) fn is_commit_done(&self) -> bool {
         self.kind == Some(b'C') && self.text() == "COMMIT"
@@ -227,13 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn commits_and_their_answers_are_told_from_all_else() {
+    fn statements_and_answers_are_told_from_all_else() {
         let message = |kind: u8, body: &[u8]| Message { kind: Some(kind), bytes: typed(kind, body) };
         for (text, expected) in
             [("COMMIT", true), ("UPDATE x; COMMIT;", true), ("ROLLBACK", false), ("COMMITTED ", false)]
         {
             assert_eq!(message(b'Q', format!("{text}\0").as_bytes()).is_commit(), expected, "{text}");
         }
+        assert!(
+            message(b'Q', b"CREATE INDEX i\0").asks("CREATE")
+                && message(b'P', b"s\0COPY t\0\0\0").asks("COPY t")
+        );
+        assert!(!message(b'Q', b"CREATE INDEX i\0").asks("COPY") && !message(b'd', b"COPY t").asks("COPY"));
         assert!(message(b'C', b"COMMIT\0").is_commit_done());
         assert!(!message(b'C', b"ROLLBACK\0").is_commit_done());
         assert!(!message(b'd', b"COMMIT\0").is_commit() && !message(b'd', b"COMMIT\0").is_commit_done());

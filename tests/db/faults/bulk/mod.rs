@@ -1,0 +1,35 @@
+//! Bulk loads, disturbed while indexes come off, documents are copied, indexes come back, and those documents are
+//! merged that were put off.
+
+mod connections;
+mod failpoints;
+mod killed;
+mod people;
+mod servers;
+
+use crate::faults::{Moment, Side};
+
+pub(super) use failpoints::OF_BULK;
+
+/// While what slows the load down is taken off.
+const TAKING_OFF: Moment = Moment::Statement("DROP CONSTRAINT", 3);
+/// While documents are copied, and as a batch of them is about to be committed.
+const COPYING: [Moment; 2] =
+    [Moment::Kind(Side::Frontend, b'd', 9), Moment::Statement("UPDATE profile_loader.run_lanes", 4)];
+/// While an index is built, a constraint is put on it, a foreign key is checked, and after that is done.
+const RESTORING: [Moment; 4] = [
+    Moment::Statement("CREATE UNIQUE INDEX", 2),
+    Moment::Statement("PRIMARY KEY USING INDEX", 1),
+    Moment::Statement("VALIDATE CONSTRAINT", 1),
+    Moment::Statement("ANALYZE", 2),
+];
+/// While what was put off is staged, and inserted.
+const MERGING: [Moment; 2] = [
+    Moment::Statement("COPY pg_temp.profile_loader_staged", 2),
+    Moment::Statement("INSERT INTO \"public\".customer_profile_emails", 1),
+];
+
+/// From the first of a run to the last.
+fn all_moments() -> Vec<Moment> {
+    [&[TAKING_OFF][..], &COPYING[..], &RESTORING, &MERGING].concat()
+}
