@@ -107,8 +107,10 @@ impl Plan {
         let mut attach = Vec::new();
         // Unique ones first: those with the longest keys.
         let (unique, others): (Vec<&Index>, Vec<_>) = of_table().partition(|index| index.is_unique);
+        // A foreign key that is made anew takes the oldest of them, which is not to change.
+        let has_choice = unique.iter().filter(|index| index.is_for_foreign_keys(table)).count() > 1;
         for index in unique.into_iter().chain(others) {
-            if !index.may_come_off(table) {
+            if !index.may_come_off(table) || has_choice && index.is_for_foreign_keys(table) {
                 self.kept.push(index.name.clone());
                 continue;
             }
@@ -173,6 +175,11 @@ impl Index {
             && !self.is_computed
             && !self.is_needed
             && (!self.is_unique || self.is_bytewise && self.holds_by_itself(table))
+    }
+
+    /// Whether a foreign key to a profile may rest on it.
+    fn is_for_foreign_keys(&self, table: Table) -> bool {
+        table == Table::Profiles && self.is_unique && matches!(&*self.columns, [Some(id)] if id == "id")
     }
 
     /// Whether documents, each id once and no e-mail twice, can't break the uniqueness.
@@ -267,6 +274,31 @@ mod tests {
         check(Index { is_ordinary: false, ..emails() }, false);
         check(Index { is_computed: true, ..index(Table::Emails, "a", &[]) }, false);
         check(Index { is_bytewise: false, ..index(Table::Emails, "a", &["email"]) }, true);
+    }
+
+    #[test]
+    fn foreign_keys_stay_with_the_index_that_they_rest_on() {
+        let key = |name| unique(Table::Profiles, name, &["id"]);
+        assert_eq!(Plan::of("s", &[key("a")], &[]).kept, [""; 0]);
+        let kept = Plan::of("s", &[key("a"), key("b"), unique(Table::Profiles, "c", &["id", "x"])], &[]).kept;
+        assert_eq!(kept, ["a", "b"]);
+        // Over addresses no foreign key rests.
+        let addresses = ["a", "b"].map(|name| unique(Table::Addresses, name, &["customer_profile_id"]));
+        assert_eq!(Plan::of("s", &addresses, &[]).kept, [""; 0]);
+    }
+
+    #[test]
+    fn where_triggers_see_to_the_rows_nothing_comes_off() {
+        let foreign_key = ForeignKey {
+            table: Table::Emails.name().to_owned(),
+            name: "fk".to_owned(),
+            definition: String::new(),
+            is_validated: true,
+            comment: None,
+        };
+        let plan = Plan::of_nothing(&[index(Table::Emails, "a", &["email"])], &[foreign_key]);
+        assert_eq!((plan.take_off.len(), plan.restore.len()), (0, 0));
+        assert_eq!(plan.kept, ["a", "fk"]);
     }
 
     #[test]

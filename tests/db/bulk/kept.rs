@@ -95,6 +95,13 @@ async fn a_replica_identity() {
     check(identity, &["pk_customer_profiles"], &[]).await;
 }
 
+/// A foreign key made anew takes the older of two keys, as it did before.
+#[tokio::test]
+async fn keys_that_foreign_keys_may_choose_from() {
+    let second = "CREATE UNIQUE INDEX a_second_key ON customer_profiles (id)";
+    check(second, &["pk_customer_profiles", "a_second_key"], &[]).await;
+}
+
 /// Its own rules for what is equal are nobody's business; they may find two ids the same.
 #[tokio::test]
 async fn an_operator_class_of_the_owner() {
