@@ -22,12 +22,13 @@ type Key = (&'static str, Shape, &'static str);
 
 /// The merge of this shape and policy in that server, made once.
 pub(crate) async fn case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
-    once(("merge", shape, on_existing), Case::new(server(), shape, on_existing)).await
+    // Boxed: it is large, and every test holds it.
+    Box::pin(once(("merge", shape, on_existing), Case::new(server(), shape, on_existing))).await
 }
 
 /// The same for a bulk load into empty tables.
 pub(crate) async fn bulk_case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
-    once(("bulk", shape, on_existing), Case::bulk(server(), shape, on_existing)).await
+    Box::pin(once(("bulk", shape, on_existing), Case::bulk(server(), shape, on_existing))).await
 }
 
 /// Tests that need the same one wait for the first of them, and not for others.
