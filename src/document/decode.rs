@@ -7,7 +7,7 @@
 use std::{borrow::Cow, cell::RefCell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 use super::rejection::{Fault, Segment};
 
@@ -184,11 +184,14 @@ impl<'de> Visitor<'de> for Node<'_> {
             let before = self.found.duplicates();
             let value = entries.next_value_seed(inner)?;
             self.found.prefix(before, || Segment::Name(Cow::Owned(key.clone())));
-            if object.contains_key(&key) {
-                let place = vec![Segment::Name(Cow::Owned(key.clone()))];
-                self.found.duplicate_keys.borrow_mut().push(place);
+            match object.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(value)),
+                Entry::Occupied(mut entry) => {
+                    let place = vec![Segment::Name(Cow::Owned(entry.key().clone()))];
+                    self.found.duplicate_keys.borrow_mut().push(place);
+                    entry.insert(value);
+                }
             }
-            object.insert(key, value);
         }
         Ok(Value::Object(object))
     }

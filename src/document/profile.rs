@@ -149,8 +149,20 @@ fn refuse_repeated_emails(emails: &[&str], root: &mut Fields<'_, '_>) {
 /// The faults that texts have wherever they stand, for a document that its schema refuses.
 pub(super) fn text_faults(document: &Value, schema: &DocumentSchema) -> Vec<Fault> {
     let mut faults = Vec::new();
-    walk(document, &mut Vec::new(), schema, &mut faults);
+    // To keep track of the place costs more than to look at all texts.
+    if may_have_text_fault(document) {
+        walk(document, &mut Vec::new(), schema, &mut faults);
+    }
     faults
+}
+
+fn may_have_text_fault(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() > EMAIL_CHARS_MAX || memchr::memchr(0, text.as_bytes()).is_some(),
+        Value::Array(items) => items.iter().any(may_have_text_fault),
+        Value::Object(object) => object.values().any(may_have_text_fault),
+        _ => false,
+    }
 }
 
 fn walk<'a>(

@@ -3,7 +3,7 @@
 //! Nothing in here holds a customer's value: messages speak of the rule, and pointers name only properties
 //! that the schema names too.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,18 +87,27 @@ impl Segment<'_> {
 fn pointers(place: &[Segment<'_>]) -> (String, String) {
     let (mut exact, mut grouped) = (String::new(), String::new());
     for segment in place {
-        let (one, group) = match segment {
-            Segment::Name(name) => {
-                let name = name.replace('~', "~0").replace('/', "~1");
-                (name.clone(), name)
-            }
-            Segment::UnknownName => ("?".to_owned(), "?".to_owned()),
-            Segment::Index(index) => (index.to_string(), "*".to_owned()),
-        };
         exact.push('/');
-        exact.push_str(&one);
         grouped.push('/');
-        grouped.push_str(&group);
+        match segment {
+            Segment::Name(name) if name.contains(['~', '/']) => {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                exact.push_str(&name);
+                grouped.push_str(&name);
+            }
+            Segment::Name(name) => {
+                exact.push_str(name);
+                grouped.push_str(name);
+            }
+            Segment::UnknownName => {
+                exact.push('?');
+                grouped.push('?');
+            }
+            Segment::Index(index) => {
+                write!(exact, "{index}").expect("writing to a String");
+                grouped.push('*');
+            }
+        }
     }
     (exact, grouped)
 }

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
@@ -49,8 +49,8 @@ pub enum SchemaError {
 #[derive(Debug)]
 pub struct DocumentSchema {
     validator: Validator,
-    /// Every property name that the schema itself speaks of.
-    names: BTreeSet<String>,
+    /// Every property name that the schema itself speaks of, and its plain form.
+    names: BTreeMap<String, String>,
     is_built_in: bool,
     /// `built-in`, or the file's path.
     pub source: String,
@@ -83,7 +83,7 @@ impl DocumentSchema {
             .build(&schema)
             // The instance of such an error is the schema, which is the operator's own text.
             .map_err(|error| SchemaError::Invalid { path, reason: at_place(&error) })?;
-        let mut names = BTreeSet::new();
+        let mut names = BTreeMap::new();
         collect_names(&schema, &mut names);
         let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").expect("writing to a String");
@@ -137,7 +137,7 @@ impl DocumentSchema {
 
     /// A property's step, nameless where the schema does not know the name: it may be a customer's value.
     pub(super) fn segment<'a>(&self, name: &'a str) -> Segment<'a> {
-        if self.names.contains(name) { Segment::Name(Cow::Borrowed(name)) } else { Segment::UnknownName }
+        if self.names.contains_key(name) { Segment::Name(Cow::Borrowed(name)) } else { Segment::UnknownName }
     }
 
     /// The steps of an instance's pointer; the document tells which of them are array indices.
@@ -145,14 +145,18 @@ impl DocumentSchema {
         let mut place = Vec::new();
         let mut value = Some(document);
         for token in pointer.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = if token.contains('~') {
+                Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+            } else {
+                Cow::Borrowed(token)
+            };
             if let Some(Value::Array(items)) = value {
                 let index: usize = name.parse().unwrap_or_default();
                 place.push(Segment::Index(index));
                 value = items.get(index);
             } else {
                 place.push(self.segment(&name).into_owned());
-                value = value.and_then(|value| value.get(&name));
+                value = value.and_then(|value| value.get(name.as_ref()));
             }
         }
         place
@@ -174,15 +178,14 @@ impl DocumentSchema {
 
     /// Names the property that is probably meant, never the one that stands there.
     fn unknown_property(&self, unexpected: &[String]) -> String {
-        const LIKENESS_MIN: f64 = 0.9; // Jaro-Winkler of the names in lower case without separators
-        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
-        let likeness = |name: &String| {
-            let best =
-                |most: f64, other: &String| most.max(strsim::jaro_winkler(&plain(name), &plain(other)));
+        const LIKENESS_MIN: f64 = 0.9; // Jaro-Winkler of the plain forms
+        let unexpected: Vec<_> = unexpected.iter().map(|name| plain(name)).collect();
+        let likeness = |plain: &String| {
+            let best = |most: f64, other: &String| most.max(strsim::jaro_winkler(plain, other));
             unexpected.iter().fold(0.0, best)
         };
-        let meant =
-            self.names.iter().map(|name| (likeness(name), name)).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let likenesses = self.names.iter().map(|(name, plain)| (likeness(plain), name));
+        let meant = likenesses.max_by(|(a, _), (b, _)| a.total_cmp(b));
         match meant {
             Some((likeness, name)) if likeness >= LIKENESS_MIN => {
                 format!("has a property that the schema does not know (is `{name}` meant?)")
@@ -276,15 +279,21 @@ fn has_more_values(value: &Value, left: &mut usize) -> bool {
     }
 }
 
+/// A name as it is compared: in lower case without separators.
+fn plain(name: &str) -> String {
+    name.replace(['_', '-', ' '], "").to_lowercase()
+}
+
 /// The keys under every `properties`, and the strings of every `required`.
-fn collect_names(schema: &Value, names: &mut BTreeSet<String>) {
+fn collect_names(schema: &Value, names: &mut BTreeMap<String, String>) {
+    let named = |name: &str| (name.to_owned(), plain(name));
     match schema {
         Value::Object(object) => {
             if let Some(Value::Object(properties)) = object.get("properties") {
-                names.extend(properties.keys().cloned());
+                names.extend(properties.keys().map(|name| named(name)));
             }
             if let Some(Value::Array(required)) = object.get("required") {
-                names.extend(required.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+                names.extend(required.iter().filter_map(|name| name.as_str().map(named)));
             }
             object.values().for_each(|inner| collect_names(inner, names));
         }
