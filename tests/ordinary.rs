@@ -129,7 +129,7 @@ fn values_at_the_border_come_to_the_same() {
         replace("Lee", &long(count));
         replace("Lee", &format!("\\n{}", long(count)));
     }
-    let more = |count: usize| (0..count).map(|n| format!(",\"e{n}@b\"")).collect::<Vec<_>>().concat();
+    let more = |count: usize| (0..count).fold(String::new(), |text, n| text + &format!(",\"e{n}@b\""));
     (1..12).for_each(|count| replace(",\"a-b@x-1.example\"", &more(count)));
     let more = |count: usize| ",{\"type\":\"work\",\"number\":\"12\"}".repeat(count);
     (1..12).for_each(|count| replace(",{\"type\":\"work\",\"number\":\"12\"}", &more(count)));
