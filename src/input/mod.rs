@@ -6,10 +6,13 @@
 mod buffer;
 mod chunk;
 mod decompress;
+mod open_source;
 mod sniff;
 mod source;
 mod trail;
 
+#[cfg(test)]
+mod chunk_tests;
 #[cfg(test)]
 mod replay_tests;
 

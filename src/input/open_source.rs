@@ -1,0 +1,197 @@
+//! A source while it is read: whole lines are cut off the front of what was read of it.
+
+use std::{io, mem};
+
+use super::{
+    InputError,
+    buffer::Buffer,
+    chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
+    decompress::Decompressed,
+    sniff,
+};
+
+/// Most lines of a chunk: lines of two bytes, each of them rejected, take a hundred times as much in words.
+pub(super) const LINES_MAX: usize = 16 * 1024;
+
+/// How much of a source is looked at to tell that it is no NDJSON.
+pub(super) const HEAD_BYTES: usize = 64 * 1024;
+
+pub(super) struct OpenSource {
+    pub(super) index: usize,
+    stream: Decompressed,
+    /// The first bytes, as they are.
+    pub(super) head: Vec<u8>,
+    /// Bytes after the last line end that was handed out.
+    rest: Vec<u8>,
+    /// Where the next chunk starts.
+    pub(super) byte_offset: u64,
+    line: u64,
+    long_line_starts_at: Option<u64>,
+    at_start: bool,
+    ended: bool,
+    failed: Option<io::Error>,
+}
+
+impl OpenSource {
+    pub(super) fn new(index: usize, stream: Decompressed) -> Self {
+        Self {
+            index,
+            stream,
+            head: Vec::new(),
+            rest: Vec::new(),
+            byte_offset: 0,
+            line: 1,
+            long_line_starts_at: None,
+            at_start: true,
+            ended: false,
+            failed: None,
+        }
+    }
+
+    /// The next chunk, or the unused buffer at the end of the source.
+    pub(super) fn read_chunk(
+        &mut self,
+        buffer: Vec<u8>,
+        chunk_bytes: usize,
+        name: &str,
+    ) -> Result<Result<Chunk, Vec<u8>>, InputError> {
+        let mut buffer = Buffer::reusing(buffer);
+        buffer.push(&self.rest);
+        self.rest.clear();
+        self.fill(&mut buffer, chunk_bytes);
+        if mem::take(&mut self.at_start) {
+            self.fill(&mut buffer, HEAD_BYTES);
+            self.head = buffer.filled()[..buffer.filled().len().min(HEAD_BYTES)].to_vec();
+            let bom = sniff::bom_bytes(buffer.filled());
+            buffer.remove_front(bom);
+            self.byte_offset += bom as u64;
+            refuse_foreign(whole_lines(buffer.filled(), self.failed.is_some()), name)?;
+        }
+        let Some(Cut { length, lines, piece }) = self.cut(&mut buffer, chunk_bytes) else {
+            return match self.failed.take() {
+                Some(error) => Err(self.explain(error, name)),
+                None => Ok(Err(buffer.into_bytes(0))),
+            };
+        };
+        self.rest.extend_from_slice(&buffer.filled()[length..]);
+        let bytes = buffer.into_bytes(length);
+        let chunk = Chunk {
+            sequence: 0,
+            source: self.index,
+            byte_offset: self.byte_offset,
+            first_line: self.line,
+            lines,
+            piece,
+            consumed: 0,
+            end: Watermark::default(),
+            is_unterminated: piece == Piece::Lines && !bytes.ends_with(b"\n"),
+            ended: Vec::new(),
+            bytes,
+        };
+        self.byte_offset += length as u64;
+        self.line += lines as u64;
+        Ok(Ok(chunk))
+    }
+
+    /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line
+    /// that a chunk takes, else after the first one that follows, reading on while there is none.
+    /// `None` when there is nothing (more) to hand out.
+    fn cut(&mut self, buffer: &mut Buffer, chunk_bytes: usize) -> Option<Cut> {
+        if let Some(starts_at) = self.long_line_starts_at {
+            let end = memchr::memchr(b'\n', buffer.filled());
+            let ends = end.is_some() || (self.ended && self.failed.is_none());
+            if ends {
+                self.long_line_starts_at = None;
+            } else if self.ended {
+                return None;
+            }
+            let length = end.map_or(buffer.filled().len(), |end| end + 1);
+            let piece = Piece::LongLine { starts_at, ends };
+            return Some(Cut { length, lines: usize::from(end.is_some()), piece });
+        }
+        loop {
+            let filled = buffer.filled();
+            if let Some(cut) = after_line_end(filled, chunk_bytes) {
+                return Some(cut);
+            }
+            if self.ended {
+                let whole = self.failed.is_none() && !filled.is_empty();
+                return whole.then_some(Cut { length: filled.len(), lines: 0, piece: Piece::Lines });
+            }
+            // One byte more than the limit may still be the line's carriage return.
+            if filled.len() > LINE_BYTES_MAX + 1 {
+                self.long_line_starts_at = Some(self.byte_offset);
+                let piece = Piece::LongLine { starts_at: self.byte_offset, ends: false };
+                return Some(Cut { length: filled.len(), lines: 0, piece });
+            }
+            let target = filled.len() + chunk_bytes;
+            self.fill(buffer, target);
+        }
+    }
+
+    /// Reads until `buffer` holds `target` bytes, the source ends, or a read fails.
+    fn fill(&mut self, buffer: &mut Buffer, target: usize) {
+        if self.ended {
+            return;
+        }
+        match buffer.fill(&mut self.stream, target) {
+            Ok(ended) => self.ended = ended,
+            Err(error) => {
+                self.ended = true;
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    fn explain(&self, source: io::Error, name: &str) -> InputError {
+        let fault = self.stream.fault();
+        let (name, byte_offset) = (name.to_owned(), fault.byte_offset);
+        if fault.unreadable {
+            InputError::Read { name, byte_offset, source }
+        } else {
+            InputError::Damaged { name, form: self.stream.form, byte_offset, source }
+        }
+    }
+}
+
+/// The part of a buffer that becomes a chunk.
+struct Cut {
+    length: usize,
+    /// How many of its bytes are line ends.
+    lines: usize,
+    piece: Piece,
+}
+
+/// Whole lines from the front, as `OpenSource::cut` wants them, if a line ends in the buffer.
+fn after_line_end(filled: &[u8], chunk_bytes: usize) -> Option<Cut> {
+    let (head, tail) = filled.split_at(filled.len().min(chunk_bytes));
+    let Some(end) = memchr::memrchr(b'\n', head) else {
+        let end = head.len() + memchr::memchr(b'\n', tail)?;
+        return Some(Cut { length: end + 1, lines: 1, piece: Piece::Lines });
+    };
+    let lines = memchr::memchr_iter(b'\n', head).count();
+    // Counting is much faster than to look for the line ends one by one.
+    let end = match lines {
+        ..=LINES_MAX => end,
+        _ => memchr::memchr_iter(b'\n', head).nth(LINES_MAX - 1).expect("there are more"),
+    };
+    Some(Cut { length: end + 1, lines: lines.min(LINES_MAX), piece: Piece::Lines })
+}
+
+/// Of a head that broke off, the lines that are there to their end: half a line looks like many things.
+pub(super) fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
+    match memchr::memrchr(b'\n', head) {
+        Some(end) if is_broken_off => &head[..=end],
+        None if is_broken_off => &[],
+        _ => head,
+    }
+}
+
+pub(super) fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
+    match sniff::foreign(head, name) {
+        Some(sniff::Foreign { found, mend }) => {
+            Err(InputError::Format { name: name.to_owned(), found, mend })
+        }
+        None => Ok(()),
+    }
+}
