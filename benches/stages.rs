@@ -17,7 +17,7 @@ use divan::{
 };
 use flate2::{Compression, write::GzEncoder};
 use profile_loader::{
-    document::{self, DocumentSchema, PhoneNumber, PostalAddress, Profile},
+    document::{self, BUILT_IN_SCHEMA, DocumentSchema, PhoneNumber, PostalAddress, Profile},
     input::{ChunkReader, Source},
     rows::LanePart,
 };
@@ -72,15 +72,40 @@ fn read(bencher: Bencher<'_, '_>, stored: Stored) {
     });
 }
 
+/// The short way of ordinary documents by itself.
+#[divan::bench]
+fn check_ordinary(bencher: Bencher<'_, '_>) {
+    count_accepted(bencher, &VALID, DOCUMENTS, |line| {
+        document::check_ordinary(line, |profile| black_box(profile).id).is_some()
+    });
+}
+
 #[divan::bench]
 fn check_valid(bencher: Bencher<'_, '_>) {
-    check_all(bencher, &VALID, DOCUMENTS);
+    let schema = DocumentSchema::built_in();
+    count_accepted(bencher, &VALID, DOCUMENTS, |line| {
+        document::check(line, &schema, |profile| black_box(profile).id).is_ok()
+    });
+}
+
+/// What `--json-schema FILE` costs, with the same rules: every document becomes a JSON value.
+#[divan::bench]
+fn check_valid_by_file(bencher: Bencher<'_, '_>) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    fs::write(file.path(), BUILT_IN_SCHEMA).expect("the temporary file can be written");
+    let schema = DocumentSchema::from_file(file.path()).expect("the built-in schema is one");
+    count_accepted(bencher, &VALID, DOCUMENTS, |line| {
+        document::check(line, &schema, |profile| black_box(profile).id).is_ok()
+    });
 }
 
 /// A refused document is gone through again for all of its faults.
 #[divan::bench]
 fn check_faulty(bencher: Bencher<'_, '_>) {
-    check_all(bencher, &FAULTY, 0);
+    let schema = DocumentSchema::built_in();
+    count_accepted(bencher, &FAULTY, 0, |line| {
+        document::check(line, &schema, |profile| black_box(profile).id).is_ok()
+    });
 }
 
 #[divan::bench]
@@ -103,11 +128,14 @@ fn encode(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn check_all(bencher: Bencher<'_, '_>, text: &'static [u8], expected: usize) {
-    let schema = DocumentSchema::built_in();
+fn count_accepted(
+    bencher: Bencher<'_, '_>,
+    text: &'static [u8],
+    expected: usize,
+    accepts: impl Fn(&[u8]) -> bool,
+) {
     counted(bencher, text).bench_local(|| {
-        let accepts = |line: &&[u8]| document::check(line, &schema, |profile| black_box(profile).id).is_ok();
-        let accepted = lines(text).filter(accepts).count();
+        let accepted = lines(text).filter(|line| accepts(line)).count();
         assert_eq!(accepted, expected, "documents accepted of {DOCUMENTS}");
     });
 }
