@@ -5,7 +5,8 @@
 # even kill -9 leaves a server behind. Its lines are "start" and "stop MODE" (of pg_ctl); each is answered by a
 # line on standard output, "done" or why not.
 #
-# Crash safety is off: nothing here outlives the tests.
+# Crash safety is off: nothing here outlives the tests. So is autovacuum: databases live for seconds, and its
+# workers would look through each of them.
 
 dir=$1 settings=$2
 # When the tests end before the answer is written, writing it must not end us before the clean-up.
@@ -38,6 +39,7 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_wal_size = 4GB
+autovacuum = off
 $settings
 CONF
 }

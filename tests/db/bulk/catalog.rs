@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::chown};
 
 use serde_json::json;
+use tokio_postgres::error::SqlState;
 
 use super::{assert_catalog, document, load_bulk, valid};
 use crate::support::{
@@ -116,7 +117,7 @@ async fn of_all_that_an_owner_may_add() {
     let orphan =
         "INSERT INTO customer_profile_emails (customer_profile_id, email) VALUES (gen_random_uuid(), 'a')";
     let error = client.batch_execute(orphan).await.expect_err("there is no such profile");
-    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("23503"));
+    assert_eq!(error.code().map(SqlState::code), Some("23503"));
 }
 
 /// Wherever a new index would go by the settings of the role, each goes back to where it was.

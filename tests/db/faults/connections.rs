@@ -28,37 +28,76 @@ pub(crate) async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment,
     true
 }
 
-/// Goes on to the next boundary, or some further, until there is none.
-pub(crate) async fn at_messages(case: &Case, name: &str, side: Side, action: Action, step: usize) {
+/// Goes on from the first of these messages by so many, until there is none.
+pub(crate) async fn at_messages(
+    case: &Case,
+    name: &str,
+    side: Side,
+    action: Action,
+    [first, step]: [u64; 2],
+) {
     let most = traffic(case).messages[usize::from(side == Side::Backend)];
-    let mut class = FaultClass::new(format!("{action:?} at messages of the {side:?}, every {step} ({name})"));
-    for number in (1..).step_by(step) {
-        if !disturb(&mut class, case, Moment::Message(side, number), action).await {
-            break;
-        }
+    let mut class =
+        FaultClass::new(format!("{action:?} at messages of the {side:?}, from {first} by {step} ({name})"));
+    let mut number = first;
+    while disturb(&mut class, case, Moment::Message(side, number), action).await {
+        number += step;
     }
-    let times = u64::from(class.fired()) * u64::try_from(step).expect("a small step");
-    assert!(times > most / 2, "{times} of about {most} messages");
+    assert!(number > most / 2, "{number} of about {most} messages");
     class.tell();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn cut_before_every_message_of_the_loader() {
-    let case = case(Shape::Few, "reject").await;
-    at_messages(&case, "reject", Side::Frontend, Action::CutBefore, 1).await;
+async fn cut_before_every_message_of_the_loader_first_quarter() {
+    cut_before_every_message("reject", Side::Frontend, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn cut_before_every_message_of_the_server() {
-    let case = case(Shape::Few, "update").await;
-    at_messages(&case, "update", Side::Backend, Action::CutBefore, 1).await;
+async fn cut_before_every_message_of_the_loader_second_quarter() {
+    cut_before_every_message("reject", Side::Frontend, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_loader_third_quarter() {
+    cut_before_every_message("reject", Side::Frontend, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_loader_fourth_quarter() {
+    cut_before_every_message("reject", Side::Frontend, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_server_first_quarter() {
+    cut_before_every_message("update", Side::Backend, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_server_second_quarter() {
+    cut_before_every_message("update", Side::Backend, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_server_third_quarter() {
+    cut_before_every_message("update", Side::Backend, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_before_every_message_of_the_server_fourth_quarter() {
+    cut_before_every_message("update", Side::Backend, 4).await;
+}
+
+/// Every fourth of them, so that the quarters run beside each other.
+async fn cut_before_every_message(on_existing: &'static str, side: Side, first: u64) {
+    let case = case(Shape::Few, on_existing).await;
+    at_messages(&case, on_existing, side, Action::CutBefore, [first, 4]).await;
 }
 
 /// Little else than before the next one: with the other policy, and fewer of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_after_messages_of_the_loader() {
     let case = case(Shape::Few, "update").await;
-    at_messages(&case, "update", Side::Frontend, Action::CutAfter, 7).await;
+    at_messages(&case, "update", Side::Frontend, Action::CutAfter, [1, 7]).await;
 }
 
 type NthMoment = fn(u64) -> Moment;
@@ -74,88 +113,116 @@ const SIDES_OF_COMMIT: [(NthMoment, Action); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn cut_on_both_sides_of_every_commit() {
-    for on_existing in ["reject", "update"] {
-        let case = case(Shape::Few, on_existing).await;
-        let mut class = FaultClass::new(format!("both sides of COMMIT ({on_existing})"));
-        for (moment, action) in SIDES_OF_COMMIT {
-            let mut number = 1;
-            while disturb(&mut class, &case, moment(number), action).await {
-                number += 1;
-            }
-            assert!(number > 4, "there are several transactions");
+async fn cut_on_both_sides_of_every_commit_while_existing_profiles_reject() {
+    cut_on_both_sides_of_every_commit("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn cut_on_both_sides_of_every_commit_while_existing_profiles_are_updated() {
+    cut_on_both_sides_of_every_commit("update").await;
+}
+
+async fn cut_on_both_sides_of_every_commit(on_existing: &'static str) {
+    let case = case(Shape::Few, on_existing).await;
+    let mut class = FaultClass::new(format!("both sides of COMMIT ({on_existing})"));
+    for (moment, action) in SIDES_OF_COMMIT {
+        let mut number = 1;
+        while disturb(&mut class, &case, moment(number), action).await {
+            number += 1;
         }
-        class.tell();
+        assert!(number > 4, "there are several transactions");
     }
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn orphans_while_existing_profiles_reject() {
+    orphans("reject", 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn orphans_while_existing_profiles_are_updated() {
+    orphans("update", 4).await;
 }
 
 /// The server does not hear of the end: sessions live on, in a transaction, with locks.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn orphans() {
-    for (on_existing, seed) in [("reject", 3), ("update", 4)] {
-        let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("orphaned session ({on_existing})"));
-        let mut random = Random(seed);
-        let messages = traffic(&case).messages;
-        while class.fired() < 15 {
-            let moment = Moment::Message(Side::Frontend, 1 + random.next() % messages[0]);
-            disturb(&mut class, &case, moment, Action::Orphan).await;
-        }
-        class.tell();
+async fn orphans(on_existing: &'static str, seed: u64) {
+    let case = case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("orphaned session ({on_existing})"));
+    let mut random = Random(seed);
+    let messages = traffic(&case).messages;
+    while class.fired() < 15 {
+        let moment = Moment::Message(Side::Frontend, 1 + random.next() % messages[0]);
+        disturb(&mut class, &case, moment, Action::Orphan).await;
     }
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn half_open_while_existing_profiles_reject() {
+    half_open("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn half_open_while_existing_profiles_are_updated() {
+    half_open("update").await;
 }
 
 /// Nothing arrives any more and nobody says so: in a lane, while it is copied and while it is committed, and in
 /// the connection that holds the target.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn half_open() {
-    for on_existing in ["reject", "update"] {
-        let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("half-open connection ({on_existing})"));
-        for moment in [
-            Moment::Kind(Side::Frontend, b'd', 3),
-            Moment::Kind(Side::Frontend, b'd', 11),
-            Moment::Commit(9),
-            Moment::CommitAnswer(8),
-            Moment::Message(Side::Frontend, 1),
-            Moment::Message(Side::Frontend, 12),
-        ] {
-            assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
-        }
-        class.tell();
+async fn half_open(on_existing: &'static str) {
+    let case = case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("half-open connection ({on_existing})"));
+    for moment in [
+        Moment::Kind(Side::Frontend, b'd', 3),
+        Moment::Kind(Side::Frontend, b'd', 11),
+        Moment::Commit(9),
+        Moment::CommitAnswer(8),
+        Moment::Message(Side::Frontend, 1),
+        Moment::Message(Side::Frontend, 12),
+    ] {
+        assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
     }
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn refused_connections_while_existing_profiles_reject() {
+    refused_connections("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn refused_connections_while_existing_profiles_are_updated() {
+    refused_connections("update").await;
 }
 
 /// A server that is not there, is starting, or has no connection left: before anything has begun, and after all
 /// connections were lost.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn refused_connections() {
-    for on_existing in ["reject", "update"] {
-        let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("refused connection ({on_existing})"));
-        for refusal in [Refusal::Close, Refusal::Error("57P03"), Refusal::Error("53300")] {
-            let (store, proxy) = (case.store(), Proxy::start(server().address()));
-            proxy.turn_away(3, refusal);
-            let ended = load_through(&proxy, &case, &store).end();
-            class.injected(proxy.counts().turned_away == 3);
-            assert!(ended.stderr.contains("--db-wait"), "{}", ended.stderr);
-            assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-            class.judge(&case, &store, ended).await;
+async fn refused_connections(on_existing: &'static str) {
+    let case = case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("refused connection ({on_existing})"));
+    for refusal in [Refusal::Close, Refusal::Error("57P03"), Refusal::Error("53300")] {
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        proxy.turn_away(3, refusal);
+        let ended = load_through(&proxy, &case, &store).end();
+        class.injected(proxy.counts().turned_away == 3);
+        assert!(ended.stderr.contains("--db-wait"), "{}", ended.stderr);
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
 
-            let (store, proxy) = (case.store(), Proxy::start(server().address()));
-            let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 6), Action::Hold);
-            let mut loader = load_to_hold(&proxy, &case, &store);
-            assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
-            proxy.turn_away(4, refusal);
-            assert!(server().terminate_loaders(&store.database) > 0);
-            held.release();
-            let ended = loader.end();
-            class.injected(proxy.counts().turned_away == 4);
-            assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-            class.judge(&case, &store, ended).await;
-        }
-        class.tell();
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        let held = proxy.arm(Moment::Kind(Side::Frontend, b'd', 6), Action::Hold);
+        let mut loader = load_to_hold(&proxy, &case, &store);
+        assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
+        proxy.turn_away(4, refusal);
+        assert!(server().terminate_loaders(&store.database) > 0);
+        held.release();
+        let ended = loader.end();
+        class.injected(proxy.counts().turned_away == 4);
+        assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
     }
+    class.tell();
 }
 
 /// Not waited for: the load ends at once, and the same command completes it.

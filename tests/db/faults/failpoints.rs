@@ -46,18 +46,25 @@ pub(crate) async fn abort(class: &mut FaultClass, case: &Case, failpoint: &str) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_program_dies_at_every_failpoint() {
-    for on_existing in ["reject", "update"] {
-        let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("abort at every failpoint ({on_existing})"));
-        for name in FAILPOINTS {
-            abort(&mut class, &case, &format!("{name}=return")).await;
-        }
-        for name in OF_BATCHES {
-            abort(&mut class, &case, &format!("{name}=7*off->return")).await;
-        }
-        class.tell();
+async fn the_program_dies_at_every_failpoint_while_existing_profiles_reject() {
+    the_program_dies_at_every_failpoint("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_program_dies_at_every_failpoint_while_existing_profiles_are_updated() {
+    the_program_dies_at_every_failpoint("update").await;
+}
+
+async fn the_program_dies_at_every_failpoint(on_existing: &'static str) {
+    let case = case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("abort at every failpoint ({on_existing})"));
+    for name in FAILPOINTS {
+        abort(&mut class, &case, &format!("{name}=return")).await;
     }
+    for name in OF_BATCHES {
+        abort(&mut class, &case, &format!("{name}=7*off->return")).await;
+    }
+    class.tell();
 }
 
 /// A panic in a lane ends the whole run, and is no reason to lose or double anything.

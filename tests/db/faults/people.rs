@@ -29,25 +29,32 @@ fn killed_in_the_middle(case: &Case, store: &Store) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn signals_end_a_load_in_time() {
-    for (on_existing, signal, code) in [("reject", Signal::INT, 130), ("update", Signal::TERM, 143)] {
-        let case = case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("signal {signal:?} ({on_existing})"));
-        for moment in [MIDDLE, Moment::Kind(Side::Frontend, b'd', 5), Moment::CommitAnswer(7)] {
-            let (store, proxy) = (case.store(), Proxy::start(server().address()));
-            let held = proxy.arm(moment, Action::Hold);
-            let mut loader = load_to_hold(&proxy, &case, &store);
-            assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
-            loader.signal(signal);
-            held.release();
-            let ended = loader.ends_within(Duration::from_secs(10));
-            class.injected(ended.code() == Some(code));
-            assert!(ended.stderr.contains("run the same command again:\n"), "{}", ended.stderr);
-            assert!(ended.stderr.contains("load input.ndjson --database-url"), "{}", ended.stderr);
-            class.judge(&case, &store, ended).await;
-        }
-        class.tell();
+async fn signals_end_a_load_in_time_while_existing_profiles_reject() {
+    signals_end_a_load_in_time("reject", Signal::INT, 130).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn signals_end_a_load_in_time_while_existing_profiles_are_updated() {
+    signals_end_a_load_in_time("update", Signal::TERM, 143).await;
+}
+
+async fn signals_end_a_load_in_time(on_existing: &'static str, signal: Signal, code: i32) {
+    let case = case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("signal {signal:?} ({on_existing})"));
+    for moment in [MIDDLE, Moment::Kind(Side::Frontend, b'd', 5), Moment::CommitAnswer(7)] {
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        let held = proxy.arm(moment, Action::Hold);
+        let mut loader = load_to_hold(&proxy, &case, &store);
+        assert!(held.fires_unless(|| loader.has_ended()), "{}", loader.stderr());
+        loader.signal(signal);
+        held.release();
+        let ended = loader.ends_within(Duration::from_secs(10));
+        class.injected(ended.code() == Some(code));
+        assert!(ended.stderr.contains("run the same command again:\n"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("load input.ndjson --database-url"), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
     }
+    class.tell();
 }
 
 /// A lane that waits for a lock is given up in time, and whoever holds the lock is named.

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use ledger::in_ledger;
 use left_over::left_over;
 use serde_json::Value;
+use tokio_postgres::Client;
 
 use super::{
     input::Input,
@@ -117,14 +118,14 @@ impl Case {
         let template = input.store(server, "undisturbed");
         let options = [&OPTIONS[..], options, &["--on-existing", on_existing]].concat();
         let store = store_of(&template, &input);
-        let before = catalog(&store.connect().await).await;
+        let client = store.connect().await;
+        let before = catalog(&client).await;
         let ended = Loader::start(&store, &store.database.url, &options).end();
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-        let (code, undisturbed) = (ended.code(), Remains::of(&store).await);
+        let (code, undisturbed) = (ended.code(), Remains::of(&store, &client).await);
         assert_eq!(catalog_differences(&undisturbed.catalog, &before), [""; 0]);
         assert_eq!(undisturbed.files, FILES);
         let run = ended.into_run(&store);
-        let client = store.connect().await;
         assert_stored(&client, surviving(&input.stored, &input.text, &run, on_existing)).await;
         drop(client);
         Self { input, options, template, code, undisturbed }
@@ -177,8 +178,9 @@ impl Case {
         if !self.is_over(store, last).await {
             return vec![format!("the last attempt ended with {}, not {:?}", last.status, self.code)];
         }
-        let mut differences = left_over(&store.connect().await, patience).await;
-        let remains = Remains::of(store).await;
+        let client = store.connect().await;
+        let mut differences = left_over(&client, patience).await;
+        let remains = Remains::of(store, &client).await;
         let mut compare = |what: &str, is_same: bool| {
             if !is_same {
                 differences.push(format!("{what} of an undisturbed load"));
@@ -195,9 +197,8 @@ impl Case {
             compare(&format!("{table} has {digest}, not the contents"), *digest == expected.tables[table]);
         }
         differences.extend(differing(&remains.report, &expected.report, "report"));
-        let (client, report) = (store.connect().await, read_report(store));
         let refused = String::from_utf8(remains.errors).expect("the errors file is UTF-8");
-        differences.extend(in_ledger(&client, &report, &refused).await);
+        differences.extend(in_ledger(&client, &read_report(store), &refused).await);
         differences
     }
 }
@@ -224,18 +225,17 @@ const RELATIONS: &str = "
     WHERE relnamespace = 'profile_loader'::regnamespace ORDER BY 1";
 
 impl Remains {
-    async fn of(store: &Store) -> Self {
-        let client = store.connect().await;
+    async fn of(store: &Store, client: &Client) -> Self {
         let read = |name: &str| fs::read(store.path(name)).unwrap_or_default();
         let mut report = read_report(store);
         for name in OF_THE_RUN {
             report[name].take();
         }
         Self {
-            tables: digests(&client, "public").await,
-            relations: texts(&client, RELATIONS).await,
-            catalog: catalog(&client).await,
-            runs: texts(&client, RUNS).await,
+            tables: digests(client, "public").await,
+            relations: texts(client, RELATIONS).await,
+            catalog: catalog(client).await,
+            runs: texts(client, RUNS).await,
             report,
             rejects: read("rejects/rejects.ndjson"),
             errors: read("rejects/rejects.errors.ndjson"),

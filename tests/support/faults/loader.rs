@@ -23,6 +23,9 @@ const REPORT: &str = "report.json";
 /// Longer than any load of a test takes; one that is not over by then hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Often enough for tests that wait, and seldom enough for those that work meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// A load that runs; killed if the test ends before it.
 #[derive(Debug)]
 pub(crate) struct Loader {
@@ -84,7 +87,7 @@ impl Loader {
                 return;
             }
             assert!(!is_over, "no '{words}': {stderr}");
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(LOOK_EVERY);
         }
     }
 
@@ -100,7 +103,7 @@ impl Loader {
                 break status;
             }
             assert!(Instant::now() < deadline, "the load does not end: {}", self.stderr());
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(LOOK_EVERY);
         };
         Ended { status, stdout: read(&self.stdout), stderr: read(&self.stderr) }
     }

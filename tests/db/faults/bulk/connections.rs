@@ -10,19 +10,19 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_before_messages_of_the_loader() {
     let case = bulk_case(Shape::Few, "reject").await;
-    at_messages(&case, "bulk, reject", Side::Frontend, Action::CutBefore, 31).await;
+    at_messages(&case, "bulk, reject", Side::Frontend, Action::CutBefore, [1, 31]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn cut_before_messages_of_the_server() {
     let case = bulk_case(Shape::Few, "update").await;
-    at_messages(&case, "bulk, update", Side::Backend, Action::CutBefore, 43).await;
+    at_messages(&case, "bulk, update", Side::Backend, Action::CutBefore, [1, 43]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn orphaned_at_messages_of_the_loader() {
     let case = bulk_case(Shape::Few, "update").await;
-    at_messages(&case, "bulk, update", Side::Frontend, Action::Orphan, 61).await;
+    at_messages(&case, "bulk, update", Side::Frontend, Action::Orphan, [1, 61]).await;
 }
 
 /// The server has done what a COMMIT says, and nobody hears of it: take-off, batches, each step that brings back.

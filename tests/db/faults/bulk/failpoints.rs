@@ -32,29 +32,43 @@ fn nth(name: &str, before: u32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn at_the_beginning_and_the_end() {
-    for on_existing in ["reject", "update"] {
-        let case = bulk_case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("bulk: abort at begin and end ({on_existing})"));
-        for name in ENDS.into_iter().chain(["all-restored"]) {
-            abort(&mut class, &case, &nth(name, 0)).await;
-        }
-        class.tell();
-    }
+async fn at_the_beginning_and_the_end_and_existing_profiles_reject() {
+    at_the_beginning_and_the_end("reject").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn while_documents_are_copied() {
-    for on_existing in ["reject", "update"] {
-        let case = bulk_case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("bulk: abort while documents are copied ({on_existing})"));
-        for name in ["bulk-copied", "lane-before-commit", "lane-after-commit"] {
-            for before in [0, 7] {
-                abort(&mut class, &case, &nth(name, before)).await;
-            }
-        }
-        class.tell();
+async fn at_the_beginning_and_the_end_and_existing_profiles_are_updated() {
+    at_the_beginning_and_the_end("update").await;
+}
+
+async fn at_the_beginning_and_the_end(on_existing: &'static str) {
+    let case = bulk_case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("bulk: abort at begin and end ({on_existing})"));
+    for name in ENDS.into_iter().chain(["all-restored"]) {
+        abort(&mut class, &case, &nth(name, 0)).await;
     }
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_documents_are_copied_and_existing_profiles_reject() {
+    while_documents_are_copied("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_documents_are_copied_and_existing_profiles_are_updated() {
+    while_documents_are_copied("update").await;
+}
+
+async fn while_documents_are_copied(on_existing: &'static str) {
+    let case = bulk_case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("bulk: abort while documents are copied ({on_existing})"));
+    for name in ["bulk-copied", "lane-before-commit", "lane-after-commit"] {
+        for before in [0, 7] {
+            abort(&mut class, &case, &nth(name, before)).await;
+        }
+    }
+    class.tell();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -79,24 +93,31 @@ async fn while_indexes_come_back(on_existing: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn while_what_was_put_off_is_merged() {
-    for on_existing in ["reject", "update"] {
-        let case = bulk_case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("bulk: abort while the spill is merged ({on_existing})"));
-        for name in OF_MERGING {
-            for before in [0, 1] {
-                abort(&mut class, &case, &nth(name, before)).await;
-            }
+async fn while_what_was_put_off_is_merged_and_existing_profiles_reject() {
+    while_what_was_put_off_is_merged("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_what_was_put_off_is_merged_and_existing_profiles_are_updated() {
+    while_what_was_put_off_is_merged("update").await;
+}
+
+async fn while_what_was_put_off_is_merged(on_existing: &'static str) {
+    let case = bulk_case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("bulk: abort while the spill is merged ({on_existing})"));
+    for name in OF_MERGING {
+        for before in [0, 1] {
+            abort(&mut class, &case, &nth(name, before)).await;
         }
-        // The last transactions of lanes are those that merge.
-        let commits = commits_of_lanes(&case).await;
-        for name in ["lane-before-commit", "lane-after-commit"] {
-            for before in [commits - 2, commits - 1] {
-                abort(&mut class, &case, &nth(name, before)).await;
-            }
-        }
-        class.tell();
     }
+    // The last transactions of lanes are those that merge.
+    let commits = commits_of_lanes(&case).await;
+    for name in ["lane-before-commit", "lane-after-commit"] {
+        for before in [commits - 2, commits - 1] {
+            abort(&mut class, &case, &nth(name, before)).await;
+        }
+    }
+    class.tell();
 }
 
 /// How many transactions of lanes an undisturbed load commits: each moves a watermark.

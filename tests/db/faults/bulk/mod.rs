@@ -2,6 +2,7 @@
 //! merged that were put off.
 
 mod connections;
+mod disks;
 mod failpoints;
 mod killed;
 mod people;

@@ -12,26 +12,33 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn signals_end_a_load_in_time() {
-    for (on_existing, signal, code) in [("reject", Signal::TERM, 143), ("update", Signal::INT, 130)] {
-        let case = bulk_case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("bulk: signal {signal:?} ({on_existing})"));
-        // Before anything has begun there is nothing to go on with.
-        for moment in all_moments().into_iter().skip(1) {
-            let (store, proxy) = (case.store(), Proxy::start(server().address()));
-            let held = proxy.arm(moment, Action::Hold);
-            let mut loader = load_to_hold(&proxy, &case, &store);
-            assert!(held.fires_unless(|| loader.has_ended()), "{moment:?}: {}", loader.stderr());
-            loader.signal(signal);
-            held.release();
-            let ended = loader.ends_within(Duration::from_secs(10));
-            class.injected(ended.code() == Some(code));
-            assert!(ended.stderr.contains("run the same command again:\n"), "{}", ended.stderr);
-            assert!(ended.stderr.contains("the tables may lack indexes"), "{}", ended.stderr);
-            class.judge(&case, &store, ended).await;
-        }
-        class.tell();
+async fn signals_end_a_load_in_time_while_existing_profiles_reject() {
+    signals_end_a_load_in_time("reject", Signal::TERM, 143).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn signals_end_a_load_in_time_while_existing_profiles_are_updated() {
+    signals_end_a_load_in_time("update", Signal::INT, 130).await;
+}
+
+async fn signals_end_a_load_in_time(on_existing: &'static str, signal: Signal, code: i32) {
+    let case = bulk_case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("bulk: signal {signal:?} ({on_existing})"));
+    // Before anything has begun there is nothing to go on with.
+    for moment in all_moments().into_iter().skip(1) {
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        let held = proxy.arm(moment, Action::Hold);
+        let mut loader = load_to_hold(&proxy, &case, &store);
+        assert!(held.fires_unless(|| loader.has_ended()), "{moment:?}: {}", loader.stderr());
+        loader.signal(signal);
+        held.release();
+        let ended = loader.ends_within(Duration::from_secs(10));
+        class.injected(ended.code() == Some(code));
+        assert!(ended.stderr.contains("run the same command again:\n"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the tables may lack indexes"), "{}", ended.stderr);
+        class.judge(&case, &store, ended).await;
     }
+    class.tell();
 }
 
 /// While an index is built that takes long: another session's lock makes it so.

@@ -13,23 +13,30 @@ fn moments() -> Vec<Moment> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn terminated_backends() {
-    for on_existing in ["reject", "update"] {
-        let case = bulk_case(Shape::Many, on_existing).await;
-        let mut class = FaultClass::new(format!("bulk: terminated backend ({on_existing})"));
-        for moment in moments() {
-            let (store, proxy) = (case.store(), Proxy::start(server().address()));
-            let held = proxy.arm(moment, Action::Hold);
-            let mut loader = load_to_hold(&proxy, &case, &store);
-            assert!(held.fires_unless(|| loader.has_ended()), "{moment:?}: {}", loader.stderr());
-            class.injected(server().terminate_loaders(&store.database) > 0);
-            held.release();
-            let ended = loader.end();
-            assert_eq!(ended.code(), Some(1), "a load gets over that by itself: {}", ended.stderr);
-            class.judge(&case, &store, ended).await;
-        }
-        class.tell();
+async fn terminated_backends_while_existing_profiles_reject() {
+    terminated_backends("reject").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn terminated_backends_while_existing_profiles_are_updated() {
+    terminated_backends("update").await;
+}
+
+async fn terminated_backends(on_existing: &'static str) {
+    let case = bulk_case(Shape::Many, on_existing).await;
+    let mut class = FaultClass::new(format!("bulk: terminated backend ({on_existing})"));
+    for moment in moments() {
+        let (store, proxy) = (case.store(), Proxy::start(server().address()));
+        let held = proxy.arm(moment, Action::Hold);
+        let mut loader = load_to_hold(&proxy, &case, &store);
+        assert!(held.fires_unless(|| loader.has_ended()), "{moment:?}: {}", loader.stderr());
+        class.injected(server().terminate_loaders(&store.database) > 0);
+        held.release();
+        let ended = loader.end();
+        assert_eq!(ended.code(), Some(1), "a load gets over that by itself: {}", ended.stderr);
+        class.judge(&case, &store, ended).await;
     }
+    class.tell();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
