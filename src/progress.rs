@@ -41,6 +41,21 @@ enum View {
     Lines,
 }
 
+impl View {
+    fn notice(&self, console: Console, words: &str) {
+        match self {
+            Self::Bar(bar) => bar.suspend(|| console.warn(words)),
+            Self::Nothing | Self::Lines => console.warn(words),
+        }
+    }
+
+    fn finish(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Progress").finish_non_exhaustive()
@@ -97,17 +112,12 @@ impl Progress {
 
     /// Tells something besides, without spoiling the bar.
     pub fn notice(&self, words: &str) {
-        match &self.view {
-            View::Bar(bar) => bar.suspend(|| self.console.warn(words)),
-            View::Nothing | View::Lines => self.console.warn(words),
-        }
+        self.view.notice(self.console, words);
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let View::Bar(bar) = &self.view {
-            bar.finish_and_clear();
-        }
+        self.view.finish();
     }
 
     fn counts(&self) -> String {
@@ -199,17 +209,12 @@ impl PhaseProgress {
 
     /// Tells something besides, without spoiling the bar.
     pub fn notice(&self, words: &str) {
-        match &self.view {
-            View::Bar(bar) => bar.suspend(|| self.console.warn(words)),
-            View::Nothing | View::Lines => self.console.warn(words),
-        }
+        self.view.notice(self.console, words);
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let View::Bar(bar) = &self.view {
-            bar.finish_and_clear();
-        }
+        self.view.finish();
     }
 }
 
