@@ -46,7 +46,7 @@ pub fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
         print(&runtime()?.block_on(migrate::pending_sql(None, &db_schema)).map_err(of_migration)?)?;
         return Ok(exit::COMPLETE);
     };
-    on_database(database, console, async |client| act(action, client, &db_schema).await.map_err(of_migration))
+    on_database(database, console, async |client| act(action, client, &db_schema).await)
 }
 
 /// Does one thing over one connection, and prints the text that comes of it; returns its exit code.
@@ -79,27 +79,68 @@ pub(super) fn on_database(
     Ok(exit_code)
 }
 
-async fn act(
-    action: MigrateAction,
-    client: &mut Client,
-    db_schema: &str,
-) -> Result<(String, u8), MigrateError> {
+async fn act(action: MigrateAction, client: &mut Client, db_schema: &str) -> Result<(String, u8), Failure> {
     let done = |text| Ok((text, exit::COMPLETE));
     match action {
-        MigrateAction::Up => done(up_words(&migrate::up(client, db_schema).await?)),
+        MigrateAction::Up => done(up_words(&migrate::up(client, db_schema).await.map_err(of_migration)?)),
         MigrateAction::Down { delete_data } => {
-            let outcome = migrate::down(client, db_schema, delete_data).await?;
+            if let Some(run) = unfinished_bulk(client, db_schema).await? {
+                return Err(Failure::new(
+                    exit::NEEDS_A_PERSON,
+                    format!(
+                        "run {run}, a bulk load of these tables, is unfinished; \
+                         complete it (run its command again) or give it up: profile-loader runs abandon {run}"
+                    ),
+                ));
+            }
+            let outcome = migrate::down(client, db_schema, delete_data).await.map_err(of_migration)?;
             let words = applied_lines("reverted", &outcome.reverted);
             done(if words.is_empty() { "nothing to revert\n".to_owned() } else { words })
         }
-        MigrateAction::Status => done(status_words(&migrate::status(client, db_schema).await?)),
-        MigrateAction::Verify => {
-            let differences = migrate::verify(client, db_schema).await?;
-            let code = if differences.is_empty() { exit::COMPLETE } else { exit::NEEDS_A_PERSON };
-            Ok((verify_words(&differences), code))
+        MigrateAction::Status => {
+            done(status_words(&migrate::status(client, db_schema).await.map_err(of_migration)?))
         }
-        MigrateAction::Sql => done(migrate::pending_sql(Some(client), db_schema).await?),
+        MigrateAction::Verify => {
+            let differences = migrate::verify(client, db_schema).await.map_err(of_migration)?;
+            let code = if differences.is_empty() { exit::COMPLETE } else { exit::NEEDS_A_PERSON };
+            // The tables can be looked at by those who may not read the ledger.
+            let run = unfinished_bulk(client, db_schema).await.unwrap_or_default();
+            Ok((unfinished_words(run) + &verify_words(&differences), code))
+        }
+        MigrateAction::Sql => {
+            done(migrate::pending_sql(Some(client), db_schema).await.map_err(of_migration)?)
+        }
     }
+}
+
+/// The run that has taken keys and indexes off the tables and not brought them back.
+async fn unfinished_bulk(client: &mut Client, db_schema: &str) -> Result<Option<i64>, Failure> {
+    let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
+    Ok(taken_off(client, db_schema, status.ledger).await?.first().map(|step| step.run_id))
+}
+
+/// What brings back what an unfinished bulk load has taken off.
+async fn taken_off(
+    client: &mut Client,
+    db_schema: &str,
+    ledger: LedgerState,
+) -> Result<Vec<PendingStep>, Failure> {
+    // Older ledgers know of no such loads.
+    if ledger != LedgerState::Current {
+        return Ok(Vec::new());
+    }
+    migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
+    let pending = bulk::pending(client, db_schema).await;
+    pending.map_err(|error| Failure::new(exit_code_of_load(&error), error.in_words()))
+}
+
+fn unfinished_words(run: Option<i64>) -> String {
+    run.map_or_else(String::new, |run| {
+        format!(
+            "-- run {run}, a bulk load, is unfinished: it has taken keys and indexes off these tables, and brings them\n\
+             -- back when its command is run again or it is given up (profile-loader runs abandon {run}); do that first\n"
+        )
+    })
 }
 
 fn up_words(outcome: &UpOutcome) -> String {
@@ -178,13 +219,9 @@ pub(super) async fn ensure_tables(
         }
     };
     let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
-    if status.ledger == LedgerState::Current {
-        migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
-        let pending = bulk::pending(client, db_schema).await;
-        let pending = pending.map_err(|error| Failure::new(exit_code_of_load(&error), error.in_words()))?;
-        if !pending.is_empty() {
-            return Ok(pending);
-        }
+    let pending = taken_off(client, db_schema, status.ledger).await?;
+    if !pending.is_empty() {
+        return Ok(pending);
     }
     let is_any = |state| status.migrations.iter().any(|migration| migration.state == state);
     let may_apply = settings.missing_ddl == MissingDdl::Apply;

@@ -129,13 +129,45 @@ async fn what_is_still_off_is_shown() {
     assert_eq!(json["settings"]["strategy"], "bulk");
 }
 
+/// What differs is the run's to mend, and tables that it is to go on with are not dropped.
+#[tokio::test]
+async fn migrations_know_of_it() {
+    let (store, before, _) = unfinished("migrations").await;
+    let off = catalog(&store.connect().await).await;
+    let migrate = |command: &str| {
+        let words = ["migrate"].into_iter().chain(command.split(' '));
+        run(binary().args(words).args(["--database-url", &store.database.url]))
+    };
+    let verified = migrate("verify");
+    assert_eq!(verified.code, Some(5), "{}", verified.stderr);
+    assert!(
+        verified.stdout.starts_with("-- run 1, a bulk load, is unfinished: ")
+            && verified.stdout.contains("profile-loader runs abandon 1"),
+        "{}",
+        verified.stdout
+    );
+    let refused = migrate("down --yes-delete-data");
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("run 1, a bulk load of these tables, is unfinished"),
+        "{}",
+        refused.stderr
+    );
+    assert_catalog(&store, &off).await;
+    assert_eq!(runs(&store, "abandon 1").code, Some(0));
+    assert_catalog(&store, &before).await;
+    let verified = migrate("verify");
+    assert!(!verified.stdout.contains("run 1"), "{}", verified.stdout);
+}
+
 #[tokio::test]
 async fn giving_up_brings_everything_back() {
     let (store, before, input) = unfinished("abandoned").await;
     let abandoned = runs(&store, "abandon 1");
     assert_eq!(abandoned.code, Some(0), "{}", abandoned.stderr);
     assert!(
-        abandoned.stdout.contains("run 1 is abandoned; what it had loaded stays: 399 documents"),
+        abandoned.stdout.contains("run 1 is abandoned; what it had loaded stays: 399 documents")
+            && abandoned.stdout.contains("(rejects.run-1.*, spill.run-1.*) can be deleted"),
         "{}",
         abandoned.stdout
     );
