@@ -108,12 +108,13 @@ async fn prepare(
 }
 
 fn lane_context(target: &Target, settings: &LoadSettings, run: &Run, strategy: Strategy) -> Arc<LaneContext> {
-    let connections = Connections::new(
-        &target.named(&run.application_name("lane")),
-        settings.connections.min(run.lanes.len()),
-        settings.atomic,
-        settings.connect_within(),
-    );
+    let target_of_lanes = target.named(&run.application_name("lane"));
+    let size = settings.connections.min(run.lanes.len());
+    let within = settings.connect_within();
+    let connections = match strategy {
+        Strategy::Bulk => Connections::for_filling(&target_of_lanes, size, within),
+        Strategy::Merge => Connections::for_merging(&target_of_lanes, size, settings.atomic, within),
+    };
     let watch = Watch::new(&target.named(&run.application_name("watch")), settings.watch_every);
     let limits = BatchLimits { cost_bytes: settings.batch_bytes, chunks: BATCH_CHUNKS };
     Arc::new(LaneContext::new(run, strategy, connections, watch, limits, settings.db_wait))

@@ -7,7 +7,6 @@ use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::Client;
 
 use super::{LoadError, retry::Class, within};
 use crate::postgres::{Target, quote_identifier};
@@ -65,7 +64,7 @@ const NO_IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = 0";
 
 pub(super) const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FORMAT binary)";
 
-/// Sessions that are ready to merge.
+/// Sessions that are ready to load, or to bring back what a bulk load has taken off.
 #[derive(Debug)]
 pub struct Connections {
     pool: Pool,
@@ -81,28 +80,40 @@ pub(super) struct Session {
 }
 
 impl Connections {
-    /// At most `size` sessions, none of which is opened yet. `atomic`: one transaction lasts as long as the input.
-    pub fn new(target: &Target, size: usize, atomic: bool, connect_within: Duration) -> Self {
+    /// For merging: at most `size` sessions, none of which is opened yet. `atomic`: one transaction lasts as long
+    /// as the input.
+    pub fn for_merging(target: &Target, size: usize, atomic: bool, connect_within: Duration) -> Self {
         let idle_timeout = if atomic { NO_IDLE_TIMEOUT } else { IDLE_TIMEOUT };
-        let prepare = Hook::async_fn(move |client, _| {
-            Box::pin(async move { prepare(client, idle_timeout).await.map_err(HookError::Backend) })
-        });
-        Self {
-            pool: target.pool_with(size, prepare),
-            connect_within,
-            permits: Arc::new(Semaphore::new(size)),
-        }
+        let statements = [SESSION, idle_timeout, include_str!("../../sql/merge/staged.sql")];
+        Self::prepared_by(target, size, statements, connect_within)
+    }
+
+    /// For filling empty tables: nothing is staged.
+    pub fn for_filling(target: &Target, size: usize, connect_within: Duration) -> Self {
+        Self::prepared_by(target, size, [SESSION, IDLE_TIMEOUT], connect_within)
     }
 
     /// Sessions for building indexes and checking foreign keys.
     pub fn for_restoring(target: &Target, size: usize, connect_within: Duration) -> Self {
         let workers = workers_of_a_session(target, size);
+        Self::prepared_by(target, size, [RESTORE_SESSION, &workers, IDLE_TIMEOUT], connect_within)
+    }
+
+    /// Each statement is run in each session before it is used.
+    fn prepared_by<const STATEMENTS: usize>(
+        target: &Target,
+        size: usize,
+        statements: [&str; STATEMENTS],
+        connect_within: Duration,
+    ) -> Self {
+        let statements = Arc::new(statements.map(str::to_owned));
         let prepare = Hook::async_fn(move |client, _| {
-            let workers = workers.clone();
+            let statements = Arc::clone(&statements);
             Box::pin(async move {
-                client.batch_execute(RESTORE_SESSION).await.map_err(HookError::Backend)?;
-                client.batch_execute(&workers).await.map_err(HookError::Backend)?;
-                client.batch_execute(IDLE_TIMEOUT).await.map_err(HookError::Backend)
+                for statement in statements.iter() {
+                    client.batch_execute(statement).await.map_err(HookError::Backend)?;
+                }
+                Ok(())
             })
         });
         Self {
@@ -164,12 +175,6 @@ impl Session {
             drop(Object::take(object));
         }
     }
-}
-
-async fn prepare(client: &Client, idle_timeout: &str) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(SESSION).await?;
-    client.batch_execute(idle_timeout).await?;
-    client.batch_execute(include_str!("../../sql/merge/staged.sql")).await
 }
 
 /// The statements, with the tables' schema written into them.
