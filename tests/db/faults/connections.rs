@@ -5,18 +5,25 @@ use std::time::Duration;
 use crate::{
     cases::{case, load_through, load_to_hold, server, traffic},
     faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Refusal, Shape, Side},
-    support::Random,
+    support::{Random, Store},
 };
 
-/// One attempt through a proxy with this fault; false when the load ends before its moment comes.
-pub(crate) async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment, action: Action) -> bool {
-    let store = case.store();
+/// One load through a proxy with this fault, after which the store is as it was; false when it ends before its
+/// moment comes.
+pub(crate) async fn disturb(
+    class: &mut FaultClass,
+    case: &Case,
+    store: &Store,
+    moment: Moment,
+    action: Action,
+) -> bool {
     let proxy = Proxy::start(server().address());
     let fault = proxy.arm(moment, action);
-    let ended = load_through(&proxy, case, &store).end();
+    let ended = load_through(&proxy, case, store).end();
     if !fault.has_fired() {
         assert_eq!(ended.code(), Some(1), "{moment:?} {action:?}: {}", ended.stderr);
-        case.assert_exactly_once(&store, &ended).await;
+        case.assert_exactly_once(store, &ended).await;
+        case.put_back(store).await;
         return false;
     }
     class.injected(true);
@@ -24,7 +31,8 @@ pub(crate) async fn disturb(class: &mut FaultClass, case: &Case, moment: Moment,
     drop(proxy);
     // Where nothing had begun it gives up; from then on it mends what was cut by itself.
     assert!(matches!(ended.code(), Some(1 | 4)), "{moment:?} {action:?}: {}", ended.stderr);
-    class.judge(case, &store, ended).await;
+    class.judge(case, store, ended).await;
+    case.put_back(store).await;
     true
 }
 
@@ -39,8 +47,9 @@ pub(crate) async fn at_messages(
     let most = traffic(case).messages[usize::from(side == Side::Backend)];
     let mut class =
         FaultClass::new(format!("{action:?} at messages of the {side:?}, from {first} by {step} ({name})"));
+    let store = case.store();
     let mut number = first;
-    while disturb(&mut class, case, Moment::Message(side, number), action).await {
+    while disturb(&mut class, case, &store, Moment::Message(side, number), action).await {
         number += step;
     }
     assert!(number > most / 2, "{number} of about {most} messages");
@@ -125,9 +134,10 @@ async fn cut_on_both_sides_of_every_commit_while_existing_profiles_are_updated()
 async fn cut_on_both_sides_of_every_commit(on_existing: &'static str) {
     let case = case(Shape::Few, on_existing).await;
     let mut class = FaultClass::new(format!("both sides of COMMIT ({on_existing})"));
+    let store = case.store();
     for (moment, action) in SIDES_OF_COMMIT {
         let mut number = 1;
-        while disturb(&mut class, &case, moment(number), action).await {
+        while disturb(&mut class, &case, &store, moment(number), action).await {
             number += 1;
         }
         assert!(number > 4, "there are several transactions");
@@ -151,9 +161,10 @@ async fn orphans(on_existing: &'static str, seed: u64) {
     let mut class = FaultClass::new(format!("orphaned session ({on_existing})"));
     let mut random = Random(seed);
     let messages = traffic(&case).messages;
+    let store = case.store();
     while class.fired() < 15 {
         let moment = Moment::Message(Side::Frontend, 1 + random.next() % messages[0]);
-        disturb(&mut class, &case, moment, Action::Orphan).await;
+        disturb(&mut class, &case, &store, moment, Action::Orphan).await;
     }
     class.tell();
 }
@@ -173,6 +184,7 @@ async fn half_open_while_existing_profiles_are_updated() {
 async fn half_open(on_existing: &'static str) {
     let case = case(Shape::Many, on_existing).await;
     let mut class = FaultClass::new(format!("half-open connection ({on_existing})"));
+    let store = case.store();
     for moment in [
         Moment::Kind(Side::Frontend, b'd', 3),
         Moment::Kind(Side::Frontend, b'd', 11),
@@ -181,7 +193,7 @@ async fn half_open(on_existing: &'static str) {
         Moment::Message(Side::Frontend, 1),
         Moment::Message(Side::Frontend, 12),
     ] {
-        assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
+        assert!(disturb(&mut class, &case, &store, moment, Action::Stall).await, "{moment:?}");
     }
     class.tell();
 }

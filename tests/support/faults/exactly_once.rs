@@ -3,12 +3,14 @@
 
 mod ledger;
 mod left_over;
+mod put_back;
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use ledger::in_ledger;
 use left_over::left_over;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use super::{
@@ -73,6 +75,8 @@ pub(crate) struct Case {
     pub(crate) input: Input,
     pub(crate) options: Vec<&'static str>,
     template: Store,
+    /// The judge's own, by database: a new one for each question would cost more than the answer.
+    sessions: Mutex<BTreeMap<String, Arc<Client>>>,
     code: Option<i32>,
     undisturbed: Remains,
 }
@@ -116,8 +120,9 @@ impl Case {
         on_existing: &'static str,
     ) -> Self {
         let template = input.store(server, "undisturbed");
+        put_back::keep(&template);
         let options = [&OPTIONS[..], options, &["--on-existing", on_existing]].concat();
-        let store = store_of(&template, &input);
+        let store = store_of(template.copy(), &input);
         let client = store.connect().await;
         let before = catalog(&client).await;
         let ended = Loader::start(&store, &store.database.url, &options).end();
@@ -128,12 +133,38 @@ impl Case {
         let run = ended.into_run(&store);
         assert_stored(&client, surviving(&input.stored, &input.text, &run, on_existing)).await;
         drop(client);
-        Self { input, options, template, code, undisturbed }
+        Self { input, options, template, sessions: Mutex::default(), code, undisturbed }
     }
 
     /// A store in which the load has not begun.
     pub(crate) fn store(&self) -> Store {
-        store_of(&self.template, &self.input)
+        store_of(self.template.copy(), &self.input)
+    }
+
+    /// Makes a store that was judged one in which the load has not begun.
+    pub(crate) async fn put_back(&self, store: &Store) {
+        put_back::put_back(&*self.session(store).await).await;
+        for name in FILES.into_iter().filter(|name| *name != INPUT) {
+            fs::remove_file(store.path(name)).expect("it was judged to be there");
+        }
+    }
+
+    /// Ends the judge's session, for what needs a database that nobody is connected to.
+    pub(crate) async fn leave(&self, store: &Store) {
+        self.sessions.lock().await.remove(&store.database.name);
+    }
+
+    async fn session(&self, store: &Store) -> Arc<Client> {
+        let mut sessions = self.sessions.lock().await;
+        if let Some(client) = sessions.get(&store.database.name) {
+            // Servers are stopped and sessions ended by the tests.
+            if client.batch_execute("").await.is_ok() {
+                return Arc::clone(client);
+            }
+        }
+        let client = Arc::new(store.connect().await);
+        sessions.insert(store.database.name.clone(), Arc::clone(&client));
+        client
     }
 
     /// The options with another value of one of them.
@@ -164,12 +195,12 @@ impl Case {
 
     /// Panics unless the tables are those of an undisturbed load.
     pub(crate) async fn assert_tables(&self, store: &Store) {
-        assert_eq!(digests(&store.connect().await, "public").await, self.undisturbed.tables);
+        assert_eq!(digests(&*self.session(store).await, "public").await, self.undisturbed.tables);
     }
 
     /// Whether nothing is left to load; it may have been disturbed on its way out.
     pub(crate) async fn is_over(&self, store: &Store, ended: &Ended) -> bool {
-        ended.code() == self.code || texts(&store.connect().await, RUNS).await == self.undisturbed.runs
+        ended.code() == self.code || texts(&*self.session(store).await, RUNS).await == self.undisturbed.runs
     }
 
     /// All that is not as it should be, in words without values. Sessions get some time to end.
@@ -178,7 +209,7 @@ impl Case {
         if !self.is_over(store, last).await {
             return vec![format!("the last attempt ended with {}, not {:?}", last.status, self.code)];
         }
-        let client = store.connect().await;
+        let client = self.session(store).await;
         let mut differences = left_over(&client, patience).await;
         let remains = Remains::of(store, &client).await;
         let mut compare = |what: &str, is_same: bool| {
@@ -203,8 +234,7 @@ impl Case {
     }
 }
 
-fn store_of(template: &Store, input: &Input) -> Store {
-    let store = template.copy();
+fn store_of(store: Store, input: &Input) -> Store {
     store.file(INPUT, &input.text);
     store
 }

@@ -30,8 +30,9 @@ async fn orphaned_at_messages_of_the_loader() {
 async fn lost_answers_to_commit() {
     let case = bulk_case(Shape::Few, "reject").await;
     let mut class = FaultClass::new("bulk: answer to COMMIT lost (reject)");
+    let store = case.store();
     for number in (1..).step_by(3) {
-        if !disturb(&mut class, &case, Moment::CommitAnswer(number), Action::CutBefore).await {
+        if !disturb(&mut class, &case, &store, Moment::CommitAnswer(number), Action::CutBefore).await {
             break;
         }
     }
@@ -43,8 +44,9 @@ async fn lost_answers_to_commit() {
 async fn half_open() {
     let case = bulk_case(Shape::Many, "update").await;
     let mut class = FaultClass::new("bulk: half-open connection (update)");
+    let store = case.store();
     for moment in all_moments() {
-        assert!(disturb(&mut class, &case, moment, Action::Stall).await, "{moment:?}");
+        assert!(disturb(&mut class, &case, &store, moment, Action::Stall).await, "{moment:?}");
     }
     class.tell();
 }
