@@ -101,11 +101,13 @@ async fn act(action: MigrateAction, client: &mut Client, db_schema: &str) -> Res
             done(status_words(&migrate::status(client, db_schema).await.map_err(of_migration)?))
         }
         MigrateAction::Verify => {
+            // The tables can be looked at by those who may not read the ledger.
+            if let Ok(Some(run)) = unfinished_bulk(client, db_schema).await {
+                return Ok((unfinished_words(run), exit::NEEDS_A_PERSON));
+            }
             let differences = migrate::verify(client, db_schema).await.map_err(of_migration)?;
             let code = if differences.is_empty() { exit::COMPLETE } else { exit::NEEDS_A_PERSON };
-            // The tables can be looked at by those who may not read the ledger.
-            let run = unfinished_bulk(client, db_schema).await.unwrap_or_default();
-            Ok((unfinished_words(run) + &verify_words(&differences), code))
+            Ok((verify_words(&differences), code))
         }
         MigrateAction::Sql => {
             done(migrate::pending_sql(Some(client), db_schema).await.map_err(of_migration)?)
@@ -129,18 +131,16 @@ async fn taken_off(
     if ledger != LedgerState::Current {
         return Ok(Vec::new());
     }
-    migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
     let pending = bulk::pending(client, db_schema).await;
     pending.map_err(|error| Failure::new(exit_code_of_load(&error), error.in_words()))
 }
 
-fn unfinished_words(run: Option<i64>) -> String {
-    run.map_or_else(String::new, |run| {
-        format!(
-            "-- run {run}, a bulk load, is unfinished: it has taken keys and indexes off these tables, and brings them\n\
-             -- back when its command is run again or it is given up (profile-loader runs abandon {run}); do that first\n"
-        )
-    })
+/// No SQL: keys added by hand would be in the way of those that are brought back.
+fn unfinished_words(run: i64) -> String {
+    format!(
+        "-- run {run}, a bulk load, is unfinished: keys and indexes are off these tables until its command is run\n\
+         -- again or it is given up (profile-loader runs abandon {run}); what else differs is told then\n"
+    )
 }
 
 fn up_words(outcome: &UpOutcome) -> String {
@@ -219,6 +219,9 @@ pub(super) async fn ensure_tables(
         }
     };
     let status = migrate::status(client, db_schema).await.map_err(of_migration)?;
+    if status.ledger == LedgerState::Current {
+        migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
+    }
     let pending = taken_off(client, db_schema, status.ledger).await?;
     if !pending.is_empty() {
         return Ok(pending);
@@ -244,8 +247,8 @@ pub(super) async fn ensure_tables(
     // Tables that another program made are not adopted while they differ; the ledger is needed all the same.
     if may_apply && status.ledger != LedgerState::Current {
         told(migrate::up_ledger(client, db_schema).await.map_err(of_migration)?);
+        migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
     }
-    migrate::check_ledger(client, db_schema).await.map_err(of_migration)?;
     Ok(Vec::new())
 }
 

@@ -142,7 +142,8 @@ async fn migrations_know_of_it() {
     assert_eq!(verified.code, Some(5), "{}", verified.stderr);
     assert!(
         verified.stdout.starts_with("-- run 1, a bulk load, is unfinished: ")
-            && verified.stdout.contains("profile-loader runs abandon 1"),
+            && verified.stdout.contains("profile-loader runs abandon 1")
+            && verified.stdout.lines().all(|line| line.starts_with("-- ")),
         "{}",
         verified.stdout
     );
