@@ -10,7 +10,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{RunReport, rejects::space_to_free};
+use super::{RunReport, rejects_error::space_to_free};
 
 /// Why a report can't be written.
 #[derive(Debug, Error)]

@@ -9,7 +9,10 @@ use std::{
 
 use serde::Deserialize;
 
-use super::rejects::{RejectFiles, RejectsError, error};
+use super::{
+    rejects::RejectFiles,
+    rejects_error::{RejectsError, error},
+};
 
 /// What tells where a rejected document stands, of its record.
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::rejects::{RejectsError, error};
+use super::rejects_error::{RejectsError, error};
 
 /// How much of two files is compared at once.
 const COMPARE_BYTES: usize = 256 * 1024;

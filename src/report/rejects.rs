@@ -8,119 +8,17 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, BufWriter, ErrorKind, Write},
-    ops::Range,
+    io::{self, BufWriter, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
-use thiserror::Error;
-
-use super::reject_paths::RejectPaths;
-use crate::{
-    document::{Fault, Rejection},
-    failpoint,
+use super::{
+    ChunkRejects,
+    reject_paths::RejectPaths,
+    rejects_error::{RejectsError, error, error_of},
 };
-
-/// Why the reject files can't be written.
-#[derive(Debug, Error)]
-#[error("{what} {} can't be {done}{}", path.display(), space_to_free(source, path))]
-pub struct RejectsError {
-    what: &'static str,
-    path: PathBuf,
-    done: &'static str,
-    source: io::Error,
-}
-
-impl RejectsError {
-    /// Whether the same command may succeed once there is room.
-    pub fn is_temporary(&self) -> bool {
-        is_out_of_space(&self.source)
-    }
-}
-
-/// What to do about a file for which there was no room, to be added to the words about it.
-pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
-    if !is_out_of_space(error) {
-        return String::new();
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    format!("; free space under {} and run the same command again", folder.display())
-}
-
-fn is_out_of_space(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-}
-
-pub(super) fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
-    error_of("the reject file", done, path)
-}
-
-pub(super) fn error_of(
-    what: &'static str,
-    done: &'static str,
-    path: &Path,
-) -> impl FnOnce(io::Error) -> RejectsError + use<> {
-    let path = path.to_owned();
-    move |source| RejectsError { what, path, done, source }
-}
-
-/// The rejected lines of one chunk, in order, with the words about each already written out.
-#[derive(Debug, Default)]
-pub struct ChunkRejects {
-    pub lines: Vec<RejectedLine>,
-    records: Vec<u8>,
-}
-
-/// A rejected line, or a part of one that is too long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedLine {
-    /// In the chunk, with the line end.
-    pub bytes: Range<usize>,
-    /// In `records`; `None` for a part that another part of the line follows.
-    record: Option<Range<usize>>,
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    source: &'a str,
-    line: u64,
-    byte_offset: u64,
-    errors: Vec<RecordError<'a>>,
-}
-
-#[derive(Serialize)]
-struct RecordError<'a> {
-    code: &'a str,
-    pointer: &'a str,
-    schema_path: &'a str,
-    message: String,
-}
-
-impl ChunkRejects {
-    /// Adds a rejected line, the one after those added so far.
-    pub fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
-        let start = self.records.len();
-        let errors = rejection.faults.iter().map(record_error).collect();
-        let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
-        serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
-        self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
-    }
-
-    /// Adds a part of a line that goes on in the next chunk.
-    pub fn push_part(&mut self, bytes: Range<usize>) {
-        self.lines.push(RejectedLine { bytes, record: None });
-    }
-}
-
-fn record_error(fault: &Fault) -> RecordError<'_> {
-    let message = match fault.column {
-        Some(column) => format!("{} (byte {column} of the line)", fault.message),
-        None => fault.message.clone(),
-    };
-    RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
-}
+use crate::failpoint;
 
 /// The two files while they are being written.
 #[derive(Debug)]
@@ -139,10 +37,11 @@ impl RejectFiles {
     /// Creates the folder (0700) and the two partial files (0600) in it. Those of a run that the ledger knows
     /// bear its number, and are written anew by each of its attempts.
     pub fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| {
-            let path = dir.to_owned();
-            RejectsError { what: "the folder for rejected documents", path, done: "made", source }
-        })?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(error_of(
+            "the folder for rejected documents",
+            "made",
+            dir,
+        ))?;
         let folder = lock(dir)?;
         let partial = Self::partial_paths(dir, run_id);
         if run_id.is_none() {
@@ -285,7 +184,7 @@ fn lock(dir: &Path) -> Result<File, RejectsError> {
         Err(TryLockError::WouldBlock) => {
             let source =
                 io::Error::other("another run writes its rejected documents there; name another folder");
-            Err(RejectsError { what: "the folder", path: dir.to_owned(), done: "used", source })
+            Err(error_of("the folder", "used", dir)(source))
         }
         Err(TryLockError::Error(source)) => Err(error("locked", dir)(source)),
     }
@@ -293,9 +192,10 @@ fn lock(dir: &Path) -> Result<File, RejectsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{ops::Range, os::unix::fs::PermissionsExt};
 
     use super::*;
+    use crate::document::{Fault, Rejection};
 
     fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
         let mut rejects = ChunkRejects::default();

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Place,
-    rejects::{RejectsError, error_of},
+    rejects_error::{RejectsError, error_of},
 };
 
 const WHAT: &str = "the file of documents that are put off,";

@@ -1,0 +1,64 @@
+//! What a worker makes of the refused documents of a chunk: places, and the words about each as they are written
+//! to the errors file.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::document::{Fault, Rejection};
+
+/// The rejected lines of one chunk, in order, with the words about each already written out.
+#[derive(Debug, Default)]
+pub struct ChunkRejects {
+    pub lines: Vec<RejectedLine>,
+    pub(super) records: Vec<u8>,
+}
+
+/// A rejected line, or a part of one that is too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// In the chunk, with the line end.
+    pub bytes: Range<usize>,
+    /// In `records`; `None` for a part that another part of the line follows.
+    pub(super) record: Option<Range<usize>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    source: &'a str,
+    line: u64,
+    byte_offset: u64,
+    errors: Vec<RecordError<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordError<'a> {
+    code: &'a str,
+    pointer: &'a str,
+    schema_path: &'a str,
+    message: String,
+}
+
+impl ChunkRejects {
+    /// Adds a rejected line, the one after those added so far.
+    pub fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
+        let start = self.records.len();
+        let errors = rejection.faults.iter().map(record_error).collect();
+        let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
+        serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
+        self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
+    }
+
+    /// Adds a part of a line that goes on in the next chunk.
+    pub fn push_part(&mut self, bytes: Range<usize>) {
+        self.lines.push(RejectedLine { bytes, record: None });
+    }
+}
+
+fn record_error(fault: &Fault) -> RecordError<'_> {
+    let message = match fault.column {
+        Some(column) => format!("{} (byte {column} of the line)", fault.message),
+        None => fault.message.clone(),
+    };
+    RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
+}

@@ -1,0 +1,51 @@
+//! Why files of customers' documents can't be written, and what to free where the disk is full.
+
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// Why the reject files can't be written.
+#[derive(Debug, Error)]
+#[error("{what} {} can't be {done}{}", path.display(), space_to_free(source, path))]
+pub struct RejectsError {
+    what: &'static str,
+    path: PathBuf,
+    done: &'static str,
+    source: io::Error,
+}
+
+impl RejectsError {
+    /// Whether the same command may succeed once there is room.
+    pub fn is_temporary(&self) -> bool {
+        is_out_of_space(&self.source)
+    }
+}
+
+/// What to do about a file for which there was no room, to be added to the words about it.
+pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
+    if !is_out_of_space(error) {
+        return String::new();
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    format!("; free space under {} and run the same command again", folder.display())
+}
+
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+pub(super) fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+    error_of("the reject file", done, path)
+}
+
+pub(super) fn error_of(
+    what: &'static str,
+    done: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+    let path = path.to_owned();
+    move |source| RejectsError { what, path, done, source }
+}
