@@ -36,7 +36,7 @@ async fn the_servers_disk_is_full() {
         }
         class.injected(ended.code() == Some(code));
         class.judge(&case, &store, ended).await;
-        case.leave(&store).await;
+        case.leave(&store);
         server().execute(format!("ALTER DATABASE {name} SET TABLESPACE pg_default"));
         server().execute(format!("DROP TABLESPACE {space}"));
         class.tell();

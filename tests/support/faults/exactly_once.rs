@@ -5,12 +5,16 @@ mod ledger;
 mod left_over;
 mod put_back;
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ledger::in_ledger;
 use left_over::left_over;
 use serde_json::Value;
-use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use super::{
@@ -150,21 +154,25 @@ impl Case {
     }
 
     /// Ends the judge's session, for what needs a database that nobody is connected to.
-    pub(crate) async fn leave(&self, store: &Store) {
-        self.sessions.lock().await.remove(&store.database.name);
+    pub(crate) fn leave(&self, store: &Store) {
+        self.sessions().remove(&store.database.name);
     }
 
     async fn session(&self, store: &Store) -> Arc<Client> {
-        let mut sessions = self.sessions.lock().await;
-        if let Some(client) = sessions.get(&store.database.name) {
+        let kept = self.sessions().get(&store.database.name).cloned();
+        if let Some(client) = kept {
             // Servers are stopped and sessions ended by the tests.
             if client.batch_execute("").await.is_ok() {
-                return Arc::clone(client);
+                return client;
             }
         }
         let client = Arc::new(store.connect().await);
-        sessions.insert(store.database.name.clone(), Arc::clone(&client));
+        self.sessions().insert(store.database.name.clone(), Arc::clone(&client));
         client
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Client>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The options with another value of one of them.

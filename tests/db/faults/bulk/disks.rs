@@ -32,7 +32,7 @@ async fn the_servers_disk_is_full() {
         let ended = loader.end();
         class.injected(ended.code() == Some(1));
         class.judge(&case, &store, ended).await;
-        case.leave(&store).await;
+        case.leave(&store);
         server().execute(format!("ALTER DATABASE {name} SET TABLESPACE pg_default"));
         server().execute(format!("DROP TABLESPACE \"{disk_name}\""));
     }

@@ -5,9 +5,9 @@ use std::{fs, time::Duration};
 use tokio_postgres::Client;
 
 use crate::{
-    cases::case,
+    cases::{bulk_case, case},
     faults::{Case, Ended, Shape},
-    support::Store,
+    support::{Store, texts},
 };
 
 /// So long it waits in vain for what a test has left over.
@@ -166,6 +166,8 @@ async fn what_outlives_a_load_is_found() {
         client.batch_execute(change).await.expect("it can be left over");
         check(&case, &store, &ended, words).await;
         drop(client);
+        // It ends when the server notices: until then the next one would be found beside it.
+        case.assert_exactly_once(&store, &ended).await;
     }
     // Sessions get time to end: this one goes while it is waited for.
     let client = store.connect().await;
@@ -178,6 +180,36 @@ async fn what_outlives_a_load_is_found() {
 async fn leaves_after_a_while(client: Client) {
     tokio::time::sleep(4 * BRIEFLY).await;
     drop(client);
+}
+
+/// All rows of the tables and the ledger, and the files.
+async fn contents(store: &Store) -> (Vec<String>, Vec<String>) {
+    let client = store.connect().await;
+    let tables = texts(
+        &client,
+        "SELECT oid::regclass::text FROM pg_class
+         WHERE relkind = 'r' AND relnamespace::regnamespace::text IN ('public', 'profile_loader')",
+    );
+    let mut rows = Vec::new();
+    for table in tables.await {
+        rows.extend(texts(&client, &format!("SELECT concat_ws(' ', '{table}', t) FROM {table} AS t")).await);
+    }
+    rows.sort();
+    let files = fs::read_dir(store.path("")).expect("the folder is readable");
+    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let files = files.map(|entry| entry.expect("it is readable")).filter(is_file);
+    (rows, files.map(|file| file.file_name().display().to_string()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_loaded_is_put_back() {
+    for case in [case(Shape::Few, "update").await, bulk_case(Shape::Few, "reject").await] {
+        let before = contents(&case.store()).await;
+        let (store, _) = loaded(&case).await;
+        assert_ne!(contents(&store).await, before);
+        case.put_back(&store).await;
+        assert_eq!(contents(&store).await, before);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
