@@ -4,6 +4,7 @@
 //! are those of the NDJSON, decompressed, in every stage: the numbers can be compared with one another.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     io::Write,
     mem,
@@ -21,6 +22,7 @@ use profile_loader::{
     input::{ChunkReader, Source},
     rows::LanePart,
 };
+use serde::{Deserialize, de::IgnoredAny};
 
 const DOCUMENTS: usize = 10_000;
 
@@ -86,6 +88,77 @@ fn check_valid(bencher: Bencher<'_, '_>) {
     count_accepted(bencher, &VALID, DOCUMENTS, |line| {
         document::check(line, &schema, |profile| black_box(profile).id).is_ok()
     });
+}
+
+/// What the scanner is held against: serde_json into a struct of the same shape, without a rule of the schema.
+#[divan::bench]
+fn parse_typed_by_serde_json(bencher: Bencher<'_, '_>) {
+    count_accepted(bencher, &VALID, DOCUMENTS, |line| {
+        black_box(serde_json::from_slice::<TypedDocument>(line)).is_ok()
+    });
+}
+
+/// And its mere syntax check.
+#[divan::bench]
+fn parse_nothing_by_serde_json(bencher: Bencher<'_, '_>) {
+    count_accepted(bencher, &VALID, DOCUMENTS, |line| serde_json::from_slice::<IgnoredAny>(line).is_ok());
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "what is read of a document is what it costs")]
+struct TypedDocument<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    first_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    middle_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    last_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    address: Option<TypedAddress<'a>>,
+    #[serde(borrow, default)]
+    emails: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    phone_numbers: Vec<TypedPhoneNumber<'a>>,
+    #[serde(default)]
+    privacy_settings: Option<TypedPrivacy>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "as above")]
+struct TypedAddress<'a> {
+    #[serde(borrow)]
+    line1: Cow<'a, str>,
+    #[serde(borrow, default)]
+    line2: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    city: Cow<'a, str>,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+    #[serde(borrow)]
+    postal_code: Cow<'a, str>,
+    #[serde(borrow)]
+    country: Cow<'a, str>,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "as above")]
+struct TypedPhoneNumber<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    number: Cow<'a, str>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "as above")]
+struct TypedPrivacy {
+    marketing_emails_enabled: bool,
+    two_factor_enabled: bool,
 }
 
 /// What `--json-schema FILE` costs, with the same rules: every document becomes a JSON value.
