@@ -17,7 +17,7 @@ use divan::{
     counter::{BytesCount, ItemsCount},
 };
 use flate2::{Compression, write::GzEncoder};
-use profile_loader::{
+use profile_loader::internals::{
     document::{self, BUILT_IN_SCHEMA, DocumentSchema, PhoneNumber, PostalAddress, Profile},
     input::{ChunkReader, Source},
     rows::LanePart,
@@ -274,9 +274,11 @@ fn leaked(profile: &Profile<'_>) -> Profile<'static> {
 fn generate(invalid: &str) -> Vec<u8> {
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let count = DOCUMENTS.to_string();
+    let features: &[&str] = if cfg!(feature = "failpoints") { &["--features", "failpoints"] } else { &[] };
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--profile", profile, "--example", "generate", "--"])
-        .args(["--count", &count, "--invalid", invalid])
+        .args(["run", "--quiet", "--profile", profile])
+        .args(features)
+        .args(["--example", "generate", "--", "--count", &count, "--invalid", invalid])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()

@@ -11,8 +11,8 @@ use std::{
 };
 
 use args::{
-    Command, DatabaseArgs, GlobalArgs, InputArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
-    ResumeArg, RunArgs, RunsCommand, StrategyArg,
+    Command, DatabaseArgs, GlobalArgs, InputArgs, LoadArgs, LogFormatArg, MigrateCommand, OnExistingArg,
+    OutputArg, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
     ColorChoice, CommandFactory, Parser,
@@ -21,16 +21,16 @@ use clap::{
 
 use crate::{
     commands::{
-        self, Database, Failure, MigrateAction, MigrateRequest, Output, RunRequest, RunsAction, RunsRequest,
-        exit,
+        self, Database, Failure, MigrateAction, MigrateRequest, Output, ReportOutput, RunsAction,
+        RunsRequest, exit,
     },
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
     postgres::{Target, TargetError},
     settings::{
-        LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, RunSettings, Strategy, StrategyWish,
-        WhenHeld,
+        DocumentSettings, LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, Strategy,
+        StrategyRequest, Timeouts, WhenHeld,
     },
 };
 
@@ -103,52 +103,11 @@ impl Cli {
             return Ok(exit::USAGE);
         }
         match self.command {
-            Command::Validate(args) => commands::validate(&request(args.input, args.rejects, console)?),
-            Command::Load(args) => {
-                let (database, db_schema) =
-                    args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
-                let connections = match (args.connections, args.atomic) {
-                    (None, false) => CONNECTIONS,
-                    (None | Some(1), true) => 1,
-                    (Some(_), true) => {
-                        return Err(Failure::new(
-                            exit::USAGE,
-                            "one transaction needs one connection: give either --atomic or --connections",
-                        ));
-                    }
-                    (Some(connections), false) => connections,
-                };
-                let strategy = match (args.strategy, args.atomic) {
-                    (StrategyArg::Bulk, true) => {
-                        return Err(Failure::new(
-                            exit::USAGE,
-                            "bulk loads in many transactions: give either --atomic or --strategy bulk",
-                        ));
-                    }
-                    (StrategyArg::Bulk, false) => StrategyWish::Only(Strategy::Bulk),
-                    (StrategyArg::Merge, _) | (StrategyArg::Auto, true) => {
-                        StrategyWish::Only(Strategy::Merge)
-                    }
-                    (StrategyArg::Auto, false) => StrategyWish::Auto,
-                };
-                let settings = LoadSettings {
-                    db_schema,
-                    strategy,
-                    connections,
-                    atomic: args.atomic,
-                    resume: match args.resume {
-                        ResumeArg::Auto => Resume::Auto,
-                        ResumeArg::Never => Resume::Never,
-                    },
-                    when_held: if args.wait_lock { WhenHeld::Wait } else { WhenHeld::Refuse },
-                    db_wait: args.db_wait,
-                    batch_bytes: args.batch_bytes,
-                    watch_every: args.watch_every,
-                    on_existing: args.on_existing.into(),
-                    missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
-                };
-                commands::load(&request(args.input, Some(args.rejects), console)?, &settings, database)
+            Command::Validate(args) => {
+                let (documents, output) = documents_and_output(args.input, args.rejects, console)?;
+                commands::validate(&documents, &output)
             }
+            Command::Load(args) => load(args, console),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
@@ -163,6 +122,58 @@ impl Cli {
                 Ok(exit::COMPLETE)
             }
         }
+    }
+}
+
+fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
+    let (database, db_schema) = args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
+    let connections = connections(args.connections, args.atomic)?;
+    let strategy = strategy(args.strategy, args.atomic)?;
+    let settings = LoadSettings {
+        db_schema,
+        strategy,
+        connections,
+        atomic: args.atomic,
+        resume: match args.resume {
+            ResumeArg::Auto => Resume::Auto,
+            ResumeArg::Never => Resume::Never,
+        },
+        when_held: if args.wait_lock { WhenHeld::Wait } else { WhenHeld::Refuse },
+        batch_bytes: args.batch_bytes,
+        timeouts: Timeouts {
+            db_wait: args.db_wait,
+            answer: args.answer_within,
+            watch_every: args.watch_every,
+            stop: args.stop_within,
+        },
+        on_existing: args.on_existing.into(),
+        missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
+    };
+    let (documents, output) = documents_and_output(args.input, Some(args.rejects), console)?;
+    commands::load(&documents, &settings, database, &output)
+}
+
+fn connections(requested: Option<usize>, is_atomic: bool) -> Result<usize, Failure> {
+    match (requested, is_atomic) {
+        (None, false) => Ok(CONNECTIONS),
+        (None | Some(1), true) => Ok(1),
+        (Some(_), true) => Err(Failure::new(
+            exit::USAGE,
+            "one transaction needs one connection: give either --atomic or --connections",
+        )),
+        (Some(connections), false) => Ok(connections),
+    }
+}
+
+fn strategy(requested: StrategyArg, is_atomic: bool) -> Result<StrategyRequest, Failure> {
+    match (requested, is_atomic) {
+        (StrategyArg::Bulk, true) => Err(Failure::new(
+            exit::USAGE,
+            "bulk loads in many transactions: give either --atomic or --strategy bulk",
+        )),
+        (StrategyArg::Bulk, false) => Ok(StrategyRequest::Only(Strategy::Bulk)),
+        (StrategyArg::Merge, _) | (StrategyArg::Auto, true) => Ok(StrategyRequest::Only(Strategy::Merge)),
+        (StrategyArg::Auto, false) => Ok(StrategyRequest::Auto),
     }
 }
 
@@ -185,23 +196,26 @@ fn help_of(name: &str) -> StyledStr {
     command.find_subcommand_mut(name).expect("a command of ours").render_help()
 }
 
-fn request(input: InputArgs, rejects: Option<PathBuf>, console: Console) -> Result<RunRequest, Failure> {
+fn documents_and_output(
+    input: InputArgs,
+    rejects: Option<PathBuf>,
+    console: Console,
+) -> Result<(DocumentSettings, ReportOutput), Failure> {
     if input.inputs.is_empty() {
         return Err(Failure::new(
             exit::USAGE,
             "no input is named; give files, quoted globs, or - for standard input (see --help)",
         ));
     }
-    let settings = RunSettings {
+    let documents = DocumentSettings {
         inputs: input.inputs,
         json_schema: input.json_schema,
         jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
         max_rejects: input.max_rejects.unwrap_or(RejectLimit::Unlimited),
         rejects,
-        reports: input.report,
     };
-    Ok(RunRequest { settings, console, output: input.output.into() })
+    Ok((documents, ReportOutput { reports: input.report, output: input.output.into(), console }))
 }
 
 fn cores() -> usize {
@@ -255,7 +269,8 @@ impl DatabaseArgs {
             return Ok((Database::Embedded(dir), self.db_schema.unwrap_or_else(|| PUBLIC.to_owned())));
         }
         let env = |name: &str| std::env::var(name).ok();
-        let target = Target::find(self.database_url.as_deref(), &env)?;
+        let target =
+            Target::find(self.database_url.as_deref(), &env)?.with_connect_within(self.connect_within);
         let db_schema =
             self.db_schema.or_else(|| target.db_schema.clone()).unwrap_or_else(|| PUBLIC.to_owned());
         Ok((Database::Target(Box::new(target)), db_schema))

@@ -1,4 +1,4 @@
-//! Messages to people on standard error: plain lines, or JSON lines for a log collector.
+//! Messages on standard error: plain lines, or JSON lines for a log collector.
 //!
 //! Standard output is not touched here; it carries results only.
 
@@ -15,9 +15,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// How much is said; errors are always said.
+/// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
+    /// Nothing at all: for whoever uses the library.
+    Silent,
+    /// Warnings and errors.
     Quiet,
     Normal,
     Verbose,
@@ -38,6 +41,9 @@ struct JsonLine<'a> {
 }
 
 impl Console {
+    pub const SILENT: Self =
+        Self { format: LogFormat::Text, verbosity: Verbosity::Silent, is_coloured: false };
+
     pub fn error(self, message: &str) {
         self.line("error", "31", message);
     }
@@ -64,6 +70,9 @@ impl Console {
     }
 
     fn line(self, level: &str, colour: &str, message: &str) {
+        if self.verbosity == Verbosity::Silent {
+            return;
+        }
         let line = match self.format {
             LogFormat::Text if colour.is_empty() => format!("{message}\n"),
             LogFormat::Text if self.is_coloured => format!("\x1b[1;{colour}m{level}:\x1b[0m {message}\n"),

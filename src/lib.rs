@@ -8,34 +8,85 @@
 //! Two promises: every input line is accounted for exactly once (inserted, updated, unchanged, skipped,
 //! rejected or blank), and a document that `validate` accepts, `load` inserts.
 //!
-//! The modules in reading order; each uses only what stands above it.
+//! [`validate()`] and [`load()`] do what the commands of that name do, return a report and print nothing;
+//! `examples/validate_and_load.rs` uses both. Everything else in here is the program's own.
 
+// In reading order: each module uses only those above it.
 mod failpoint;
 
 pub mod settings;
 
-pub mod input;
+mod input;
 
-pub mod document;
+mod document;
 
-pub mod rows;
+mod tables;
 
-pub mod report;
+mod rows;
 
-pub mod postgres;
+mod report;
 
-pub mod migrate;
+mod postgres;
 
-pub mod load;
+mod migrate;
 
-pub mod console;
+mod session;
 
-pub mod progress;
+mod runs;
 
-pub mod pipeline;
+mod load;
 
-pub mod commands;
+mod console;
 
-pub mod cli;
+mod progress;
+
+mod pipeline;
+
+mod commands;
+
+mod facade;
+
+mod cli;
+
+pub use commands::{Database, Failure, exit};
+pub use facade::{load, validate};
+pub use postgres::{Target, TargetError};
+pub use report::{
+    DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
+    SampleLocation, SchemaIdentity, Throughput, Tool,
+};
 
 use failpoint::failpoint;
+
+/// What the program itself, its tests and benches need of the inside; it may change with any release.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::{cli::Cli, console::Console};
+
+    pub mod document {
+        pub use crate::document::{
+            BUILT_IN_SCHEMA, DocumentSchema, Fault, PhoneNumber, PostalAddress, Profile, check,
+            check_in_full, check_ordinary, is_blank,
+        };
+    }
+
+    pub mod input {
+        pub use crate::input::{Chunk, ChunkReader, LINE_BYTES_MAX, Source};
+    }
+
+    pub mod rows {
+        pub use crate::rows::{LanePart, RowForm, TableRows, encode_staged};
+    }
+
+    pub mod postgres {
+        pub use crate::postgres::{LocalServer, LocalServerError};
+    }
+
+    pub mod migrate {
+        pub use crate::migrate::*;
+    }
+
+    pub mod runs {
+        pub use crate::runs::target_lock;
+    }
+}

@@ -6,7 +6,10 @@ use std::{
 };
 
 use clap::{Parser, error::ErrorKind};
-use profile_loader::{cli::Cli, commands::exit, console::Console};
+use profile_loader::{
+    exit,
+    internals::{Cli, Console},
+};
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]

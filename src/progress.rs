@@ -24,7 +24,7 @@ const PHASE_BAR: &str = "{prefix} {wide_bar} {percent:>3} %  {msg}  {elapsed_pre
 /// What a bar of a phase is divided into.
 const PARTS: u64 = 1000;
 
-pub struct Progress {
+pub(crate) struct Progress {
     view: View,
     console: Console,
     consumed: Cell<u64>,
@@ -64,8 +64,8 @@ impl fmt::Debug for Progress {
 
 impl Progress {
     /// `total_bytes` is how long the inputs are as they are stored, where that is known.
-    pub fn start(console: Console, phase: &'static str, total_bytes: Option<u64>) -> Self {
-        let view = if console.verbosity == Verbosity::Quiet {
+    pub(crate) fn start(console: Console, phase: &'static str, total_bytes: Option<u64>) -> Self {
+        let view = if console.verbosity <= Verbosity::Quiet {
             View::Nothing
         } else if console.can_draw() {
             View::Bar(bar(phase, total_bytes))
@@ -86,7 +86,7 @@ impl Progress {
     }
 
     /// Takes in what is done with: documents, those rejected, and the stored bytes they took.
-    pub fn update(&self, documents: u64, rejected: u64, consumed: u64) {
+    pub(crate) fn update(&self, documents: u64, rejected: u64, consumed: u64) {
         self.consumed.set(consumed);
         self.documents.set(documents);
         self.rejected.set(rejected);
@@ -94,7 +94,7 @@ impl Progress {
     }
 
     /// Shows what there is to show; called now and then even while nothing is counted.
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         match &self.view {
             View::Nothing => {}
             View::Bar(bar) => {
@@ -111,12 +111,12 @@ impl Progress {
     }
 
     /// Tells something besides, without spoiling the bar.
-    pub fn notice(&self, words: &str) {
+    pub(crate) fn notice(&self, words: &str) {
         self.view.notice(self.console, words);
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.view.finish();
     }
 
@@ -151,7 +151,7 @@ impl Progress {
 }
 
 /// How far a part of a run is that has no documents to count.
-pub struct PhaseProgress {
+pub(crate) struct PhaseProgress {
     view: View,
     console: Console,
     phase: &'static str,
@@ -166,8 +166,8 @@ impl fmt::Debug for PhaseProgress {
 }
 
 impl PhaseProgress {
-    pub fn start(console: Console, phase: &'static str) -> Self {
-        let view = if console.verbosity == Verbosity::Quiet {
+    pub(crate) fn start(console: Console, phase: &'static str) -> Self {
+        let view = if console.verbosity <= Verbosity::Quiet {
             View::Nothing
         } else if console.can_draw() {
             View::Bar(draw(ProgressBar::new(PARTS).with_style(style(PHASE_BAR)), phase))
@@ -185,7 +185,7 @@ impl PhaseProgress {
         clippy::cast_sign_loss,
         reason = "one of a thousand parts"
     )]
-    pub fn show(&self, share: f64, what: &str) {
+    pub(crate) fn show(&self, share: f64, what: &str) {
         match &self.view {
             View::Nothing => {}
             View::Bar(bar) => {
@@ -208,12 +208,12 @@ impl PhaseProgress {
     }
 
     /// Tells something besides, without spoiling the bar.
-    pub fn notice(&self, words: &str) {
+    pub(crate) fn notice(&self, words: &str) {
         self.view.notice(self.console, words);
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.view.finish();
     }
 }

@@ -1,6 +1,6 @@
 //! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 /// How documents get into the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub enum Strategy {
     Merge,
 }
 
-/// Which strategy was asked for.
+/// Which strategy was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StrategyWish {
+pub enum StrategyRequest {
     /// Whichever suits the tables and the input.
     Auto,
     Only(Strategy),
@@ -25,6 +25,11 @@ impl Strategy {
             Self::Bulk => "bulk",
             Self::Merge => "merge",
         }
+    }
+
+    /// None where it is the name of none.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Bulk, Self::Merge].into_iter().find(|strategy| strategy.name() == name)
     }
 }
 
@@ -69,7 +74,7 @@ impl RejectLimit {
 
 /// What every run over documents is given.
 #[derive(Debug, Clone)]
-pub struct RunSettings {
+pub struct DocumentSettings {
     /// Files, patterns or `-`.
     pub inputs: Vec<String>,
     pub json_schema: Option<PathBuf>,
@@ -80,8 +85,43 @@ pub struct RunSettings {
     pub max_rejects: RejectLimit,
     /// The folder of the reject files.
     pub rejects: Option<PathBuf>,
-    /// Files that get the JSON report.
-    pub reports: Vec<PathBuf>,
+}
+
+impl DocumentSettings {
+    /// These inputs, with everything else as the command line has it by default; nothing is kept of rejected documents.
+    pub fn of(inputs: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            inputs: inputs.into_iter().collect(),
+            json_schema: None,
+            jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            chunk_bytes: 1 << 20,
+            max_rejects: RejectLimit::Unlimited,
+            rejects: None,
+        }
+    }
+}
+
+impl Default for LoadSettings {
+    /// As the command line has it.
+    fn default() -> Self {
+        Self {
+            db_schema: "public".to_owned(),
+            connections: 4,
+            strategy: StrategyRequest::Auto,
+            on_existing: OnExisting::Reject,
+            missing_ddl: MissingDdl::Apply,
+            atomic: false,
+            resume: Resume::Auto,
+            when_held: WhenHeld::Refuse,
+            batch_bytes: Self::BATCH_BYTES,
+            timeouts: Timeouts::DEFAULT,
+        }
+    }
+}
+
+impl LoadSettings {
+    /// About 40,000 documents of all lanes.
+    pub const BATCH_BYTES: usize = 24 << 20;
 }
 
 /// What a load is given besides.
@@ -91,34 +131,44 @@ pub struct LoadSettings {
     pub db_schema: String,
     /// Lanes of a new run, and connections; at least 1.
     pub connections: usize,
-    pub strategy: StrategyWish,
+    pub strategy: StrategyRequest,
     pub on_existing: OnExisting,
     pub missing_ddl: MissingDdl,
     /// One transaction for the whole load.
     pub atomic: bool,
     pub resume: Resume,
     pub when_held: WhenHeld,
-    /// How long a server that is gone is waited for.
-    pub db_wait: Duration,
     /// A batch is committed when the input has moved on by about this much; at least 1.
     pub batch_bytes: usize,
-    /// How often a transaction that takes long is looked after.
+    pub timeouts: Timeouts,
+}
+
+/// How long a load waits for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For a server that is gone, since something was last committed.
+    pub db_wait: Duration,
+    /// For an answer that takes no time while the server is well, waiting for locks included.
+    pub answer: Duration,
+    /// How often a transaction that takes long, and the connection that holds the target, are looked after.
     pub watch_every: Duration,
+    /// For transactions that are under way when a signal stops the run: whoever sent it waits, too.
+    pub stop: Duration,
 }
 
-impl LoadSettings {
-    /// How long one attempt to connect may take, until the server has taken the session.
-    pub fn connect_within(&self) -> Duration {
-        self.watch_every * 4
-    }
+impl Timeouts {
+    /// What commands that wait for nobody get.
+    pub const IMPATIENT: Self = Self { db_wait: Duration::ZERO, ..Self::DEFAULT };
 
-    /// How long the server may take to answer what takes it no time, waiting for locks included.
-    pub fn answer_within(&self) -> Duration {
-        self.watch_every * 15
-    }
+    pub const DEFAULT: Self = Self {
+        db_wait: Duration::from_secs(300),
+        answer: Duration::from_secs(75),
+        watch_every: Duration::from_secs(5),
+        stop: Duration::from_secs(8),
+    };
 }
 
-/// Whether a load goes on with an unfinished run of the same input.
+/// Whether a load resumes an unfinished run of the same input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
     Auto,

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use profile_loader::postgres::LocalServer;
+use profile_loader::internals::postgres::LocalServer;
 use tokio_postgres::config::Host;
 
 use crate::{
@@ -128,7 +128,7 @@ pub(crate) struct Contents {
     digests: [String; 4],
 }
 
-fn start_failed(error: profile_loader::postgres::LocalServerError) -> Failure {
+fn start_failed(error: profile_loader::internals::postgres::LocalServerError) -> Failure {
     Failure::of("starting the private server")(error)
 }
 

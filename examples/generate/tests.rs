@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use profile_loader::document::{DocumentSchema, check};
+use profile_loader::internals::document::{DocumentSchema, check};
 use serde_json::Value;
 
 use super::*;

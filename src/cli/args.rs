@@ -1,4 +1,4 @@
-//! The words of the command line; their doc comments are the help.
+//! The arguments of the command line; their doc comments are the help.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -62,14 +62,14 @@ pub(super) struct GlobalArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check documents and tell all that is wrong with them; needs no database
+    /// Check documents and report all that is wrong with them; needs no database
     Validate(ValidateArgs),
     /// Apply missing DDL, then check, normalise and load documents
     Load(LoadArgs),
     /// Create, inspect or remove the four tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
-    /// Tell what was loaded, by whom, how it ended and what remains
+    /// Show what was loaded, by whom, how it ended and what remains
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Print the built-in JSON Schema of a customer document
@@ -149,8 +149,8 @@ pub(super) struct LoadArgs {
     /// Load everything in one transaction, or nothing: rolled back on any failure and beyond --max-rejects
     #[arg(long, env = "PROFILE_LOADER_ATOMIC", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) atomic: bool,
-    /// Whether an unfinished run of the same input and settings is gone on with; never: it is given up, and what
-    /// it loaded counts as stored
+    /// Whether an unfinished run of the same input and settings is resumed; never: it is abandoned, and what it
+    /// loaded counts as stored
     #[arg(long, value_name = "WHEN", default_value = "auto", env = "PROFILE_LOADER_RESUME", hide_env = true)]
     pub(super) resume: ResumeArg,
     /// Refuse instead of applying missing DDL
@@ -168,6 +168,12 @@ pub(super) struct LoadArgs {
     /// How often a transaction that takes long is looked after
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::duration, env = "PROFILE_LOADER_WATCH_EVERY", hide = true)]
     pub(super) watch_every: Duration,
+    /// How long the server may take to answer what takes it no time, waiting for locks included
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = values::duration, env = "PROFILE_LOADER_ANSWER_WITHIN", hide = true)]
+    pub(super) answer_within: Duration,
+    /// How long transactions under way may go on after a signal
+    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = values::duration, env = "PROFILE_LOADER_STOP_WITHIN", hide = true)]
+    pub(super) stop_within: Duration,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
 }
@@ -175,7 +181,7 @@ pub(super) struct LoadArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub(super) struct DatabaseArgs {
-    /// libpq URL or keyword string [default: DATABASE_URL, else DATABASE_HOST and its kin, else PGHOST and its kin]
+    /// libpq URL or keyword string [default: DATABASE_URL, else DATABASE_HOST and related variables, else PGHOST and related variables]
     #[arg(
         long,
         value_name = "URL",
@@ -191,6 +197,9 @@ pub(super) struct DatabaseArgs {
     /// PostgreSQL schema of the four tables [default: DATABASE_SCHEMA, else public]
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "NAME", env = "PROFILE_LOADER_DB_SCHEMA", hide_env = true)]
     pub(super) db_schema: Option<String>,
+    /// How long an attempt to connect to one address may take, where the connection settings have no `connect_timeout`
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = values::duration, env = "PROFILE_LOADER_CONNECT_WITHIN", hide = true)]
+    pub(super) connect_within: Duration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -205,9 +214,9 @@ pub(super) enum MigrateCommand {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Tell which migrations were applied, when and by whom
+    /// Show which migrations were applied, when and by whom
     Status(DatabaseArgs),
-    /// Tell what differs from the tables as they should be, with the SQL that mends it; changes nothing
+    /// Show what differs from the tables as they should be, with the SQL that fixes it; changes nothing
     Verify(DatabaseArgs),
     /// Print the SQL that `up` would run; that for an empty database when none is named
     Sql(DatabaseArgs),
@@ -228,9 +237,9 @@ pub(super) enum RunsCommand {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Tell all that is known of a run
+    /// Show all that is known of a run
     Show(RunArgs),
-    /// Give an unfinished run up; what it has loaded stays
+    /// Abandon an unfinished run; what it has loaded stays
     Abandon(RunArgs),
 }
 
@@ -247,7 +256,7 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunsOutputArgs {
-    /// What standard output gets: words, or JSON
+    /// What standard output gets: text, or JSON
     #[arg(
         long,
         value_name = "FORMAT",

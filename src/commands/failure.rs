@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::postgres;
+use crate::postgres::{self, ErrorClass};
 
 /// Exit codes, as the README lists them.
 pub mod exit {
@@ -25,7 +25,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that its own words explain.
+    /// A failure that its own message explains.
     pub fn new(exit_code: u8, what: impl Into<String>) -> Self {
         Self { exit_code, what: what.into(), source: None }
     }
@@ -39,16 +39,13 @@ impl Failure {
 
     /// What the server or the connection to it had to say, while `what` was attempted.
     pub fn of_database(what: impl Into<String>, error: tokio_postgres::Error) -> Self {
-        let exit_code = exit_code_of_database(&error);
+        let is_temporary = ErrorClass::of_statement(&error).is_temporary();
+        let exit_code = if is_temporary { exit::TEMPORARY } else { exit::NEEDS_A_PERSON };
         Self { exit_code, what: what.into(), source: Some(Box::new(error)) }
     }
 }
 
-pub(super) fn exit_code_of_database(error: &tokio_postgres::Error) -> u8 {
-    if postgres::is_temporary(error) { exit::TEMPORARY } else { exit::NEEDS_A_PERSON }
-}
-
-/// Stands for an error whose own words are said already: only its causes are left to tell.
+/// Stands for an error whose own message is shown already: only its causes are left to tell.
 #[derive(Debug)]
 struct Wrapped(Box<dyn Error + Send + Sync>);
 
@@ -77,7 +74,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// An error in words, with all its causes.
+/// The message of an error, with all its causes.
 pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<tokio_postgres::Error>() {
         Some(error) => postgres::describe(error),
@@ -89,9 +86,9 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return format!(": {}", postgres::describe(error));
     }
-    let words = error.to_string();
+    let message = error.to_string();
     let rest = error.source().map_or_else(String::new, causes);
-    if words.is_empty() { rest } else { format!(": {words}{rest}") }
+    if message.is_empty() { rest } else { format!(": {message}{rest}") }
 }
 
 #[cfg(test)]

@@ -1,46 +1,64 @@
 //! What the program can be told to do; each command reads like a table of contents.
 
-mod again;
-mod bulk;
-mod choose;
 mod conclude;
+mod database;
 mod failure;
+mod inputs;
+mod interrupts;
 mod load;
 mod migrate;
-mod run;
+mod pending;
+mod reject_files;
 mod runs;
+mod runtime;
 mod signals;
+mod tables;
+mod tell;
 mod validate;
 
+pub use database::Database;
 pub use failure::{Failure, exit};
-pub use load::{Database, load};
-pub use migrate::{MigrateAction, MigrateRequest, migrate};
-pub use runs::{RunsAction, RunsRequest, runs};
-pub use validate::validate;
+pub(crate) use load::load;
+pub(crate) use migrate::{MigrateAction, MigrateRequest, migrate};
+pub(crate) use runs::{RunsAction, RunsRequest, runs};
+pub(crate) use tell::ReportOutput;
+pub(crate) use validate::validate;
+
+use crate::{
+    console::Console,
+    report::RunReport,
+    settings::{DocumentSettings, LoadSettings},
+};
+use signals::Signals;
 
 use std::io::{self, Write as _};
 
-use crate::{console::Console, settings::RunSettings};
+/// Checks documents without printing anything.
+pub(crate) fn validate_silently(settings: &DocumentSettings) -> Result<RunReport, Failure> {
+    validate::check_all(settings, Console::SILENT, |_| Ok(Signals::none()), |_| Ok(()))
+}
+
+/// Loads documents without printing anything.
+pub(crate) fn load_silently(
+    documents: &DocumentSettings,
+    settings: &LoadSettings,
+    database: Database,
+) -> Result<RunReport, Failure> {
+    let request = load::LoadRequest { documents, settings, console: Console::SILENT };
+    load::load_all(request, database, |_| Ok(Signals::none()), |_| Ok(()))
+}
 
 /// What standard output gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// A summary for people.
+pub(crate) enum Output {
+    /// A human-readable summary.
     Text,
     /// The JSON report.
     Json,
 }
 
-/// A run over documents as it was asked for.
-#[derive(Debug)]
-pub struct RunRequest {
-    pub settings: RunSettings,
-    pub console: Console,
-    pub output: Output,
-}
-
-/// Writes what was asked for to standard output.
-pub fn print(text: &str) -> Result<(), Failure> {
+/// Writes a text to standard output.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match write_stdout(text) {
         // Whoever reads our output has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -48,7 +66,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes the result of a run to standard output; one that nobody reads has not been told.
+/// Writes the result of a run to standard output; one that nobody reads has reached nobody.
 fn print_result(text: &str) -> Result<(), Failure> {
     write_stdout(text).map_err(|error| unwritten(&error))
 }
@@ -58,9 +76,9 @@ fn write_stdout(text: &str) -> io::Result<()> {
 }
 
 fn unwritten(error: &io::Error) -> Failure {
-    let mend = match error.kind() {
+    let fix = match error.kind() {
         io::ErrorKind::StorageFull => "; free space there and run the same command again",
         _ => "; run the same command again with an output that can be written",
     };
-    Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}{mend}"))
+    Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}{fix}"))
 }

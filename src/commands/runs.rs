@@ -1,27 +1,28 @@
-//! `runs`: what was loaded, by whom, how it ended and what remains; and giving a run up.
+//! `runs`: what was loaded, by whom, how it ended and what remains; and abandoning a run.
 
-mod words;
+mod text;
 
 use serde::Serialize;
 use tokio_postgres::Client;
 
 use super::{
     Database, Failure, Output,
-    bulk::tell_pending,
+    database::{exit_code_of, failure_of_migration, on_database},
     exit,
-    load::exit_code_of_load,
-    migrate::{of_migration, on_database},
+    pending::show_pending,
 };
 use crate::{
     console::Console,
-    load::history::{self, HistoryError, Lane, Run, RunList},
+    load,
+    postgres::Target,
+    runs::history::{self, HistoryError, LaneRecord, RunList, RunRecord},
 };
 
 /// Format number of the JSON of `runs`; fields are only ever added under one number.
 const FORMAT: u32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunsAction {
+pub(crate) enum RunsAction {
     /// The newest ones, or all.
     List {
         limit: Option<u32>,
@@ -35,7 +36,7 @@ pub enum RunsAction {
 }
 
 #[derive(Debug)]
-pub struct RunsRequest {
+pub(crate) struct RunsRequest {
     pub action: RunsAction,
     pub database: Database,
     pub db_schema: String,
@@ -54,23 +55,23 @@ struct ListJson<'a> {
 struct RunJson<'a> {
     format: u32,
     #[serde(flatten)]
-    run: &'a Run,
+    run: &'a RunRecord,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lanes: Option<&'a [Lane]>,
-    /// What a bulk load has taken off and not brought back, as the statements that do it, in their order.
+    lanes: Option<&'a [LaneRecord]>,
+    /// What a bulk load has dropped and not restored, as the statements that restore it, in their order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_ddl: Option<&'a [String]>,
 }
 
 /// Prints what was found or done; returns the exit code.
-pub fn runs(request: RunsRequest) -> Result<u8, Failure> {
+pub(crate) fn runs(request: RunsRequest) -> Result<u8, Failure> {
     let RunsRequest { action, database, db_schema, output, console } = request;
-    on_database(database, console, async |client| {
-        let done = act(action, client, &db_schema, output).await;
+    on_database(database, console, async |client, target| {
+        let done = act(action, client, target, &db_schema, output).await;
         if let Err(HistoryError::Restore { pending, .. }) = &done {
-            tell_pending(pending, console);
+            show_pending(pending, console);
         }
-        let text = done.map_err(of_history)?;
+        let text = done.map_err(failure_of_history)?;
         Ok((text, exit::COMPLETE))
     })
 }
@@ -78,6 +79,7 @@ pub fn runs(request: RunsRequest) -> Result<u8, Failure> {
 async fn act(
     action: RunsAction,
     client: &mut Client,
+    target: &Target,
     db_schema: &str,
     output: Output,
 ) -> Result<String, HistoryError> {
@@ -85,7 +87,7 @@ async fn act(
         RunsAction::List { limit } => {
             let list = history::list(client, db_schema, limit).await?;
             Ok(match output {
-                Output::Text => words::list(&list, db_schema),
+                Output::Text => text::list(&list, db_schema),
                 Output::Json => json(&ListJson { format: FORMAT, list: &list }),
             })
         }
@@ -94,14 +96,14 @@ async fn act(
             let pending: Vec<_> = pending.into_iter().map(|step| step.sql).collect();
             let (lanes, pending_ddl) = (Some(&*lanes), Some(&*pending));
             Ok(match output {
-                Output::Text => words::show(&run, lanes.unwrap_or_default(), &pending),
+                Output::Text => text::show(&run, lanes.unwrap_or_default(), &pending),
                 Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes, pending_ddl }),
             })
         }
         RunsAction::Abandon { id } => {
-            let run = history::abandon(client, id).await?;
+            let run = load::abandon(client, target, id).await?;
             Ok(match output {
-                Output::Text => words::abandoned(&run),
+                Output::Text => text::abandoned(&run),
                 Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None, pending_ddl: None }),
             })
         }
@@ -114,15 +116,15 @@ fn json(value: &impl Serialize) -> String {
     text
 }
 
-fn of_history(error: HistoryError) -> Failure {
+fn failure_of_history(error: HistoryError) -> Failure {
     let code = match &error {
-        HistoryError::Restore { source, .. } | HistoryError::Load { source } => exit_code_of_load(source),
+        HistoryError::Restore { source, .. } | HistoryError::Run { source } => exit_code_of(source.class()),
         HistoryError::Unknown { .. } | HistoryError::Ended { .. } => exit::USAGE,
         HistoryError::Ledger(_) | HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
         HistoryError::Orphan { .. } => exit::TEMPORARY,
     };
     match error {
-        HistoryError::Ledger(error) => of_migration(error),
+        HistoryError::Ledger(error) => failure_of_migration(error),
         error => Failure::of(code, error),
     }
 }

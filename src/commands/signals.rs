@@ -1,9 +1,6 @@
 //! SIGINT and SIGTERM: the first asks for an orderly end, a second leaves at once.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::{
     runtime,
@@ -11,7 +8,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::exit;
+use super::{Failure, exit, runtime::no_threads};
 use crate::pipeline::Signal;
 
 /// `timeout`, `sudo` and shells often signal a program and its process group: within this time it is one signal.
@@ -23,11 +20,12 @@ pub(super) struct Signals(watch::Receiver<Option<Signal>>);
 
 impl Signals {
     /// From now on the signals do not end the process by themselves.
-    pub(super) fn catch(runtime: &runtime::Handle) -> io::Result<Self> {
+    pub(super) fn catch(runtime: &runtime::Handle) -> Result<Self, Failure> {
         let _in_runtime = runtime.enter();
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, signals) = watch::channel(None);
+        let listen = |kind| signal(kind).map_err(|error| no_threads(&error));
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut terminate = listen(SignalKind::terminate())?;
+        let (sender, signals) = watch::channel(None);
         runtime.spawn(async move {
             let mut first: Option<Instant> = None;
             loop {
@@ -38,7 +36,7 @@ impl Signals {
                 match first {
                     None => {
                         first = Some(Instant::now());
-                        tell.send_replace(Some(signal));
+                        sender.send_replace(Some(signal));
                     }
                     Some(first) if first.elapsed() < ECHO => {}
                     Some(_) => leave_at_once(signal),
@@ -46,6 +44,11 @@ impl Signals {
             }
         });
         Ok(Self(signals))
+    }
+
+    /// None will come: signals are whoever's who uses the library.
+    pub(super) fn none() -> Self {
+        Self(watch::channel(None).1)
     }
 
     /// Waits for a signal; one that came before counts.

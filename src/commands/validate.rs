@@ -1,29 +1,59 @@
 //! `validate`: check documents; needs no database.
 
+use tokio::runtime::Handle;
+
 use super::{
-    Failure, RunRequest,
-    conclude::{Conclusion, conclude},
-    run::{Opened, create_reject_files, no_runtime, runtime},
+    Failure,
+    conclude::conclude,
+    exit,
+    inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files, refuse_unwritable_reports},
+    reject_files::end_reject_files,
+    runtime::CommandRuntime,
     signals::Signals,
+    tell::ReportOutput,
 };
 use crate::{
-    pipeline::{self, LateDocuments},
+    console::Console,
+    pipeline::{self, Deferral, End},
+    report::RunReport,
     rows::RowForm,
+    settings::DocumentSettings,
 };
 
-/// Returns the exit code of a run that came to an end of some kind.
-pub fn validate(request: &RunRequest) -> Result<u8, Failure> {
-    let opened = Opened::open(&request.settings)?;
-    let runtime = runtime()?;
-    let mut signals = Signals::catch(runtime.handle()).map_err(|error| no_runtime(&error))?;
-    let rejects = create_reject_files(&request.settings, opened.reader.sources(), None)?;
-    let run = opened.start("validate", request, rejects, 0, RowForm::Staged, LateDocuments::None);
-    let finished = pipeline::run(run.reader, run.plan, None, runtime.handle(), &run.progress, |stopper| {
-        runtime.spawn(async move { stopper.stop(signals.received().await) });
-    });
+/// Gives the report out; returns the exit code of a run that came to an end of some kind.
+pub(crate) fn validate(settings: &DocumentSettings, output: &ReportOutput) -> Result<u8, Failure> {
+    refuse_unwritable_reports(&output.reports, settings)?;
+    let report = check_all(settings, output.console, Signals::catch, |report| output.tell(report))?;
+    Ok(report.exit_code)
+}
+
+/// Checks all documents. A second signal is heard until `tell` has given the report out.
+pub(crate) fn check_all(
+    settings: &DocumentSettings,
+    console: Console,
+    signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
+    tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
+) -> Result<RunReport, Failure> {
+    let opened = OpenedInputs::open(settings)?;
+    // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
+    let runtime = CommandRuntime::new()?;
+    let mut signals = signals(runtime.handle())?;
+    let rejects = create_reject_files(settings, opened.reader.sources(), None)?;
+    let files = RunFiles { rejects, deferral: Deferral::None };
+    let rows = RowsFor { lanes: 0, form: RowForm::Staged };
+    let run = opened.start("validate", settings, console, files, rows);
+    let mut finished =
+        pipeline::run(run.reader, run.settings, None, runtime.handle(), &run.progress, |stopper| {
+            runtime.spawn(async move { stopper.stop(signals.received().await) });
+        });
     run.progress.finish();
-    let concluded = conclude(request, Conclusion { about: run.about, finished, load: None });
-    // The thread that reads standard input, and the task that waits for signals, end with the process.
-    runtime.shutdown_background();
-    concluded?.exit_code()
+    if matches!(finished.end, End::Panicked) {
+        return Err(Failure::new(
+            exit::BUG,
+            "this is a bug of profile-loader; nothing was written to any database",
+        ));
+    }
+    let rejects = end_reject_files(&mut finished);
+    let report = conclude(run.header, finished, None, rejects);
+    tell(&report).map(|()| report)
 }

@@ -4,7 +4,10 @@
 //! The tricky thing is the duplicate key: its place is only put together when there is one, on the way out
 //! of the recursion, so that ordinary documents pay nothing for it.
 
-use std::{borrow::Cow, cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
@@ -13,6 +16,13 @@ use super::rejection::{Fault, Segment};
 
 /// How deep arrays and objects may stand in each other, the outermost counted as 1.
 const DEPTH_MAX: usize = 128;
+
+/// How many values a document may hold, those of its members and items included: hundreds of times as many as any
+/// customer has, and few enough to be held in memory.
+const VALUES_MAX: usize = 100_000;
+
+/// How many duplicate keys of a document are gathered.
+const DUPLICATES_MAX: usize = 100;
 
 pub(super) struct Decoded {
     /// An object; of a key that comes twice, the last value.
@@ -26,14 +36,15 @@ pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     })
 }
 
-/// Parses a line without its line end.
-pub(super) fn decode(text: &str) -> Result<Decoded, Fault> {
-    let found = Findings::default();
+/// Parses a line without its line end. `segment` is the step to a property of a name: names may be long, and may be
+/// customers' values.
+pub(super) fn decode(text: &str, segment: impl Fn(&str) -> Segment<'static>) -> Result<Decoded, Fault> {
+    let found = Findings::new(&segment);
     let mut parser = serde_json::Deserializer::from_str(text);
     parser.disable_recursion_limit(); // ours stands in `Node`
     let value = Node { depth: 1, found: &found }
         .deserialize(&mut parser)
-        .map_err(|error| explain(&error, text, found.too_deep.take()))?;
+        .map_err(|error| explain(&error, text, found.excess.take()))?;
     parser.end().map_err(|error| {
         Fault::in_line("json:trailing_data", error.column(), "something follows the JSON value on its line")
     })?;
@@ -43,13 +54,24 @@ pub(super) fn decode(text: &str) -> Result<Decoded, Fault> {
     Ok(Decoded { value, duplicate_keys: found.duplicate_keys.take() })
 }
 
-fn explain(error: &serde_json::Error, text: &str, too_deep: bool) -> Fault {
-    if too_deep {
-        return Fault::in_line(
-            "json:too_deep",
-            error.column(),
-            "arrays and objects are nested more than 128 deep",
-        );
+/// What a document has too much of.
+#[derive(Clone, Copy)]
+enum Excess {
+    Depth,
+    Values,
+}
+
+fn explain(error: &serde_json::Error, text: &str, excess: Option<Excess>) -> Fault {
+    match excess {
+        Some(Excess::Depth) => {
+            let message = "arrays and objects are nested more than 128 deep";
+            return Fault::in_line("json:too_deep", error.column(), message);
+        }
+        Some(Excess::Values) => {
+            let message = format!("the document holds more than {VALUES_MAX} values");
+            return Fault::in_line("json:too_many_values", error.column(), message);
+        }
+        None => {}
     }
     if let Some(position) = lone_surrogate(text.as_bytes())
         && position < error.column()
@@ -90,13 +112,28 @@ fn lone_surrogate(text: &[u8]) -> Option<usize> {
     None
 }
 
-#[derive(Default)]
-struct Findings {
-    too_deep: RefCell<bool>,
+struct Findings<'s> {
+    segment: &'s dyn Fn(&str) -> Segment<'static>,
+    excess: Cell<Option<Excess>>,
+    values: Cell<usize>,
     duplicate_keys: RefCell<Vec<Vec<Segment<'static>>>>,
 }
 
-impl Findings {
+impl<'s> Findings<'s> {
+    fn new(segment: &'s dyn Fn(&str) -> Segment<'static>) -> Self {
+        Self { segment, excess: Cell::new(None), values: Cell::new(0), duplicate_keys: RefCell::default() }
+    }
+
+    /// Counts a value before it is made.
+    fn count<E: Error>(&self) -> Result<(), E> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > VALUES_MAX {
+            self.excess.set(Some(Excess::Values));
+            return Err(E::custom("too many values"));
+        }
+        Ok(())
+    }
+
     fn duplicates(&self) -> usize {
         self.duplicate_keys.borrow().len()
     }
@@ -112,13 +149,13 @@ impl Findings {
 #[derive(Clone, Copy)]
 struct Node<'f> {
     depth: usize,
-    found: &'f Findings,
+    found: &'f Findings<'f>,
 }
 
 impl Node<'_> {
     fn inner<E: Error>(self) -> Result<Self, E> {
         if self.depth > DEPTH_MAX {
-            self.found.too_deep.replace(true);
+            self.found.excess.set(Some(Excess::Depth));
             return Err(E::custom("nested too deep"));
         }
         Ok(Self { depth: self.depth + 1, ..self })
@@ -129,6 +166,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.found.count()?;
         deserializer.deserialize_any(self)
     }
 }
@@ -183,12 +221,14 @@ impl<'de> Visitor<'de> for Node<'_> {
         while let Some(key) = entries.next_key::<String>()? {
             let before = self.found.duplicates();
             let value = entries.next_value_seed(inner)?;
-            self.found.prefix(before, || Segment::Name(Cow::Owned(key.clone())));
+            self.found.prefix(before, || (self.found.segment)(&key));
             match object.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert(value)),
                 Entry::Occupied(mut entry) => {
-                    let place = vec![Segment::Name(Cow::Owned(entry.key().clone()))];
-                    self.found.duplicate_keys.borrow_mut().push(place);
+                    let mut duplicates = self.found.duplicate_keys.borrow_mut();
+                    if duplicates.len() < DUPLICATES_MAX {
+                        duplicates.push(vec![(self.found.segment)(entry.key())]);
+                    }
                     entry.insert(value);
                 }
             }
@@ -199,11 +239,17 @@ impl<'de> Visitor<'de> for Node<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
+
+    fn decode(text: &str) -> Result<Decoded, Fault> {
+        super::decode(text, |name| Segment::Name(Cow::Owned(name.to_owned())))
+    }
 
     fn check(line: &[u8], code: &str, column: Option<usize>) {
         let fault = as_text(line).and_then(decode).err().unwrap_or_else(|| panic!("accepted: {line:?}"));
-        let place = format!("{:?}", String::from_utf8_lossy(line));
+        let place = format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(300)]));
         assert_eq!((fault.code.as_ref(), fault.column), (code, column), "{place}");
     }
 
@@ -240,6 +286,17 @@ mod tests {
         assert!(decode(&nested(128)).is_ok());
         check(nested(129).as_bytes(), "json:too_deep", Some(134));
         check("[".repeat(1_000_000).as_bytes(), "json:too_deep", Some(129));
+    }
+
+    #[test]
+    fn values_are_counted_wherever_they_stand() {
+        // The object and the array are values, too.
+        let items = |count: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(count - 1));
+        assert!(decode(&items(VALUES_MAX - 2)).is_ok());
+        check(items(VALUES_MAX - 1).as_bytes(), "json:too_many_values", Some(2 * VALUES_MAX + 2));
+        let members: String = ["\"a\":0,", "\"b\":0,"].concat().repeat(VALUES_MAX / 2);
+        let fault = decode(&format!("{{{members}\"a\":0}}")).err().unwrap();
+        assert_eq!(fault.code, "json:too_many_values");
     }
 
     #[test]

@@ -10,11 +10,10 @@ mod scan;
 mod schema;
 mod uuid;
 
-pub use profile::{
-    COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES, PhoneNumber, PostalAddress, Profile,
-};
-pub use rejection::{Fault, Rejection};
-pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
+pub use profile::{PhoneNumber, PostalAddress, Profile};
+pub use rejection::Fault;
+pub(crate) use rejection::{Rejection, record_bytes_max};
+pub use schema::{BUILT_IN_SCHEMA, DocumentSchema};
 
 use std::io::{self, Read as _};
 
@@ -29,7 +28,7 @@ pub fn is_blank(line: &[u8]) -> bool {
 
 /// Whether a line is the beginning of a document whose rest is missing. One that is broken in another way is
 /// not, nor is a blank one.
-pub fn is_cut_off(line: &[u8]) -> bool {
+pub(crate) fn is_cut_off(line: &[u8]) -> bool {
     let ends_early = |line: &mut dyn io::Read| {
         let parsed = IgnoredAny::deserialize(&mut serde_json::Deserializer::from_reader(line));
         parsed.is_err_and(|error| error.is_eof())
@@ -80,11 +79,13 @@ fn validate<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
-    let decoded = decode::decode(text).map_err(|fault| vec![fault])?;
-    let mut faults = schema.duplicate_faults(&decoded.duplicate_keys);
+    let segment = |name: &str| schema.segment(name).into_owned();
+    let decoded = decode::decode(text, segment).map_err(|fault| vec![fault])?;
+    let mut faults = DocumentSchema::duplicate_faults(&decoded.duplicate_keys);
     // Few documents get here by the built-in schema without a fault, so it is not asked first whether there is.
     let is_valid = !schema.is_built_in() && schema.is_valid(&decoded.value);
-    let schema_faults = if is_valid { Vec::new() } else { schema.faults(&decoded.value) };
+    let (schema_faults, is_complete) =
+        if is_valid { (Vec::new(), true) } else { schema.faults(&decoded.value) };
     if schema_faults.is_empty() {
         match Profile::of_valid(&decoded.value) {
             Ok(profile) if faults.is_empty() => return Ok(accept(&profile)),
@@ -97,7 +98,7 @@ fn validate<T>(
         faults.extend(profile::text_faults(&decoded.value, schema));
     }
     assert!(!faults.is_empty(), "a document that is not accepted has a fault");
-    faults.truncate(schema::FAULTS_MAX);
+    rejection::limit(&mut faults, text.len(), is_complete);
     Err(faults)
 }
 

@@ -9,18 +9,10 @@ use serde_json::{Map, Value};
 
 use super::{
     DocumentSchema,
-    rejection::{Fault, Segment},
-    schema::FAULTS_MAX,
+    rejection::{FAULTS_MAX, Fault, Segment, push},
     uuid::parse_uuid,
 };
-
-/// Lengths of the tables' `varchar` columns, in characters.
-pub const EMAIL_CHARS_MAX: usize = 320;
-pub const NUMBER_CHARS_MAX: usize = 16;
-pub const COUNTRY_CHARS_MAX: usize = 2;
-
-/// The labels of the phone number type.
-pub const PHONE_TYPES: [&str; 4] = ["mobile", "home", "work", "other"];
+use crate::tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile<'a> {
@@ -49,7 +41,7 @@ pub struct PostalAddress<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhoneNumber<'a> {
-    /// One of [`PHONE_TYPES`].
+    /// A label of the tables' phone type.
     pub kind: &'a str,
     pub number: &'a str,
 }
@@ -117,7 +109,7 @@ fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Valu
             text
         }
         _ => {
-            faults.push(Fault::at("db:type", place, "the column holds text"));
+            push(faults, || Fault::at("db:type", place, "the column holds text"));
             ""
         }
     }
@@ -125,7 +117,7 @@ fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Valu
 
 fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> PhoneNumber<'a> {
     let Value::Object(object) = item else {
-        faults.push(Fault::at("db:type", place, "the table holds an object's properties"));
+        push(faults, || Fault::at("db:type", place, "the table holds an object's properties"));
         return PhoneNumber { kind: "", number: "" };
     };
     let mut fields = Fields { object, place: place.to_vec(), faults };
@@ -171,7 +163,7 @@ fn walk<'a>(
     schema: &DocumentSchema,
     faults: &mut Vec<Fault>,
 ) {
-    if faults.len() == FAULTS_MAX {
+    if faults.len() > FAULTS_MAX {
         return;
     }
     match value {
@@ -199,11 +191,11 @@ fn walk<'a>(
 
 fn check_text(place: &[Segment<'_>], faults: &mut Vec<Fault>, text: &str, chars_max: usize) {
     if memchr::memchr(0, text.as_bytes()).is_some() {
-        faults.push(Fault::at("db:nul", place, "the text holds U+0000, which PostgreSQL cannot store"));
+        push(faults, || Fault::at("db:nul", place, "the text holds U+0000, which PostgreSQL cannot store"));
     }
     if text.len() > chars_max && text.chars().count() > chars_max {
-        let message = format!("the text is longer than the column's {chars_max} characters");
-        faults.push(Fault::at("db:too_long", place, message));
+        let message = || format!("the text is longer than the column's {chars_max} characters");
+        push(faults, || Fault::at("db:too_long", place, message()));
     }
 }
 
@@ -222,13 +214,13 @@ impl<'a> Fields<'a, '_> {
 
     fn fault(&mut self, name: &'static str, code: &'static str, message: &str) {
         self.place.push(Segment::Name(Cow::Borrowed(name)));
-        self.faults.push(Fault::at(code, &self.place, message));
+        push(self.faults, || Fault::at(code, &self.place, message));
         self.place.pop();
     }
 
     fn missing(&mut self, name: &'static str) {
-        let message = format!("the column needs a value, but `{name}` is missing or null");
-        self.faults.push(Fault::at("db:required", &self.place, message));
+        let message = || format!("the column needs a value, but `{name}` is missing or null");
+        push(self.faults, || Fault::at("db:required", &self.place, message()));
     }
 
     /// The built-in schema accepts no null; where the operator's does, it stands for absence.
@@ -315,7 +307,7 @@ impl<'a> Fields<'a, '_> {
     fn refuse_others(&mut self, names: &[&str]) {
         if self.object.keys().any(|key| !names.contains(&key.as_str())) {
             let message = "holds properties that the tables have no column for";
-            self.faults.push(Fault::at("db:no_column", &self.place, message));
+            push(self.faults, || Fault::at("db:no_column", &self.place, message));
         }
     }
 }

@@ -5,6 +5,29 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+/// How many faults of a document are gathered; a line may hold millions of values.
+pub(super) const FAULTS_MAX: usize = 1000;
+
+/// How much the report says about a document at most: so much, and more for a longer one, up to a bound. 2 KiB are
+/// about ten faults. It depends on the document alone, so that every attempt at a run says the same.
+const RECORD_BYTES_MIN: usize = 2 << 10;
+const RECORD_BYTES_PER_BYTE: usize = 4;
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// What a fault takes besides its own text.
+const FAULT_BYTES: usize = 80;
+
+/// Longest text of a fault: what comes from a schema may be of any length.
+const TEXT_BYTES_MAX: usize = 500;
+
+/// How much is said about lines of so many bytes together, at most.
+pub(crate) fn record_bytes_max(lines: usize, bytes: usize) -> usize {
+    let most = lines.saturating_mul(RECORD_BYTES_MAX);
+    most.min(
+        lines.saturating_mul(RECORD_BYTES_MIN).saturating_add(bytes.saturating_mul(RECORD_BYTES_PER_BYTE)),
+    )
+}
+
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -24,7 +47,7 @@ pub struct Fault {
 
 /// A rejected document with all of its faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     /// 1-based line in its source.
     pub line: u64,
     /// Where the line starts in the decompressed source.
@@ -58,9 +81,52 @@ impl Fault {
         Self { column: Some(column), ..Self::of_document(code, message) }
     }
 
+    fn text_bytes(&self) -> usize {
+        self.code.len() + self.pointer.len() + self.schema_path.len() + self.message.len() + FAULT_BYTES
+    }
+
+    /// Cuts texts that are longer than anybody reads.
+    pub(super) fn shortened(mut self) -> Self {
+        for text in [&mut self.pointer, &mut self.group_pointer, &mut self.schema_path, &mut self.message] {
+            if text.len() > TEXT_BYTES_MAX {
+                let end = (0..=TEXT_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at));
+                text.truncate(end.unwrap_or(0));
+                text.push('…');
+                text.shrink_to_fit();
+            }
+        }
+        self
+    }
+
     /// For a line whose end was skipped without looking at it.
     pub fn line_too_long() -> Self {
         Self::of_document("json:line_too_long", "the line is longer than 16 MiB")
+    }
+}
+
+/// Adds a fault, unless there are enough of them.
+pub(super) fn push(faults: &mut Vec<Fault>, fault: impl FnOnce() -> Fault) {
+    if faults.len() <= FAULTS_MAX {
+        faults.push(fault().shortened());
+    }
+}
+
+/// Keeps as many faults of a line of so many bytes as are reported; the last one says where there are more, or where
+/// more were not looked for.
+pub(super) fn limit(faults: &mut Vec<Fault>, line_bytes: usize, is_complete: bool) {
+    let mut left = record_bytes_max(1, line_bytes);
+    let fits = |fault: &&Fault| {
+        let fits = fault.text_bytes() <= left;
+        left = left.saturating_sub(fault.text_bytes());
+        fits
+    };
+    let kept = faults.iter().take(FAULTS_MAX).take_while(fits).count().max(1);
+    if kept < faults.len() || !is_complete {
+        faults.truncate(kept);
+        faults.push(Fault::of_document(
+            "report:more_faults",
+            "the document may have more faults than are listed; fix these, then check it again",
+        ));
     }
 }
 

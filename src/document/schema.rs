@@ -20,19 +20,23 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    rejection::{Fault, Segment},
+    rejection::{FAULTS_MAX, Fault, Segment},
     uuid::parse_uuid,
 };
 
 /// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
 pub const BUILT_IN_SCHEMA: &str = include_str!("customer_profile.schema.json");
 
-/// How many faults of a document are told; a line may hold millions of values.
-pub(super) const FAULTS_MAX: usize = 1000;
+/// Of a document for which the validator would need more memory than this only the first fault is reported: it gathers
+/// all of them, each with its own copy of the path, before the first can be looked at.
+const VALIDATOR_BYTES_MAX: usize = 16 << 20;
 
-/// Of a document with more values than this only the first fault is told: the validator gathers all of them
-/// before the first can be looked at, hundreds of bytes each.
-const VALUES_MAX: usize = 100_000;
+/// What a fault takes in the validator besides its path, about.
+const VALIDATOR_FAULT_BYTES: usize = 500;
+
+/// Longest unknown name that is compared with those of the schema, and how many of an object's are.
+const GUESSED_NAME_BYTES_MAX: usize = 64;
+const GUESSED_NAMES_MAX: usize = 100;
 
 /// Why a schema can't be used.
 #[derive(Debug, Error)]
@@ -101,37 +105,31 @@ impl DocumentSchema {
         self.validator.is_valid(document)
     }
 
-    /// Every rule of the schema that the document breaks.
-    pub(super) fn faults(&self, document: &Value) -> Vec<Fault> {
-        let mut values = VALUES_MAX;
-        let errors: Vec<_> = if has_more_values(document, &mut values) {
-            self.validator.validate(document).err().into_iter().collect()
+    /// The rules of the schema that the document breaks, and whether these are all.
+    pub(super) fn faults(&self, document: &Value) -> (Vec<Fault>, bool) {
+        let is_complete = validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX;
+        let errors: Vec<_> = if is_complete {
+            self.validator.iter_errors(document).take(FAULTS_MAX + 1).collect()
         } else {
-            self.validator.iter_errors(document).take(FAULTS_MAX).collect()
+            self.validator.validate(document).err().into_iter().collect()
         };
-        errors
+        let faults = errors
             .iter()
             .map(|error| {
                 let code = format!("schema:{}", error.kind().keyword());
                 let place = self.place(document, error.instance_path().as_str());
                 let message = self.message(error.kind(), error.instance());
-                Fault {
-                    schema_path: error.schema_path().as_str().to_owned(),
-                    ..Fault::at(code, &place, message)
-                }
+                let schema_path = error.schema_path().as_str().to_owned();
+                Fault { schema_path, ..Fault::at(code, &place, message) }.shortened()
             })
-            .collect()
+            .collect();
+        (faults, is_complete)
     }
 
-    pub(super) fn duplicate_faults(&self, places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
-        let mask = |segment: &Segment<'static>| match segment {
-            Segment::Name(name) => self.segment(name).into_owned(),
-            other => other.clone(),
-        };
-        let fault = |place: &Vec<Segment<'static>>| {
-            let place: Vec<_> = place.iter().map(mask).collect();
-            Fault::at("json:duplicate_key", &place, "the key stands more than once in its object")
-        };
+    pub(super) fn duplicate_faults(places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
+        let message = "the key stands more than once in its object";
+        let fault =
+            |place: &Vec<Segment<'static>>| Fault::at("json:duplicate_key", place, message).shortened();
         places.iter().map(fault).collect()
     }
 
@@ -179,7 +177,9 @@ impl DocumentSchema {
     /// Names the property that is probably meant, never the one that stands there.
     fn unknown_property(&self, unexpected: &[String]) -> String {
         const LIKENESS_MIN: f64 = 0.9; // Jaro-Winkler of the plain forms
-        let unexpected: Vec<_> = unexpected.iter().map(|name| plain(name)).collect();
+        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
+        let unexpected: Vec<_> =
+            unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX).map(|name| plain(name)).collect();
         let likeness = |plain: &String| {
             let best = |most: f64, other: &String| most.max(strsim::jaro_winkler(plain, other));
             unexpected.iter().fold(0.0, best)
@@ -266,17 +266,18 @@ fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
     }
 }
 
-/// Whether there are more values than are `left`, which is counted down.
-fn has_more_values(value: &Value, left: &mut usize) -> bool {
-    if *left == 0 {
-        return true;
-    }
-    *left -= 1;
-    match value {
-        Value::Array(items) => items.iter().any(|item| has_more_values(item, left)),
-        Value::Object(object) => object.values().any(|item| has_more_values(item, left)),
-        _ => false,
-    }
+/// What the validator needs at most for the faults of a value whose path has so many bytes: one for each value in it.
+fn validator_bytes(value: &Value, path_bytes: usize) -> usize {
+    // Longer than any index.
+    const INDEX_BYTES: usize = 8;
+    let inside: usize = match value {
+        Value::Array(items) => items.iter().map(|item| validator_bytes(item, path_bytes + INDEX_BYTES)).sum(),
+        Value::Object(object) => {
+            object.iter().map(|(name, item)| validator_bytes(item, path_bytes + name.len() + 1)).sum()
+        }
+        _ => 0,
+    };
+    VALIDATOR_FAULT_BYTES + path_bytes + inside
 }
 
 /// A name as it is compared: in lower case without separators.
@@ -328,7 +329,7 @@ mod tests {
         let schema = json!({"additionalProperties": {"maxProperties": 0}, "properties": {"a": {"const": 1}}});
         let schema = DocumentSchema::compile(&schema.to_string(), "test.json").unwrap();
         let document = json!({"ann@example.com": {"+4912345": 2}, "a": "secret"});
-        let faults = schema.faults(&document);
+        let (faults, _) = schema.faults(&document);
         assert_eq!(faults.len(), 2, "{faults:?}");
         let words = format!("{faults:?}");
         for value in ["ann@example.com", "+4912345", "secret"] {
@@ -350,7 +351,7 @@ mod tests {
     fn display_names_are_no_part_of_an_address() {
         let schema = DocumentSchema::built_in();
         let email = |text: &str| {
-            let faults = schema.faults(&json!({"emails": [text]}));
+            let (faults, _) = schema.faults(&json!({"emails": [text]}));
             !faults.iter().any(|fault| fault.pointer == "/emails/0")
         };
         assert!(email("joe@example.com") && email("joe+x@mail.example.com") && email("joe@[127.0.0.1]"));

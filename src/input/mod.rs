@@ -7,12 +7,13 @@ mod buffer;
 mod chunk;
 mod decompress;
 mod open_source;
+mod reader;
 mod sniff;
 mod source;
-mod trail;
+mod stream_digest;
 
 #[cfg(test)]
-mod chunk_tests;
+mod reader_tests;
 #[cfg(test)]
 mod replay_tests;
 
@@ -20,14 +21,17 @@ use std::io;
 
 use thiserror::Error;
 
-pub use chunk::{Chunk, ChunkReader, LINE_BYTES_MAX, Piece, Position, SourceDigest, Watermark};
-pub use source::{Source, resolve};
+pub use chunk::{Chunk, LINE_BYTES_MAX};
+pub(crate) use chunk::{Piece, Position, SourceDigest, Watermark};
+pub use reader::ChunkReader;
+pub use source::Source;
+pub(crate) use source::resolve;
 
 /// Why the input can't be read; each variant names the source.
 #[derive(Debug, Error)]
 pub enum InputError {
-    #[error("there is no input file {name}{}", near.as_ref().map(|n| format!(" (is {n} meant?)")).unwrap_or_default())]
-    Missing { name: String, near: Option<String> },
+    #[error("there is no input file {name}{}", similar.as_ref().map(|n| format!(" (is {n} meant?)")).unwrap_or_default())]
+    Missing { name: String, similar: Option<String> },
     #[error("no file matches {pattern}")]
     NoMatch { pattern: String },
     #[error("the pattern {pattern} can't be understood")]
@@ -38,18 +42,18 @@ pub enum InputError {
     StdinTwice,
     #[error("{name} can't be opened")]
     Open { name: String, source: io::Error },
-    #[error("{name} is not NDJSON but {found}; {mend}")]
-    Format { name: String, found: &'static str, mend: String },
+    #[error("{name} is not NDJSON but {found}; {fix}")]
+    Format { name: String, found: &'static str, fix: String },
     #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
     Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
     #[error(
         "{name} ends in the middle of a document (line {line}, which starts at byte {byte_offset}): its producer \
-         died or the copy is incomplete; complete it, or take that line out, and run the same command again"
+         died or the copy is incomplete; complete it, or remove that line, and run the same command again"
     )]
     CutOff { name: String, line: u64, byte_offset: u64 },
-    #[error("{}", change.words(name, *byte_offset))]
+    #[error("{}", change.message(name, *byte_offset))]
     Changed { name: String, byte_offset: u64, change: Change },
-    #[error("{name} can't be read on from byte {byte_offset}")]
+    #[error("{name} can't be read from byte {byte_offset}")]
     Read { name: String, byte_offset: u64, source: io::Error },
 }
 
@@ -76,7 +80,7 @@ pub enum Change {
 }
 
 impl Change {
-    fn words(self, name: &str, byte_offset: u64) -> String {
+    fn message(self, name: &str, byte_offset: u64) -> String {
         match self {
             Self::Differs => {
                 format!(

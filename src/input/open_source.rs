@@ -10,8 +10,8 @@ use super::{
     sniff,
 };
 
-/// Most lines of a chunk: lines of two bytes, each of them rejected, take a hundred times as much in words.
-pub(super) const LINES_MAX: usize = 16 * 1024;
+/// Most lines of a chunk: a line of two bytes that is rejected takes a thousand times as much in its record.
+pub(super) const LINES_MAX: usize = 4 * 1024;
 
 /// How much of a source is looked at to tell that it is no NDJSON.
 pub(super) const HEAD_BYTES: usize = 64 * 1024;
@@ -189,9 +189,7 @@ pub(super) fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
 
 pub(super) fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
     match sniff::foreign(head, name) {
-        Some(sniff::Foreign { found, mend }) => {
-            Err(InputError::Format { name: name.to_owned(), found, mend })
-        }
+        Some(sniff::Foreign { found, fix }) => Err(InputError::Format { name: name.to_owned(), found, fix }),
         None => Ok(()),
     }
 }

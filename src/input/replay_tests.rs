@@ -26,7 +26,7 @@ fn replay(
 ) -> (Vec<(Chunk, bool)>, Option<InputError>) {
     let (_files, sources) = sources(contents);
     let mut reader = ChunkReader::open(sources, chunk_bytes).unwrap();
-    reader.expect(expected.to_vec());
+    reader.require_watermarks(expected.to_vec());
     let mut chunks = Vec::new();
     loop {
         match reader.next_chunk(Vec::new()) {

@@ -9,7 +9,7 @@ pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
     pub(super) found: &'static str,
-    pub(super) mend: String,
+    pub(super) fix: String,
 }
 
 /// The length of a UTF-8 byte order mark at the start of `head`, 0 or 3.
@@ -19,10 +19,10 @@ pub(super) fn bom_bytes(head: &[u8]) -> usize {
 
 /// Looks at the decompressed start of a source (after a byte order mark): all of it, or at least one chunk.
 pub(super) fn foreign(head: &[u8], name: &str) -> Option<Foreign> {
-    let foreign = |found, mend: &str| {
+    let foreign = |found, fix: &str| {
         // What came in through a pipe is to be converted in that pipe.
-        let mend = if name == "-" { mend.replace(" FILE", "") } else { mend.replace("FILE", name) };
-        Some(Foreign { found, mend })
+        let fix = if name == "-" { fix.replace(" FILE", "") } else { fix.replace("FILE", name) };
+        Some(Foreign { found, fix })
     };
     match head {
         [0xff, 0xfe, ..] | [b'{' | b'[', 0, ..] => {
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_command_names_the_file() {
         assert_eq!(
-            foreign(b"[1]", "a.json").unwrap().mend,
+            foreign(b"[1]", "a.json").unwrap().fix,
             "write one document a line with: jq -c '.[]' a.json"
         );
     }

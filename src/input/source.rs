@@ -1,6 +1,6 @@
-//! From the words of the command line to the list of sources, checked before anything is done.
+//! From the arguments of the command line to the list of sources, checked before anything is done.
 //!
-//! A word that names an existing file is that file, even when it holds `*`; only then is it a pattern.
+//! An argument that names an existing file is that file, even when it holds `*`; only then is it a pattern.
 
 use std::{
     fs::{self, File},
@@ -45,35 +45,35 @@ impl Source {
     }
 }
 
-/// Turns INPUT words into sources: in the order of the words, the matches of a pattern sorted by name.
-pub fn resolve(words: &[String]) -> Result<Vec<Source>, InputError> {
+/// Turns INPUT arguments into sources: in their order, the matches of a pattern sorted by name.
+pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
-    for word in words {
-        if word == "-" {
+    for argument in arguments {
+        if argument == "-" {
             if sources.contains(&Source::Stdin) {
                 return Err(InputError::StdinTwice);
             }
             sources.push(Source::Stdin);
         } else {
-            resolve_word(word, &mut sources)?;
+            resolve_argument(argument, &mut sources)?;
         }
     }
     Ok(sources)
 }
 
-fn resolve_word(word: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
-    let path = Path::new(word);
+fn resolve_argument(argument: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
+    let path = Path::new(argument);
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(InputError::Directory { name: word.to_owned() }),
+        Ok(metadata) if metadata.is_dir() => Err(InputError::Directory { name: argument.to_owned() }),
         Ok(_) => {
             sources.push(Source::File(path.to_owned()));
             Ok(())
         }
-        Err(_) if word.contains(['*', '?', '[']) => resolve_pattern(word, sources),
+        Err(_) if argument.contains(['*', '?', '[']) => resolve_pattern(argument, sources),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(InputError::Missing { name: word.to_owned(), near: near_name(path) })
+            Err(InputError::Missing { name: argument.to_owned(), similar: similar_name(path) })
         }
-        Err(source) => Err(InputError::Open { name: word.to_owned(), source }),
+        Err(source) => Err(InputError::Open { name: argument.to_owned(), source }),
     }
 }
 
@@ -100,7 +100,7 @@ fn resolve_pattern(pattern: &str, sources: &mut Vec<Source>) -> Result<(), Input
 }
 
 /// The name in the same directory that is most like the missing one, if any is like it at all.
-fn near_name(missing: &Path) -> Option<String> {
+fn similar_name(missing: &Path) -> Option<String> {
     const LIKENESS_MIN: f64 = 0.8; // Jaro-Winkler; below that the guess confuses more than it helps
     const NAMES_MAX: usize = 10_000; // a directory of millions of files is not worth the wait
     let wanted = missing.file_name()?.to_string_lossy();
@@ -154,13 +154,13 @@ mod tests {
         let error = resolve(&[word(&folder, "custmers.ndjson")]).unwrap_err();
         assert!(error.to_string().ends_with("customers.ndjson meant?)"), "{error}");
         let error = resolve(&[word(&folder, "zzz")]).unwrap_err();
-        assert!(matches!(error, InputError::Missing { near: None, .. }), "{error}");
+        assert!(matches!(error, InputError::Missing { similar: None, .. }), "{error}");
     }
 
     #[test]
     fn directories_empty_patterns_and_a_second_dash_are_refused() {
         let folder = folder(&[]);
-        let refused = |words: &[String]| resolve(words).unwrap_err();
+        let refused = |arguments: &[String]| resolve(arguments).unwrap_err();
         assert!(matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
         assert!(matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));
         assert!(matches!(refused(&[word(&folder, "[")]), InputError::BadPattern { .. }));

@@ -7,177 +7,148 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError};
 use thiserror::Error;
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
 use super::{
-    Begun, InputIdentity, LoadError, Retries, Run, RunKey, Unfinished,
-    bulk::{self, Obstacle, PendingStep},
-    failed, ledger,
-    outage::waiting,
-    retry,
-    run::Ending,
-    target_lock::{self, Holder},
-    watch::Backend,
-    within,
+    begin::{self, BegunRun},
+    bulk::Obstacle,
+    check::{self, Unfit},
 };
 use crate::{
     input::Watermark,
-    settings::{Strategy, WhenHeld},
+    runs::{
+        Ending, InputIdentity, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed, ledger,
+        target_lock::{self, Holder},
+        within,
+    },
+    session::{Backend, Client, Retries, SessionError, SessionPool},
+    settings::{OnExisting, Strategy, Timeouts, WhenHeld},
 };
 
-/// How often the connection is looked after, and how long it may take to answer.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the connection may take to answer when it is looked after.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The session of a loader that was just killed is gone within this time.
 const LOCK_GRACE: Duration = Duration::from_secs(1);
 const LOCK_EVERY: Duration = Duration::from_millis(200);
 
-/// A lost connection's session, if it could not be ended, is gone when its keepalives fail.
+/// The session of a lost connection, if it could not be ended, is gone when its keepalives fail.
 const REGAIN_GRACE: Duration = Duration::from_secs(90);
-
-const SESSION: &str = "
-    SET statement_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0;
-    SET lock_timeout = '60s';
-    SET tcp_keepalives_idle = 30;
-    SET tcp_keepalives_interval = 10;
-    SET tcp_keepalives_count = 3";
 
 /// Why a target can't be loaded into.
 #[derive(Debug, Error)]
-pub enum ControlError {
+pub(crate) enum ControlError {
     #[error("another loader is at work on these tables: {0}; wait for it with --wait-lock")]
     Held(Holder),
     #[error(transparent)]
-    Load(#[from] LoadError),
-}
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Until a server that is gone is given up.
-    pub patience: Duration,
-    /// For one attempt to connect.
-    pub connect: Duration,
-    /// For an answer that takes no time while the server is well.
-    pub answer: Duration,
+    Run(#[from] RunError),
 }
 
 #[derive(Debug)]
-pub struct Control {
-    pool: Pool,
-    client: Option<Object>,
+pub(crate) struct Control {
+    pool: SessionPool,
+    client: Option<Client>,
     backend: Backend,
+    /// Sessions whose connections were lost since the target was last held for certain: they may still hold it.
+    lost: Vec<Backend>,
     /// The name of the session, once there is a run.
     name: Option<String>,
     db_schema: String,
-    limits: Limits,
+    timeouts: Timeouts,
 }
 
 /// A target that is held by a task, while the load goes on.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     release: oneshot::Sender<()>,
     keeper: JoinHandle<Control>,
 }
 
-/// A first connection, waiting for a server that is down for as long as `patience` allows.
-pub async fn connect(pool: &Pool, limits: Limits, tell: &impl Fn(String)) -> Result<Object, LoadError> {
-    let mut retries = Retries::new(limits.patience);
-    let mut has_told = false;
-    loop {
-        let error = match connect_once(pool, limits).await {
-            Ok(client) => return Ok(client),
-            Err(LoadError::Connecting { source }) if retry::names_no_server(&source) => {
-                return Err(LoadError::Connecting { source });
-            }
-            Err(error) => error,
-        };
-        let Some(delay) = retries.after(&error) else { return Err(error) };
-        if !std::mem::replace(&mut has_told, true) {
-            tell(waiting(&error, limits.patience));
-        }
-        time::sleep(delay).await;
-    }
-}
-
-async fn connect_once(pool: &Pool, limits: Limits) -> Result<Object, LoadError> {
-    match within(limits.connect, pool.get()).await? {
-        Ok(client) => Ok(client),
-        Err(PoolError::Backend(source)) => Err(LoadError::Connecting { source }),
-        Err(error) => unreachable!("the pool has no timeouts and no hooks: {error}"),
-    }
-}
-
 impl Control {
     /// Takes the target with a connection of this pool.
-    pub async fn take(
-        pool: Pool,
-        client: Object,
+    pub(crate) async fn take(
+        pool: SessionPool,
+        client: Client,
         db_schema: &str,
         when_held: WhenHeld,
-        limits: Limits,
-        tell: &impl Fn(String),
+        timeouts: Timeouts,
+        report: &impl Fn(String),
     ) -> Result<Self, ControlError> {
-        let backend = within(limits.answer, set_up(&client)).await.flatten()?;
+        let backend = within(timeouts.answer, identify(&client)).await.flatten()?;
         let grace = time::Instant::now() + LOCK_GRACE;
-        let mut has_told = false;
-        while let Some(holder) = within(limits.answer, try_take(&client, db_schema)).await.flatten()? {
+        let mut has_reported = false;
+        while let Some(holder) = within(timeouts.answer, try_take(&client, db_schema)).await.flatten()? {
             if time::Instant::now() >= grace {
                 match when_held {
                     WhenHeld::Refuse => return Err(ControlError::Held(holder)),
-                    WhenHeld::Wait if !std::mem::replace(&mut has_told, true) => {
-                        tell(format!("waiting for another loader to end (--wait-lock): {holder}"));
+                    WhenHeld::Wait if !std::mem::replace(&mut has_reported, true) => {
+                        report(format!("waiting for another loader to end (--wait-lock): {holder}"));
                     }
                     WhenHeld::Wait => {}
                 }
             }
             time::sleep(LOCK_EVERY).await;
         }
-        Ok(Self { pool, client: Some(client), backend, name: None, db_schema: db_schema.to_owned(), limits })
+        Ok(Self {
+            pool,
+            client: Some(client),
+            backend,
+            lost: Vec::new(),
+            name: None,
+            db_schema: db_schema.to_owned(),
+            timeouts,
+        })
     }
 
-    pub fn client(&mut self) -> &mut Object {
+    pub(crate) fn client(&mut self) -> &mut Client {
         self.client.as_mut().expect("there is a connection but while it is regained")
     }
 
     /// The unfinished runs that may be of this input, the newest first.
-    pub async fn unfinished(
+    pub(crate) async fn unfinished(
         &mut self,
         key: &RunKey,
         input: &InputIdentity,
-    ) -> Result<Vec<Unfinished>, LoadError> {
-        within(self.limits.answer, ledger::unfinished(self.client(), key, input)).await.flatten()
+    ) -> Result<Vec<UnfinishedRun>, RunError> {
+        within(self.timeouts.answer, ledger::unfinished(self.client(), key, input)).await.flatten()
     }
 
     /// The watermarks of an unfinished run.
-    pub async fn watermarks(&mut self, id: i64) -> Result<Vec<Watermark>, LoadError> {
-        within(self.limits.answer, ledger::watermarks(self.client(), id)).await.flatten()
+    pub(crate) async fn watermarks(&mut self, id: i64) -> Result<Vec<Watermark>, RunError> {
+        within(self.timeouts.answer, ledger::watermarks(self.client(), id)).await.flatten()
     }
 
-    /// Ends an unfinished run that nobody is to go on with.
-    pub async fn give_up(&mut self, id: i64) -> Result<(), LoadError> {
-        within(self.limits.answer, ledger::give_up(self.client(), id)).await.flatten()
+    /// Ends an unfinished run that is not to be resumed.
+    pub(crate) async fn abandon(&mut self, id: i64) -> Result<(), RunError> {
+        within(self.timeouts.answer, ledger::abandon(self.client(), id)).await.flatten()
     }
 
     /// What stands in the way of a bulk load, as far as it shows without locking anything.
-    pub async fn obstacle(&mut self, db_schema: &str) -> Result<Option<Obstacle>, LoadError> {
-        within(self.limits.answer, ledger::obstacle(self.client(), db_schema)).await.flatten()
+    pub(crate) async fn obstacle(&mut self, db_schema: &str) -> Result<Option<Obstacle>, RunError> {
+        within(self.timeouts.answer, begin::obstacle(self.client(), db_schema)).await.flatten()
+    }
+
+    /// Whether the role may load, as far as the catalog says.
+    pub(crate) async fn check_role(
+        &mut self,
+        db_schema: &str,
+        on_existing: OnExisting,
+    ) -> Result<Option<Unfit>, RunError> {
+        let answer = self.timeouts.answer;
+        within(answer, check::check_role(self.client(), db_schema, on_existing)).await.flatten()
     }
 
     /// A new run; nothing is begun where something stands in the way of a bulk load.
-    pub async fn begin(
+    pub(crate) async fn begin(
         &mut self,
         key: &RunKey,
         strategy: Strategy,
         lanes: usize,
         input: &InputIdentity,
-    ) -> Result<Result<Begun, Obstacle>, LoadError> {
-        let answer = self.limits.answer;
-        let begin = ledger::begin(self.client(), key, strategy, lanes, input);
+    ) -> Result<Result<BegunRun, Obstacle>, RunError> {
+        let answer = self.timeouts.answer;
+        let begin = begin::begin(self.client(), key, strategy, lanes, input);
         let begun = within(answer, begin).await.flatten()?;
         if let Ok(begun) = &begun {
             self.take_name(&begun.run).await?;
@@ -185,64 +156,64 @@ impl Control {
         Ok(begun)
     }
 
-    /// What unfinished bulk loads have taken off the tables and not brought back.
-    pub async fn pending(&mut self, db_schema: &str) -> Result<Vec<PendingStep>, LoadError> {
-        within(self.limits.answer, bulk::pending(self.client(), db_schema)).await.flatten()
-    }
-
-    pub async fn resume(&mut self, id: i64, key: &RunKey, input: &InputIdentity) -> Result<Run, LoadError> {
-        let answer = self.limits.answer;
-        let resume = ledger::resume(self.client(), id, key, input);
+    pub(crate) async fn resume(&mut self, id: i64, key: &RunKey) -> Result<Run, RunError> {
+        let answer = self.timeouts.answer;
+        let resume = ledger::resume(self.client(), id, key);
         let run = within(answer, resume).await.flatten()?;
         self.take_name(&run).await?;
         Ok(run)
     }
 
-    async fn take_name(&mut self, run: &Run) -> Result<(), LoadError> {
-        let name = run.application_name("control");
-        within(self.limits.answer, set_name(self.client(), &name)).await.flatten()?;
+    async fn take_name(&mut self, run: &Run) -> Result<(), RunError> {
+        let name = run.application_name(SessionRole::Control);
+        within(self.timeouts.answer, set_name(self.client(), &name)).await.flatten()?;
         self.name = Some(name);
         Ok(())
     }
 
     /// Keeps the target while the load goes on; `lost` hears when it is another's.
-    pub fn hold(self, lost: impl Fn(LoadError) + Send + Sync + 'static) -> Held {
+    pub(crate) fn hold(self, lost: impl Fn(RunError) + Send + Sync + 'static) -> Held {
         let (release, released) = oneshot::channel();
         Held { release, keeper: tokio::spawn(keep(self, released, lost)) }
     }
 
-    /// Writes the end of the run, waiting for a server that is gone as long as `patience` allows.
-    pub async fn finish(&mut self, run: &Run, ending: &Ending, patience: Duration) -> Result<(), LoadError> {
-        let mut retries = Retries::new(patience);
+    /// Writes the end of the run, waiting for a server that is gone as long as `db_wait` says.
+    pub(crate) async fn finish(
+        &mut self,
+        run: &Run,
+        ending: &Ending,
+        db_wait: Duration,
+    ) -> Result<(), RunError> {
+        let mut retries = Retries::new(db_wait);
         loop {
             let Err(error) = self.finish_once(run, ending).await else { return Ok(()) };
-            let delay = retries.after(&error);
+            let delay = retries.after(error.class());
             self.drop_client();
             time::sleep(delay.ok_or(error)?).await;
         }
     }
 
-    async fn finish_once(&mut self, run: &Run, ending: &Ending) -> Result<(), LoadError> {
+    async fn finish_once(&mut self, run: &Run, ending: &Ending) -> Result<(), RunError> {
         if self.client.as_ref().is_none_or(|client| client.is_closed()) {
             self.regain_once().await?;
         }
-        let answer = self.limits.answer;
+        let answer = self.timeouts.answer;
         within(answer, ledger::finish(self.client(), run, ending)).await.flatten()
     }
 
     fn drop_client(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+            drop(Client::take(client));
         }
     }
 
     /// Connects again and takes the lock again.
-    async fn regain(&mut self) -> Result<(), LoadError> {
-        let mut retries = Retries::new(self.limits.patience);
+    async fn regain(&mut self) -> Result<(), RunError> {
+        let mut retries = Retries::new(self.timeouts.db_wait);
         loop {
             match self.regain_once().await {
                 Ok(()) => return Ok(()),
-                Err(error) => match retries.after(&error) {
+                Err(error) => match retries.after(error.class()) {
                     Some(delay) => time::sleep(delay).await,
                     None => return Err(error),
                 },
@@ -250,25 +221,29 @@ impl Control {
         }
     }
 
-    async fn regain_once(&mut self) -> Result<(), LoadError> {
+    async fn regain_once(&mut self) -> Result<(), RunError> {
         self.drop_client();
-        let client = connect_once(&self.pool, self.limits).await?;
-        let set_up = within(self.limits.answer, set_up(&client)).await.flatten()?;
-        let lost = std::mem::replace(&mut self.backend, set_up);
-        client
-            .query(include_str!("../../sql/lanes/orphan.sql"), &[&lost.pid, &lost.started])
-            .await
-            .map_err(failed("ending the session that was lost"))?;
+        let answer = self.timeouts.answer;
+        let client = self.pool.connect().await?;
+        let backend = within(answer, identify(&client)).await.flatten()?;
+        self.lost.push(std::mem::replace(&mut self.backend, backend));
+        within(answer, end_sessions(&client, &self.lost)).await.flatten()?;
         let until = time::Instant::now() + REGAIN_GRACE;
-        while let Some(holder) = try_take(&client, &self.db_schema).await? {
-            if holder.pid != Some(lost.pid) || time::Instant::now() >= until {
-                return Err(LoadError::LockLost { holder: holder.to_string() });
+        while let Some(holder) = within(answer, try_take(&client, &self.db_schema)).await.flatten()? {
+            // One of ours may still be ending. Who it was that has just let go is not known.
+            let is_other = holder.pid.is_some_and(|pid| self.lost.iter().all(|lost| lost.pid != pid));
+            if is_other {
+                return Err(RunError::LockLost { holder: holder.to_string() });
+            }
+            if time::Instant::now() >= until {
+                return Err(SessionError::Stalled { seconds: REGAIN_GRACE.as_secs() }.into());
             }
             time::sleep(LOCK_EVERY).await;
         }
         if let Some(name) = &self.name {
-            set_name(&client, name).await?;
+            within(answer, set_name(&client, name)).await.flatten()?;
         }
+        self.lost.clear();
         self.client = Some(client);
         Ok(())
     }
@@ -276,7 +251,7 @@ impl Control {
 
 impl Held {
     /// Ends the keeping; the target stays taken.
-    pub async fn release(self) -> Control {
+    pub(crate) async fn release(self) -> Control {
         // The keeper ends only when it is told to.
         let _ = self.release.send(());
         self.keeper.await.expect("the keeper does not panic")
@@ -286,12 +261,12 @@ impl Held {
 async fn keep(
     mut control: Control,
     mut released: oneshot::Receiver<()>,
-    lost: impl Fn(LoadError) + Send + Sync,
+    lost: impl Fn(RunError) + Send + Sync,
 ) -> Control {
     loop {
         tokio::select! {
             _ = &mut released => return control,
-            () = time::sleep(HEARTBEAT) => {}
+            () = time::sleep(control.timeouts.watch_every) => {}
         }
         let beat = async {
             match &control.client {
@@ -318,8 +293,7 @@ async fn keep(
     }
 }
 
-async fn set_up(client: &Object) -> Result<Backend, LoadError> {
-    client.batch_execute(SESSION).await.map_err(failed("setting up the session"))?;
+async fn identify(client: &Client) -> Result<Backend, RunError> {
     let row = client
         .query_one(include_str!("../../sql/lanes/identify.sql"), &[])
         .await
@@ -327,13 +301,24 @@ async fn set_up(client: &Object) -> Result<Backend, LoadError> {
     Ok(Backend { pid: row.get("pid"), started: row.get("started") })
 }
 
-async fn set_name(client: &Object, name: &str) -> Result<(), LoadError> {
+/// Ends sessions of ours whose connections were lost, so that their locks go at once.
+async fn end_sessions(client: &Client, lost: &[Backend]) -> Result<(), RunError> {
+    for backend in lost {
+        client
+            .query(include_str!("../../sql/lanes/orphan.sql"), &[&backend.pid, &backend.started])
+            .await
+            .map_err(failed("ending the session that was lost"))?;
+    }
+    Ok(())
+}
+
+async fn set_name(client: &Client, name: &str) -> Result<(), RunError> {
     let set = "SELECT pg_catalog.set_config('application_name', $1, false)";
     client.query(set, &[&name]).await.map_err(failed("naming the session")).map(drop)
 }
 
 /// Who holds the lock, if it is not ours now.
-async fn try_take(client: &Object, db_schema: &str) -> Result<Option<Holder>, LoadError> {
+async fn try_take(client: &Client, db_schema: &str) -> Result<Option<Holder>, RunError> {
     let taken = target_lock::try_take(client, db_schema).await.map_err(failed("taking the target's lock"))?;
     Ok(taken.err())
 }

@@ -6,14 +6,14 @@ use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::{
     Difference, LedgerState, MigrateError, MigrationStatus, State, denied_or_failed, failed, ledger,
-    script::{self, Place, Step},
+    script::{self, DdlContext, Step},
     situation::{self, Applied, Server, Situation},
     verify::differences,
 };
 use crate::{
     postgres::{RelationKind, quote_identifier},
     report::RowCounts,
-    rows::Table,
+    tables::Table,
 };
 
 /// What `up` did; nothing, where everything was applied before.
@@ -166,7 +166,10 @@ async fn begin_read_only(client: &mut Client) -> Result<Transaction<'_>, Migrate
 }
 
 /// A schema in the search path counts only if the role may use it, and `$user` means another one.
-async fn check_search_path(transaction: &Transaction<'_>, place: &Place<'_>) -> Result<(), MigrateError> {
+async fn check_search_path(
+    transaction: &Transaction<'_>,
+    place: &DdlContext<'_>,
+) -> Result<(), MigrateError> {
     let what = "finding the schema of the tables";
     run(transaction, &[script::search_path_for_down(place)]).await?;
     let row = transaction.query_one("SELECT current_schema()::text", &[]).await.map_err(failed(what))?;
@@ -196,21 +199,17 @@ async fn refuse_rows(transaction: &Transaction<'_>, situation: &Situation) -> Re
         let failed = denied_or_failed("locking the tables", &needed);
         transaction.batch_execute(&lock).await.map_err(failed)?;
     }
-    let mut rows = RowCounts::default();
+    let mut rows = [0; 4];
     for table in tables {
         let count = format!("SELECT count(*) FROM {}", qualified(table));
         let failed = denied_or_failed("counting the rows of the tables", &needed);
         let count: i64 = transaction.query_one(&count, &[]).await.map_err(failed)?.get(0);
-        *match table {
-            Table::Profiles => &mut rows.customer_profiles,
-            Table::Addresses => &mut rows.customer_profile_addresses,
-            Table::Emails => &mut rows.customer_profile_emails,
-            Table::PhoneNumbers => &mut rows.customer_profile_phone_numbers,
-        } = u64::try_from(count).expect("a count is not negative");
+        rows[table as usize] = u64::try_from(count).expect("a count is not negative");
     }
-    if rows == RowCounts::default() {
+    if rows == [0; 4] {
         return Ok(());
     }
+    let rows = RowCounts::of_tables(rows);
     Err(MigrateError::HoldsRows { db_schema: db_schema.clone(), rows })
 }
 

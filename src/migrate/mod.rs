@@ -27,13 +27,13 @@ pub use situation::Applied;
 pub use source::{MIGRATIONS, Migration};
 pub use verify::Difference;
 
-use crate::{postgres, report::RowCounts};
+use crate::{postgres::ErrorClass, report::RowCounts};
 
 /// Why the tables were left as they are.
 #[derive(Debug, Error)]
 pub enum MigrateError {
-    #[error("there is no schema {db_schema} in database {database}; create it with: {mend}")]
-    NoSchema { db_schema: String, database: String, mend: String },
+    #[error("there is no schema {db_schema} in database {database}; create it with: {fix}")]
+    NoSchema { db_schema: String, database: String, fix: String },
     #[error(
         "names without a schema would mean those of schema {found} where {db_schema} is meant; use a schema of another name"
     )]
@@ -70,7 +70,7 @@ pub enum MigrateError {
     NoLedger,
     #[error(
         "the tables that are there are not what the loader needs, so they were neither taken over nor changed: {}; \
-         'profile-loader migrate verify' gives the SQL that mends each", verify::in_words(.0)
+         'profile-loader migrate verify' gives the SQL that fixes each", verify::in_words(.0)
     )]
     Differs(Vec<Difference>),
     #[error(
@@ -93,9 +93,9 @@ pub enum MigrateError {
 }
 
 impl MigrateError {
-    /// Whether the same may succeed later without anybody mending anything.
+    /// Whether the same may succeed later without anybody fixing anything.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Database { source, .. } if postgres::is_temporary(source))
+        matches!(self, Self::Database { source, .. } if ErrorClass::of_statement(source).is_temporary())
     }
 }
 

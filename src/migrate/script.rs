@@ -21,7 +21,7 @@ pub(super) struct Step {
 
 /// The names that go into the text.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct DdlContext<'a> {
     pub(super) db_schema: &'a str,
     pub(super) database: &'a str,
     pub(super) role: &'a str,
@@ -37,7 +37,7 @@ pub(super) fn lock() -> String {
 }
 
 /// Begins the ledger.
-pub(super) fn create_ledger(place: &Place<'_>, has_schema: bool) -> Step {
+pub(super) fn create_ledger(place: &DdlContext<'_>, has_schema: bool) -> Step {
     let needed = if has_schema {
         grant_create_in_ledger(place)
     } else {
@@ -52,47 +52,55 @@ pub(super) fn create_ledger(place: &Place<'_>, has_schema: bool) -> Step {
 }
 
 /// What a ledger of version 1 lacks.
-pub(super) fn create_runs(place: &Place<'_>) -> Step {
+pub(super) fn create_runs(place: &DdlContext<'_>) -> Step {
     let sql = include_str!("../../sql/ledger/0002_runs.sql").to_owned();
-    Step { what: "creating profile_loader.runs and its kin", sql, needed: grant_create_in_ledger(place) }
+    Step {
+        what: "creating profile_loader.runs and related tables",
+        sql,
+        needed: grant_create_in_ledger(place),
+    }
 }
 
 /// What a ledger of version 2 lacks.
-pub(super) fn create_bulk(place: &Place<'_>) -> Step {
+pub(super) fn create_bulk(place: &DdlContext<'_>) -> Step {
     let sql = include_str!("../../sql/ledger/0003_bulk.sql").to_owned();
-    Step { what: "creating profile_loader.run_ddl and its kin", sql, needed: grant_create_in_ledger(place) }
+    Step {
+        what: "creating profile_loader.run_ddl and related tables",
+        sql,
+        needed: grant_create_in_ledger(place),
+    }
 }
 
-fn grant_create_in_ledger(place: &Place<'_>) -> String {
+fn grant_create_in_ledger(place: &DdlContext<'_>) -> String {
     format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }
 
 /// Lets names without a schema mean those of `db_schema`; `public` is where extensions tend to be.
-pub(super) fn search_path(place: &Place<'_>) -> Step {
+pub(super) fn search_path(place: &DdlContext<'_>) -> Step {
     search_path_to(place, ", public")
 }
 
 /// Lets them mean those of `db_schema` or nothing: what is missing there must not be dropped elsewhere.
-pub(super) fn search_path_for_down(place: &Place<'_>) -> Step {
+pub(super) fn search_path_for_down(place: &DdlContext<'_>) -> Step {
     search_path_to(place, "")
 }
 
-fn search_path_to(place: &Place<'_>, rest: &str) -> Step {
+fn search_path_to(place: &DdlContext<'_>, rest: &str) -> Step {
     let sql = format!("SET LOCAL search_path TO {}{rest};\n", quote_identifier(place.db_schema));
     Step { what: "setting the search path", sql, needed: String::new() }
 }
 
-pub(super) fn grant_create(place: &Place<'_>) -> String {
+pub(super) fn grant_create(place: &DdlContext<'_>) -> String {
     let (db_schema, role) = (quote_identifier(place.db_schema), quote_identifier(place.role));
     format!("GRANT USAGE, CREATE ON SCHEMA {db_schema} TO {role}")
 }
 
-pub(super) fn up(place: &Place<'_>, migration: &Migration) -> Step {
+pub(super) fn up(place: &DdlContext<'_>, migration: &Migration) -> Step {
     Step { what: "creating the tables", sql: migration.up.to_owned(), needed: grant_create(place) }
 }
 
 /// `owners` are the roles that own the tables.
-pub(super) fn down(place: &Place<'_>, migration: &Migration, owners: &[&str]) -> Step {
+pub(super) fn down(place: &DdlContext<'_>, migration: &Migration, owners: &[&str]) -> Step {
     Step {
         what: "dropping the tables",
         sql: migration.down.to_owned(),
@@ -101,12 +109,12 @@ pub(super) fn down(place: &Place<'_>, migration: &Migration, owners: &[&str]) ->
 }
 
 /// Only an owner may drop, and a member of an owner's role is one.
-pub(super) fn grant_ownership(place: &Place<'_>, owners: &[&str]) -> String {
+pub(super) fn grant_ownership(place: &DdlContext<'_>, owners: &[&str]) -> String {
     let owners: Vec<_> = owners.iter().map(|owner| quote_identifier(owner)).collect();
     format!("GRANT {} TO {}", owners.join(", "), quote_identifier(place.role))
 }
 
-pub(super) fn record(place: &Place<'_>, migration: &Migration, is_adopted: bool) -> Step {
+pub(super) fn record(place: &DdlContext<'_>, migration: &Migration, is_adopted: bool) -> Step {
     let sql = format!(
         "INSERT INTO profile_loader.migrations (db_schema, version, name, checksum, adopted)\n\
          VALUES ({}, {}, {}, {}, {is_adopted});\n",
@@ -119,7 +127,7 @@ pub(super) fn record(place: &Place<'_>, migration: &Migration, is_adopted: bool)
     Step { what: "recording the migration", sql, needed }
 }
 
-pub(super) fn forget(place: &Place<'_>, migration: &Migration) -> Step {
+pub(super) fn forget(place: &DdlContext<'_>, migration: &Migration) -> Step {
     let sql = format!(
         "DELETE FROM profile_loader.migrations WHERE db_schema = {} AND version = {};\n",
         quote_literal(place.db_schema),
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted() {
-        let place = Place { db_schema: "a\"; b", database: "", role: "" };
+        let place = DdlContext { db_schema: "a\"; b", database: "", role: "" };
         assert_eq!(search_path(&place).sql, "SET LOCAL search_path TO \"a\"\"; b\", public;\n");
     }
 }

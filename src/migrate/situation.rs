@@ -6,7 +6,7 @@ use super::{
     MIGRATIONS, MigrateError, Migration, MigrationStatus, State, failed,
     ledger::{self, LEDGER_VERSION, Ledger, LedgerState},
     plan::plan,
-    script::{self, Place, Step},
+    script::{self, DdlContext, Step},
     verify::differences,
 };
 use crate::postgres::{Catalog, quote_identifier};
@@ -34,8 +34,8 @@ impl Server {
             .map_err(failed("looking for the schema of the tables"))?;
         let database: String = row.get("database");
         let Some(may_create) = row.get("may_create") else {
-            let mend = format!("CREATE SCHEMA {}", quote_identifier(db_schema));
-            return Err(MigrateError::NoSchema { db_schema: db_schema.to_owned(), database, mend });
+            let fix = format!("CREATE SCHEMA {}", quote_identifier(db_schema));
+            return Err(MigrateError::NoSchema { db_schema: db_schema.to_owned(), database, fix });
         };
         Ok(Self { database, role: row.get("role"), may_create })
     }
@@ -68,8 +68,12 @@ impl Situation {
         }
     }
 
-    pub(super) fn place(&self) -> Place<'_> {
-        Place { db_schema: &self.catalog.db_schema, database: &self.server.database, role: &self.server.role }
+    pub(super) fn place(&self) -> DdlContext<'_> {
+        DdlContext {
+            db_schema: &self.catalog.db_schema,
+            database: &self.server.database,
+            role: &self.server.role,
+        }
     }
 
     fn migrations_in(&self, state: State) -> impl DoubleEndedIterator<Item = &'static Migration> {

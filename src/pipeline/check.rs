@@ -1,17 +1,17 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    document::{DocumentSchema, Fault, Rejection, check, is_blank},
+    document::{DocumentSchema, Fault, Rejection, check, is_blank, record_bytes_max},
     input::{Chunk, Piece},
-    report::{ChunkRejects, Place, RejectsError, Tally},
+    report::{ChunkRejects, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
 };
 
 /// What all workers share.
 #[derive(Debug)]
-pub struct Checker {
+pub(crate) struct Checker {
     pub schema: Arc<DocumentSchema>,
     /// Names of the sources in the order of their indices.
     pub source_names: Vec<String>,
@@ -21,7 +21,15 @@ pub struct Checker {
     pub form: RowForm,
     /// Whether rejected lines are kept for the reject files.
     pub keep_rejects: bool,
+    /// Held while a long line is checked: a JSON value of it takes several times as much as its text.
+    long_line: Mutex<()>,
 }
+
+/// A line longer than this is checked by itself.
+const LONG_LINE_BYTES: usize = 2 << 20;
+
+/// How many times its length a long line takes while it is checked.
+const LONG_LINE_FACTOR: usize = 4;
 
 /// A chunk with all that was found in it.
 #[derive(Debug)]
@@ -31,9 +39,41 @@ pub(super) struct CheckedChunk {
     pub(super) rejects: ChunkRejects,
     /// One for each lane, empty or not.
     pub(super) parts: Vec<LanePart>,
+    /// What the window charges for it.
+    pub(super) charge: usize,
+}
+
+/// What a chunk may come to hold at most, once it is checked: its bytes, and rows of its documents or records of their
+/// faults.
+pub(super) fn charge_before(chunk: &Chunk) -> usize {
+    let bytes = chunk.bytes.len();
+    let long = if bytes > LONG_LINE_BYTES && chunk.lines <= 1 { LONG_LINE_FACTOR * bytes } else { 0 };
+    (bytes + record_bytes_max(chunk.lines.max(1), bytes)).max(long)
+}
+
+impl CheckedChunk {
+    /// About as much as an ordinary chunk is charged by what it costs (see [`Chunk::cost_bytes`]), whose rows take as
+    /// much as its text; more where it holds more.
+    fn charge_after(&self) -> usize {
+        let rows: usize = self.parts.iter().map(LanePart::bytes).sum();
+        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows;
+        // What is freed of large pieces of memory is not all given back to the system.
+        let share = if self.chunk.bytes.len() > LONG_LINE_BYTES { 2 * holds } else { holds / 3 * 2 };
+        self.chunk.cost_bytes().max(share)
+    }
 }
 
 impl Checker {
+    pub(crate) fn new(
+        schema: Arc<DocumentSchema>,
+        source_names: Vec<String>,
+        lanes: usize,
+        form: RowForm,
+        keep_rejects: bool,
+    ) -> Self {
+        Self { schema, source_names, lanes, form, keep_rejects, long_line: Mutex::default() }
+    }
+
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
         let part = |_| LanePart::of(&chunk, self.form);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
@@ -51,7 +91,11 @@ impl Checker {
                 }
             }
         }
-        CheckedChunk { chunk, tally, rejects, parts }
+        let mut checked = CheckedChunk { chunk, tally, rejects, parts, charge: 0 };
+        checked.charge = checked.charge_after();
+        // What lanes count a batch by: a window's worth of any chunks is more than a batch.
+        checked.parts.iter_mut().for_each(|part| part.cost_bytes = checked.charge);
+        checked
     }
 
     fn check_lines(
@@ -69,11 +113,14 @@ impl Checker {
             if is_blank(bytes) {
                 tally.blank += 1;
             } else {
+                let alone = (bytes.len() > LONG_LINE_BYTES)
+                    .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
                 let checked = check(bytes, &self.schema, |profile| {
                     if !parts.is_empty() {
                         parts[lane_of(profile.id, parts.len())].push(profile, start);
                     }
                 });
+                drop(alone);
                 match checked {
                     Ok(()) => tally.accept(),
                     Err(faults) => {
@@ -107,13 +154,13 @@ impl Checker {
         &self,
         checked: &mut CheckedChunk,
         refused: Vec<(u32, Fault)>,
-        mut locate: impl FnMut(Place) -> Result<Place, RejectsError>,
+        mut locate: impl FnMut(SourceLocation) -> Result<SourceLocation, RejectsError>,
     ) -> Result<(), RejectsError> {
         let mut lines = Lines::of(&checked.chunk);
         for (offset, fault) in refused {
             let (bytes, place) = lines.at(offset);
             let place = locate(place)?;
-            let Place { source, line, byte_offset } = place;
+            let SourceLocation { source, line, byte_offset } = place;
             let rejection = Rejection { line, byte_offset, faults: vec![fault] };
             if self.keep_rejects {
                 checked.rejects.push(bytes, &self.source_names[source], &rejection);
@@ -138,7 +185,7 @@ impl<'c> Lines<'c> {
     }
 
     /// Where the line's bytes are in the chunk, and its place.
-    pub(super) fn at(&mut self, offset: u32) -> (std::ops::Range<usize>, Place) {
+    pub(super) fn at(&mut self, offset: u32) -> (std::ops::Range<usize>, SourceLocation) {
         let chunk = self.chunk;
         let start = usize::try_from(offset).expect("an offset in a chunk");
         self.line += to_u64(memchr::memchr_iter(b'\n', &chunk.bytes[self.counted..start]).count());
@@ -146,12 +193,12 @@ impl<'c> Lines<'c> {
         let rest = &chunk.bytes[start..];
         let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         let byte_offset = chunk.byte_offset + to_u64(start);
-        (start..end, Place { source: chunk.source, line: self.line, byte_offset })
+        (start..end, SourceLocation { source: chunk.source, line: self.line, byte_offset })
     }
 }
 
-fn place(chunk: &Chunk, rejection: &Rejection) -> Place {
-    Place { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
+fn place(chunk: &Chunk, rejection: &Rejection) -> SourceLocation {
+    SourceLocation { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
 }
 
 fn to_u64(length: usize) -> u64 {
@@ -189,13 +236,8 @@ mod tests {
     #[test]
     fn every_line_is_accounted_for() {
         let text = format!("{}\n\r\n{{}}\n{}\n \n{{", document(1), document(2));
-        let checker = Checker {
-            schema: Arc::new(DocumentSchema::built_in()),
-            source_names: vec!["a".to_owned()],
-            lanes: 2,
-            form: RowForm::Staged,
-            keep_rejects: true,
-        };
+        let schema = Arc::new(DocumentSchema::built_in());
+        let checker = Checker::new(schema, vec!["a".to_owned()], 2, RowForm::Staged, true);
         let mut checked = checker.check(chunk(&text));
         let tally = &checked.tally;
         assert_eq!((tally.read, tally.accepted, tally.rejected, tally.blank), (4, 2, 2, 2));

@@ -12,46 +12,32 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    End, Finished, Signal,
-    check::{CheckedChunk, Checker, Lines},
+    End, Finished,
+    check::{CheckedChunk, Checker},
+    deferral::Deferral,
+    event::Event,
     window::Window,
 };
 use crate::{
     document::Fault,
-    input::{InputError, SourceDigest},
-    load::{LaneEvent, LoadCounts, LoadError, Settled, Stopping},
+    input::SourceDigest,
+    load::{LaneEvent, Settled, Stopping},
     progress::Progress,
-    report::{ChunkRejects, RejectFiles, RejectsError, Spill, SpillFiles, Tally},
+    report::{ChunkRejects, RejectFiles, Tally},
     rows::LanePart,
+    runs::{LoadCounts, RunError},
     settings::RejectLimit,
 };
 
-/// What the collector hears.
-pub(super) enum Event {
-    Checked(Box<CheckedChunk>),
-    Lane(LaneEvent),
-    LaneEnded(Result<(), LoadError>),
-    InputEnded {
-        digests: Vec<SourceDigest>,
-        error: Option<InputError>,
-    },
-    Stop(Signal),
-    /// Something besides the lanes has failed.
-    Failed(LoadError),
-    /// A worker or a lane panicked.
-    Panicked,
-}
-
-/// Whoever sent a signal waits, and may have a limit of its own: transactions that take longer are given up.
-const STOP_PATIENCE: Duration = Duration::from_secs(8);
-
 /// What the collector holds of the lanes.
-pub(super) struct LaneHands {
+pub(super) struct LaneHandles {
     /// What earlier attempts at the run had settled.
     pub(super) earlier: LoadCounts,
     pub(super) is_atomic: bool,
     pub(super) queues: Vec<mpsc::Sender<LanePart>>,
     pub(super) stop: watch::Sender<Option<Stopping>>,
+    /// After a signal, transactions that take longer are cancelled.
+    pub(super) stop_within: Duration,
 }
 
 pub(super) struct Collector<'a> {
@@ -60,15 +46,16 @@ pub(super) struct Collector<'a> {
     progress: &'a Progress,
     max_rejects: RejectLimit,
     rejects: Option<RejectFiles>,
-    late: LateDocuments,
+    deferral: Deferral,
     lanes: Vec<mpsc::Sender<LanePart>>,
     lanes_running: usize,
     stop_lanes: Option<watch::Sender<Option<Stopping>>>,
+    stop_within: Duration,
     earlier: LoadCounts,
     replayed: u64,
     /// Nothing that is settled stands before this transaction is committed.
     is_atomic: bool,
-    is_committed: bool,
+    commit: AtomicCommit,
     /// Of all sources that the reader came to the end of, once it has ended.
     digests: Vec<SourceDigest>,
     /// Checked, but a chunk before it is not.
@@ -83,15 +70,12 @@ pub(super) struct Collector<'a> {
     finished: Finished,
 }
 
-/// What a bulk load has to do with documents that it puts off until the indexes are back.
-#[derive(Debug, Default)]
-pub enum LateDocuments {
-    #[default]
-    None,
-    /// They are put off here.
-    Spilled(SpillFiles),
-    /// They are what is read; documents were read and rejected before them.
-    Read { spill: Spill, read: u64, rejected: u64 },
+/// What is known of the one COMMIT of an atomic load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtomicCommit {
+    NotSent,
+    Done,
+    Unknown,
 }
 
 struct OpenChunk {
@@ -100,7 +84,8 @@ struct OpenChunk {
     counts: LoadCounts,
     replayed: u64,
     refused: Vec<(u32, Fault)>,
-    spilled: Vec<u32>,
+    deferred: Vec<u32>,
+    unknown: u64,
 }
 
 impl<'a> Collector<'a> {
@@ -110,13 +95,13 @@ impl<'a> Collector<'a> {
         progress: &'a Progress,
         max_rejects: RejectLimit,
         rejects: Option<RejectFiles>,
-        late: LateDocuments,
-        lanes: Option<LaneHands>,
+        deferral: Deferral,
+        lanes: Option<LaneHandles>,
     ) -> Self {
-        let (mut earlier, mut is_atomic, mut queues, mut stop_lanes) = Default::default();
+        let (mut earlier, mut is_atomic, mut queues, mut stop_lanes, mut stop_within) = Default::default();
         if let Some(lanes) = lanes {
             (earlier, is_atomic, queues) = (lanes.earlier, lanes.is_atomic, lanes.queues);
-            stop_lanes = Some(lanes.stop);
+            (stop_lanes, stop_within) = (Some(lanes.stop), lanes.stop_within);
         }
         Self {
             finished: Finished::new(checker.source_names.len(), earlier),
@@ -125,14 +110,15 @@ impl<'a> Collector<'a> {
             progress,
             max_rejects,
             rejects,
-            late,
+            deferral,
             lanes_running: queues.len(),
             lanes: queues,
             stop_lanes,
+            stop_within,
             earlier,
             replayed: 0,
             is_atomic,
-            is_committed: false,
+            commit: AtomicCommit::NotSent,
             digests: Vec::new(),
             early: BTreeMap::new(),
             next: 0,
@@ -154,7 +140,8 @@ impl<'a> Collector<'a> {
             Event::Lane(LaneEvent::Settled(settled)) => self.settle(settled),
             Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
             Event::Lane(LaneEvent::ReadyToCommit(answer)) => self.decide(answer),
-            Event::Lane(LaneEvent::Committed) => self.is_committed = true,
+            Event::Lane(LaneEvent::Committed) => self.commit = AtomicCommit::Done,
+            Event::Lane(LaneEvent::CommitUnknown) => self.commit = AtomicCommit::Unknown,
             Event::Failed(error) => self.stop(End::Lane(error)),
             Event::LaneEnded(result) => {
                 self.lanes_running -= 1;
@@ -162,8 +149,9 @@ impl<'a> Collector<'a> {
                     self.stop(End::Lane(error));
                 }
             }
-            Event::InputEnded { digests, error } => {
+            Event::InputEnded { digests, is_verified, error } => {
                 self.digests = digests;
+                self.finished.is_verified = is_verified;
                 self.total = Some(self.window.close());
                 if let Some(error) = error {
                     // What was read before the damage is loaded.
@@ -194,7 +182,7 @@ impl<'a> Collector<'a> {
         while let Some(open) = self.open.pop_front() {
             self.release(open);
         }
-        let (read, rejected) = self.read_and_rejected();
+        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
         let is_past_limit = self.max_rejects.is_exceeded_at_end(read, rejected);
         // Of a run that was stopped, the reader was ahead by chance: what its chunks have brought is told.
         if matches!(self.end, None | Some(End::Input(_))) {
@@ -207,25 +195,28 @@ impl<'a> Collector<'a> {
         };
         self.account_for_earlier();
         self.finished.end = match end {
-            End::Complete if self.finished.settled_earlier != 0 => End::Lane(LoadError::Ledger(
+            End::Complete if self.finished.settled_earlier != 0 => End::Lane(RunError::Ledger(
                 "documents that it has as loaded are not accepted any more".to_owned(),
             )),
             end => end,
         };
         self.finished.rejects = self.rejects;
-        self.finished.late = self.late;
+        self.finished.deferral = self.deferral;
         self.finished
     }
 
     /// What earlier attempts had settled is counted in the ledger, whether or not it was read again.
     fn account_for_earlier(&mut self) {
         let finished = &mut self.finished;
-        if self.is_atomic && !self.is_committed {
-            let undone = finished.load.settled() - self.earlier.settled();
-            finished.not_loaded += undone;
+        if self.is_atomic && self.commit != AtomicCommit::Done {
+            let undone = finished.load.loaded() - self.earlier.loaded();
+            match self.commit {
+                AtomicCommit::Unknown => finished.unknown += undone,
+                _ => finished.not_loaded += undone,
+            }
             finished.load = self.earlier;
         }
-        let earlier = self.earlier.settled();
+        let earlier = self.earlier.loaded();
         finished.settled_earlier = earlier.saturating_sub(self.replayed);
         // More than it has: the input is not judged as it was.
         finished.not_loaded += self.replayed.saturating_sub(earlier);
@@ -234,7 +225,7 @@ impl<'a> Collector<'a> {
     /// Whether the one transaction of an atomic load is committed: all is settled, but nothing stands yet.
     fn decide(&mut self, answer: oneshot::Sender<bool>) {
         self.release_settled();
-        let (read, rejected) = self.read_and_rejected();
+        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
         if self.max_rejects.is_exceeded_at_end(read, rejected) {
             self.stop(End::RejectLimit);
         }
@@ -251,7 +242,7 @@ impl<'a> Collector<'a> {
         }
         self.total = Some(self.window.close());
         if let Some(stop_lanes) = &self.stop_lanes {
-            let deadline = is_urgent.then(|| Instant::now() + STOP_PATIENCE);
+            let deadline = is_urgent.then(|| Instant::now() + self.stop_within);
             stop_lanes.send_modify(|stopping| {
                 let earlier = stopping.and_then(|stopping| stopping.deadline);
                 *stopping = Some(Stopping { deadline: earlier.or(deadline) });
@@ -273,7 +264,8 @@ impl<'a> Collector<'a> {
             counts: LoadCounts::default(),
             replayed: 0,
             refused: Vec::new(),
-            spilled: Vec::new(),
+            deferred: Vec::new(),
+            unknown: 0,
         });
     }
 
@@ -285,7 +277,8 @@ impl<'a> Collector<'a> {
         open.counts.add(settled.counts);
         open.replayed += settled.replayed;
         open.refused.extend(settled.rejected);
-        open.spilled.extend(settled.spilled);
+        open.deferred.extend(settled.deferred);
+        open.unknown += settled.unknown;
     }
 
     fn release_settled(&mut self) {
@@ -297,27 +290,31 @@ impl<'a> Collector<'a> {
     }
 
     fn release(&mut self, open: OpenChunk) {
-        let OpenChunk { mut checked, counts, replayed, mut refused, mut spilled, .. } = open;
+        let OpenChunk { mut checked, counts, replayed, mut refused, mut deferred, unknown, .. } = open;
         let is_past_limit = matches!(self.end, Some(End::RejectLimit));
         if is_past_limit && self.checker.lanes == 0 {
             // Nothing was done with it, so the report may end where the limit was passed.
-            self.window.leave(checked.chunk.cost_bytes(), checked.chunk.bytes);
+            self.window.leave(checked.charge, checked.chunk.bytes);
             return;
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
-        spilled.sort_unstable();
-        let told = self.tell_refused(&mut checked, refused).and_then(|()| self.put_off(&checked, &spilled));
-        if let Err(error) = told {
+        deferred.sort_unstable();
+        let written = self
+            .deferral
+            .reject_refused(self.checker, &mut checked, refused)
+            .and_then(|()| self.deferral.write(&checked, &deferred));
+        if let Err(error) = written {
             self.stop(End::Rejects(error));
         }
-        let CheckedChunk { mut chunk, tally, rejects, .. } = *checked;
+        let CheckedChunk { mut chunk, tally, rejects, charge, .. } = *checked;
         self.write_rejects(&chunk.bytes, &rejects);
         let finished = &mut self.finished;
         if self.checker.lanes > 0 {
-            let spilled = u64::try_from(spilled.len()).expect("a length has 64 bits");
-            finished.spilled += spilled;
+            let deferred = u64::try_from(deferred.len()).expect("a length has 64 bits");
+            finished.deferred += deferred;
+            finished.unknown += unknown;
             // What is refused is not accepted any more, unless its place could not be told.
-            let settled = counts.settled() + replayed + spilled;
+            let settled = counts.loaded() + replayed + deferred + unknown;
             finished.not_loaded += tally.accepted.saturating_sub(settled);
         }
         finished.load.add(counts);
@@ -327,47 +324,11 @@ impl<'a> Collector<'a> {
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
-        let (read, rejected) = self.read_and_rejected();
+        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
         if self.max_rejects.is_exceeded(read, rejected) {
             self.stop(End::RejectLimit);
         }
-        self.window.leave(chunk.cost_bytes(), chunk.bytes);
-    }
-
-    /// Of the whole run.
-    fn read_and_rejected(&self) -> (u64, u64) {
-        let tally = &self.finished.tally;
-        match self.late {
-            LateDocuments::Read { read, rejected, .. } => (read, rejected + tally.rejected),
-            LateDocuments::None | LateDocuments::Spilled(_) => (tally.read, tally.rejected),
-        }
-    }
-
-    fn tell_refused(
-        &mut self,
-        checked: &mut CheckedChunk,
-        refused: Vec<(u32, Fault)>,
-    ) -> Result<(), RejectsError> {
-        let late = &mut self.late;
-        self.checker.reject_accepted(checked, refused, |place| match late {
-            LateDocuments::Read { spill, .. } => spill.place(place.line),
-            LateDocuments::None | LateDocuments::Spilled(_) => Ok(place),
-        })
-    }
-
-    fn put_off(&mut self, checked: &CheckedChunk, spilled: &[u32]) -> Result<(), RejectsError> {
-        if spilled.is_empty() {
-            return Ok(());
-        }
-        let LateDocuments::Spilled(files) = &mut self.late else {
-            unreachable!("only a bulk load puts documents off");
-        };
-        let mut lines = Lines::of(&checked.chunk);
-        for &offset in spilled {
-            let (bytes, place) = lines.at(offset);
-            files.push(&checked.chunk.bytes[bytes], place)?;
-        }
-        Ok(())
+        self.window.leave(charge, chunk.bytes);
     }
 
     fn write_rejects(&mut self, bytes: &[u8], rejects: &ChunkRejects) {
@@ -389,8 +350,10 @@ impl Finished {
             digests: Vec::new(),
             load,
             not_loaded: 0,
-            spilled: 0,
-            late: LateDocuments::None,
+            deferred: 0,
+            unknown: 0,
+            deferral: Deferral::None,
+            is_verified: false,
             settled_earlier: 0,
             rejects: None,
             end: End::Complete,

@@ -6,6 +6,8 @@
 
 mod check;
 mod collect;
+mod deferral;
+mod event;
 mod window;
 
 use std::{
@@ -20,49 +22,53 @@ use std::{
 
 use tokio::{runtime, sync::watch};
 
-pub use check::Checker;
-pub use collect::LateDocuments;
-use collect::{Collector, Event, LaneHands};
+pub(crate) use check::Checker;
+use check::charge_before;
+use collect::{Collector, LaneHandles};
+pub(crate) use deferral::Deferral;
+use event::Event;
 use window::{Window, WindowLimits};
 
 use crate::{
     document::is_cut_off,
     input::{ChunkReader, InputError, SourceDigest},
-    load::{LaneContext, LaneEvent, LanePlan, LaneState, LoadCounts, LoadError, Run, Stop, run_lane},
+    load::{LaneContext, LaneEvent, LaneInput, Stop, run_lane},
     progress::Progress,
     report::{RejectFiles, RejectsError, Tally},
+    runs::{LaneState, LoadCounts, Run, RunError},
     settings::RejectLimit,
 };
 
 /// Most chunks of a batch.
-pub const BATCH_CHUNKS: usize = 512;
+pub(crate) const BATCH_CHUNKS: usize = 512;
 
 /// One batch at the server, one that fills, one being checked. At least one more than a batch, or lanes would
 /// wait for a batch that the window does not let fill.
 const WINDOW_BATCHES: usize = 3;
 const WINDOW_CHUNKS: usize = WINDOW_BATCHES * BATCH_CHUNKS;
 
-/// Checking alone needs no more than keeps every worker busy while the slowest chunk is waited for.
-const CHECK_WINDOW_CHUNKS_PER_JOB: usize = 8;
+/// Checking alone needs no more than keeps every worker busy while the slowest chunk is waited for. A chunk that is not
+/// checked is charged about ten times its length.
+const CHECK_WINDOW_CHUNKS_PER_JOB: usize = 16;
 
 /// How often the progress is looked after while nothing happens.
 const TICK: Duration = Duration::from_millis(500);
 
 /// A signal that stops a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     Interrupt,
     Terminate,
 }
 
 /// Why a run came to its end.
 #[derive(Debug)]
-pub enum End {
+pub(crate) enum End {
     Complete,
     RejectLimit,
     Signal(Signal),
     Input(InputError),
-    Lane(LoadError),
+    Lane(RunError),
     Rejects(RejectsError),
     /// A bug. The panic hook has told where; its words may quote a document and are not kept.
     Panicked,
@@ -70,7 +76,7 @@ pub enum End {
 
 /// All that a run found and did.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     pub tally: Tally,
     pub documents_of_sources: Vec<u64>,
     /// Decompressed.
@@ -80,12 +86,16 @@ pub struct Finished {
     pub load: LoadCounts,
     /// Accepted documents whose transaction never came.
     pub not_loaded: u64,
-    /// Accepted documents that were put off.
-    pub spilled: u64,
-    /// What was given to put documents off, or to read those.
-    pub late: LateDocuments,
+    /// Accepted documents whose COMMIT was sent and not answered.
+    pub unknown: u64,
+    /// Accepted documents that were deferred.
+    pub deferred: u64,
+    /// What was given to defer documents, or to read those.
+    pub deferral: Deferral,
     /// Documents that an earlier attempt settled and that were not read again; none at the end of a whole input.
     pub settled_earlier: u64,
+    /// Whether all that earlier attempts had read is known to be in the input.
+    pub is_verified: bool,
     /// Still open.
     pub rejects: Option<RejectFiles>,
     pub end: End,
@@ -93,29 +103,31 @@ pub struct Finished {
 
 /// How a run is set up.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct PipelineSettings {
     pub checker: Checker,
     /// CPU workers.
     pub jobs: usize,
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimit,
     pub rejects: Option<RejectFiles>,
-    pub late: LateDocuments,
+    pub deferral: Deferral,
 }
 
 /// What the lanes need.
 #[derive(Debug)]
-pub struct Lanes {
+pub(crate) struct Lanes {
     pub context: Arc<LaneContext>,
     /// With as many lanes as the checker has.
     pub run: Run,
     /// About how much input is a batch.
     pub batch_bytes: usize,
+    /// How long transactions may go on after a signal.
+    pub stop_within: Duration,
 }
 
 /// Stops a run from outside.
 #[derive(Clone)]
-pub struct Stopper(SyncSender<Event>);
+pub(crate) struct Stopper(SyncSender<Event>);
 
 impl std::fmt::Debug for Stopper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -125,47 +137,55 @@ impl std::fmt::Debug for Stopper {
 
 impl Stopper {
     /// The run reads no further, finishes the transactions under way, and ends with [`End::Signal`].
-    pub fn stop(&self, signal: Signal) {
+    pub(crate) fn stop(&self, signal: Signal) {
         // Nobody listens any more when the run has ended by itself.
         let _ = self.0.send(Event::Stop(signal));
     }
 
     /// The same for an error that no lane meets by itself.
-    pub fn fail(&self, error: LoadError) {
+    pub(crate) fn fail(&self, error: RunError) {
         let _ = self.0.send(Event::Failed(error));
     }
 }
 
 /// Reads, checks and, where there are lanes, loads; returns when everything has ended.
 /// `on_start` gets the means to stop it.
-pub fn run(
+pub(crate) fn run(
     reader: ChunkReader,
-    plan: Plan,
+    settings: PipelineSettings,
     lanes: Option<Lanes>,
     runtime: &runtime::Handle,
     progress: &Progress,
     on_start: impl FnOnce(Stopper),
 ) -> Finished {
     let lane_count = lanes.as_ref().map_or(0, |lanes| lanes.run.lanes.len());
-    assert_eq!(lane_count, plan.checker.lanes, "rows are encoded for the lanes there are");
-    let limits = window_limits(&plan, lanes.as_ref());
+    assert_eq!(lane_count, settings.checker.lanes, "rows are encoded for the lanes there are");
+    let limits = window_limits(&settings, lanes.as_ref());
     let window = Arc::new(Window::new(limits));
     // Each chunk sends one event when checked and one for each lane; the rest come once.
     let (events, inbox) = mpsc::sync_channel(limits.chunks * (1 + lane_count) + lane_count + 8);
     on_start(Stopper(events.clone()));
     let (stop_lanes, stop) = Stop::new();
-    let (tell_verified, verified) = watch::channel(false);
-    let hands = lanes.map(|lanes| LaneHands {
+    let (report_verified, verified) = watch::channel(false);
+    let handles = lanes.map(|lanes| LaneHandles {
         earlier: lanes.run.counts(),
         is_atomic: lanes.run.key.atomic,
+        stop_within: lanes.stop_within,
         queues: start_lanes(lanes, limits.chunks, runtime, &events, &verified, &stop),
         stop: stop_lanes,
     });
-    let checker = Arc::new(plan.checker);
-    start_reader(reader, plan.jobs, &checker, &window, &events, tell_verified);
+    let checker = Arc::new(settings.checker);
+    start_reader(reader, settings.jobs, &checker, &window, &events, report_verified);
     drop(events);
-    let mut collector =
-        Collector::new(&checker, &window, progress, plan.max_rejects, plan.rejects, plan.late, hands);
+    let mut collector = Collector::new(
+        &checker,
+        &window,
+        progress,
+        settings.max_rejects,
+        settings.rejects,
+        settings.deferral,
+        handles,
+    );
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),
@@ -178,10 +198,10 @@ pub fn run(
     collector.finish()
 }
 
-fn window_limits(plan: &Plan, lanes: Option<&Lanes>) -> WindowLimits {
-    let buffer_bytes = 2 * plan.chunk_bytes;
+fn window_limits(settings: &PipelineSettings, lanes: Option<&Lanes>) -> WindowLimits {
+    let buffer_bytes = 2 * settings.chunk_bytes;
     let Some(lanes) = lanes else {
-        let bytes = CHECK_WINDOW_CHUNKS_PER_JOB * plan.jobs * plan.chunk_bytes;
+        let bytes = CHECK_WINDOW_CHUNKS_PER_JOB * settings.jobs * settings.chunk_bytes;
         return WindowLimits { bytes, chunks: WINDOW_CHUNKS, buffer_bytes };
     };
     // Of a resumed run, lanes load nothing before all of their watermarks have come by: what lies between the
@@ -191,7 +211,7 @@ fn window_limits(plan: &Plan, lanes: Option<&Lanes>) -> WindowLimits {
     let spread = usize::try_from(spread).unwrap_or(usize::MAX);
     WindowLimits {
         bytes: spread.saturating_add(WINDOW_BATCHES * lanes.batch_bytes),
-        chunks: WINDOW_CHUNKS + 2 * (spread / plan.chunk_bytes),
+        chunks: WINDOW_CHUNKS + 2 * (spread / settings.chunk_bytes),
         buffer_bytes,
     }
 }
@@ -207,14 +227,14 @@ fn start_lanes(
     let context = lanes.context;
     let start = |state| {
         let (queue, parts) = tokio::sync::mpsc::channel(queue_parts);
-        let plan = LanePlan { state, parts, verified: verified.clone(), stop: stop.clone() };
-        let tell = events.clone();
-        let lane = run_lane(Arc::clone(&context), plan, move |event| {
+        let input = LaneInput { state, parts, verified: verified.clone(), stop: stop.clone() };
+        let report = events.clone();
+        let lane = run_lane(Arc::clone(&context), input, move |event| {
             let _ = match event {
                 // Words may get lost when there is no room for them.
-                notice @ LaneEvent::Notice(_) => tell.try_send(Event::Lane(notice)).ok(),
+                notice @ LaneEvent::Notice(_) => report.try_send(Event::Lane(notice)).ok(),
                 // The collector outlives the lanes, and its inbox has room for every chunk of the window.
-                event => tell.send(Event::Lane(event)).ok(),
+                event => report.send(Event::Lane(event)).ok(),
             };
         });
         let lane = runtime.spawn(lane);
@@ -237,7 +257,7 @@ fn start_reader(
     checker: &Arc<Checker>,
     window: &Arc<Window>,
     events: &SyncSender<Event>,
-    tell_verified: watch::Sender<bool>,
+    report_verified: watch::Sender<bool>,
 ) {
     let (checker, window, events) = (Arc::clone(checker), Arc::clone(window), events.clone());
     let workers = rayon::ThreadPoolBuilder::new()
@@ -247,7 +267,7 @@ fn start_reader(
         .expect("threads can be started");
     let mut read = move |events: &SyncSender<Event>| {
         let mut error = None;
-        while let Some(buffer) = window.wait_for_room() {
+        while let Some(buffer) = window.wait_for_room(reader.is_verified()) {
             let chunk = match reader.next_chunk(buffer) {
                 // Such a line comes in a chunk of its own.
                 Ok(Some(chunk)) if chunk.is_unterminated && is_cut_off(&chunk.bytes) => {
@@ -263,20 +283,28 @@ fn start_reader(
                     break;
                 }
             };
-            if !window.enter(chunk.cost_bytes()) {
+            let charge = charge_before(&chunk);
+            if !window.enter(charge) {
                 break;
             }
-            tell_verified.send_replace(reader.is_verified());
-            let (checker, events) = (Arc::clone(&checker), events.clone());
+            report_verified.send_replace(reader.is_verified());
+            let (checker, window, events) = (Arc::clone(&checker), Arc::clone(&window), events.clone());
             workers.spawn(move || {
                 let event = match catch_unwind(AssertUnwindSafe(|| checker.check(chunk))) {
-                    Ok(found) => Event::Checked(Box::new(found)),
+                    Ok(checked) => {
+                        window.recharge(charge, checked.charge);
+                        Event::Checked(Box::new(checked))
+                    }
                     Err(_) => Event::Panicked,
                 };
                 let _ = events.send(event);
             });
         }
-        let _ = events.send(Event::InputEnded { digests: reader.digests().to_vec(), error });
+        let _ = events.send(Event::InputEnded {
+            digests: reader.digests().to_vec(),
+            is_verified: reader.is_verified(),
+            error,
+        });
     };
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| read(&events))).is_err() {

@@ -5,14 +5,11 @@
 
 use tokio_postgres::{Error, Row, Transaction, types::ToSql};
 
-use crate::rows::Table;
-
-/// The enum of the phone numbers' `type`.
-pub const PHONE_TYPE: &str = "customer_profile_phone_numbers_type_enum";
+use crate::tables::{PHONE_TYPE, Table};
 
 /// The four tables and the enum, as far as they exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     pub db_schema: String,
     /// By name.
     pub relations: Vec<Relation>,
@@ -21,7 +18,7 @@ pub struct Catalog {
 
 /// Whatever bears the name of one of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
+pub(crate) struct Relation {
     pub name: String,
     pub kind: RelationKind,
     /// Unlogged tables are emptied by a crash of the server.
@@ -38,7 +35,7 @@ pub struct Relation {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RelationKind {
+pub(crate) enum RelationKind {
     Table,
     PartitionedTable,
     View,
@@ -49,7 +46,7 @@ pub enum RelationKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     pub name: String,
     /// With its length, as in `character varying(320)`.
     pub type_name: String,
@@ -63,7 +60,7 @@ pub struct Column {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constraint {
+pub(crate) struct Constraint {
     pub name: String,
     pub kind: ConstraintKind,
     pub columns: Vec<String>,
@@ -72,7 +69,7 @@ pub struct Constraint {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConstraintKind {
+pub(crate) enum ConstraintKind {
     PrimaryKey,
     Unique,
     ForeignKey(Reference),
@@ -81,7 +78,7 @@ pub enum ConstraintKind {
 
 /// What a foreign key points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     pub db_schema: String,
     pub table: String,
     pub columns: Vec<String>,
@@ -90,7 +87,7 @@ pub struct Reference {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReferentialAction {
+pub(crate) enum ReferentialAction {
     NoAction,
     Restrict,
     Cascade,
@@ -99,7 +96,7 @@ pub enum ReferentialAction {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
+pub(crate) struct Index {
     pub name: String,
     /// `btree`, `hash`, …
     pub method: String,
@@ -114,7 +111,7 @@ pub struct Index {
 
 /// Whatever bears the enum's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhoneType {
+pub(crate) struct PhoneType {
     pub is_enum: bool,
     /// In their order.
     pub labels: Vec<String>,
@@ -122,7 +119,7 @@ pub struct PhoneType {
 
 impl Catalog {
     /// Reads it; the transaction's search path is empty afterwards.
-    pub async fn read(transaction: &Transaction<'_>, db_schema: &str) -> Result<Self, Error> {
+    pub(crate) async fn read(transaction: &Transaction<'_>, db_schema: &str) -> Result<Self, Error> {
         transaction.batch_execute("SET LOCAL search_path TO ''").await?;
         let names: &[&str] = &Table::ALL.map(Table::name);
         let of_tables: &[&(dyn ToSql + Sync)] = &[&db_schema, &names];
@@ -149,11 +146,11 @@ impl Catalog {
     }
 
     /// Whether nothing bears any of the names.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.relations.is_empty() && self.phone_type.is_none()
     }
 
-    pub fn relation(&self, table: Table) -> Option<&Relation> {
+    pub(crate) fn relation(&self, table: Table) -> Option<&Relation> {
         self.relations.iter().find(|relation| relation.name == table.name())
     }
 }

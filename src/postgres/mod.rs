@@ -1,90 +1,69 @@
 //! The server: where it is, how it is reached, and what its errors may say.
 
 mod catalog;
-mod connect;
 mod local_server;
+mod sqlstate;
+mod target;
+mod target_error;
 mod tls;
 
-use tokio_postgres::{
-    Client,
-    error::{DbError, SqlState},
-};
+use tokio_postgres::{Client, error::DbError};
 
-pub use catalog::{
-    Catalog, Column, Constraint, ConstraintKind, Index, PHONE_TYPE, PhoneType, Reference, ReferentialAction,
-    Relation, RelationKind,
+pub(crate) use catalog::{
+    Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
+    RelationKind,
 };
-pub use connect::{Target, TargetError};
 pub use local_server::{LocalServer, LocalServerError};
+pub(crate) use sqlstate::ErrorClass;
+pub use target::Target;
+pub(crate) use target::TargetHost;
+pub use target_error::TargetError;
 
 /// A name as PostgreSQL's grammar takes it anywhere (manual, section "Identifiers and Key Words").
-pub fn quote_identifier(name: &str) -> String {
+pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A string in PostgreSQL's grammar, whatever `standard_conforming_strings` says (as libpq's `PQescapeLiteral`).
-pub fn quote_literal(text: &str) -> String {
+pub(crate) fn quote_literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
-/// Words for an error of the server or of the connection to it, without anything that may quote a row: DETAIL
+/// A message for an error of the server or of the connection to it, without anything that may quote a row: DETAIL
 /// and CONTEXT are never shown, and the message only where it speaks of the server, not of data.
-pub fn describe(error: &tokio_postgres::Error) -> String {
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     let Some(error) = error.as_db_error() else {
-        return without_server_words(error);
+        return without_server_message(error);
     };
     let code = error.code().code();
-    if quotes_data(code) {
-        format!("the server refused data (SQLSTATE {code}){}", places(error))
+    if ErrorClass::of_sqlstate(code) == ErrorClass::Data {
+        format!("the server refused data (SQLSTATE {code}){}", object_names(error))
     } else {
         format!("{} (SQLSTATE {code})", error.message())
     }
 }
 
 /// `, table …, column …, constraint …`, as far as the error names them: names of the owner's, never values.
-pub(crate) fn places(error: &DbError) -> String {
+pub(crate) fn object_names(error: &DbError) -> String {
     [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())]
         .iter()
         .filter_map(|(what, name)| Some(format!(", {what} {}", (*name)?)))
         .collect()
 }
 
-/// Data exceptions, integrity violations, and whatever a function of the owner's raises.
-fn quotes_data(code: &str) -> bool {
-    ["22", "23", "44", "P0", "38", "39"].iter().any(|class| code.starts_with(class))
-}
-
-fn without_server_words(error: &tokio_postgres::Error) -> String {
-    let mut words = error.to_string();
+fn without_server_message(error: &tokio_postgres::Error) -> String {
+    let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
-        words = format!("{words}: {error}");
+        message = format!("{message}: {error}");
         source = error.source();
     }
-    words
-}
-
-/// Whether the same command may succeed later without anybody mending anything: the connection, the server's
-/// state or its resources were at fault.
-pub fn is_temporary(error: &tokio_postgres::Error) -> bool {
-    match error.code() {
-        Some(code) => {
-            ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
-                || *code == SqlState::LOCK_NOT_AVAILABLE
-        }
-        // Without a SQLSTATE it never reached a working server, or lost it, unless the two did not agree.
-        None => {
-            let words = error.to_string();
-            !["error performing TLS", "authentication error", "invalid configuration"]
-                .iter()
-                .any(|start| words.starts_with(start))
-        }
-    }
+    message
 }
 
 /// What has to hold of a server before anything is sent to it.
-pub async fn refuse_unsuitable(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
+pub(crate) async fn refuse_unsuitable(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
     let row = client
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'),

@@ -1,6 +1,6 @@
-//! TLS as libpq's words ask for it, and the certificates that the server's is verified against.
+//! TLS as libpq's parameters request it, and the certificates that the server's is verified against.
 //!
-//! The words are taken out of the connection string, because tokio-postgres knows only some of them.
+//! The parameters are taken out of the connection string, because tokio-postgres knows only some of them.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use super::connect::TargetError;
+use super::target_error::TargetError;
 
-/// How TLS was asked for.
+/// How TLS is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TlsWish {
+pub(super) enum TlsRequest {
     Off,
     /// Off for sockets and the machine itself, else verified where the server offers it.
-    Unsaid,
+    Default,
     Verified,
 }
 
-pub(super) fn tls_of_sslmode(mode: &str, origin: &'static str) -> Result<TlsWish, TargetError> {
+pub(super) fn tls_of_sslmode(mode: &str, origin: &'static str) -> Result<TlsRequest, TargetError> {
     match mode {
-        "disable" => Ok(TlsWish::Off),
-        "allow" | "prefer" => Ok(TlsWish::Unsaid),
-        "require" | "verify-ca" | "verify-full" => Ok(TlsWish::Verified),
+        "disable" => Ok(TlsRequest::Off),
+        "allow" | "prefer" => Ok(TlsRequest::Default),
+        "require" | "verify-ca" | "verify-full" => Ok(TlsRequest::Verified),
         other => Err(TargetError::Value {
             origin,
             found: format!("sslmode={other}"),
@@ -34,12 +34,12 @@ pub(super) fn tls_of_sslmode(mode: &str, origin: &'static str) -> Result<TlsWish
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct TlsWords {
+pub(super) struct TlsParameters {
     pub(super) mode: Option<String>,
     pub(super) root_certificates: Option<String>,
 }
 
-impl TlsWords {
+impl TlsParameters {
     /// Keeps a parameter that is ours to understand.
     fn take(&mut self, key: &str, value: &str) -> bool {
         match key {
@@ -53,23 +53,23 @@ impl TlsWords {
 }
 
 /// Takes the TLS parameters out of a URL.
-pub(super) fn split_url(url: &str) -> (String, TlsWords) {
-    let mut words = TlsWords::default();
+pub(super) fn split_url(url: &str) -> (String, TlsParameters) {
+    let mut parameters = TlsParameters::default();
     let Some((base, query)) = url.split_once('?') else {
-        return (url.to_owned(), words);
+        return (url.to_owned(), parameters);
     };
     let is_foreign = |pair: &&str| match pair.split_once('=') {
-        Some((key, value)) => !words.take(key, &value.replace("%2F", "/").replace("%2f", "/")),
+        Some((key, value)) => !parameters.take(key, &value.replace("%2F", "/").replace("%2f", "/")),
         None => true,
     };
     let kept: Vec<_> = query.split('&').filter(is_foreign).collect();
     let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    (rest, words)
+    (rest, parameters)
 }
 
 /// Takes the TLS parameters out of a keyword string (`host=… sslmode=…`); quoted values stay as they are.
-pub(super) fn split_keywords(text: &str) -> (String, TlsWords) {
-    let mut words = TlsWords::default();
+pub(super) fn split_keywords(text: &str) -> (String, TlsParameters) {
+    let mut parameters = TlsParameters::default();
     let (mut tokens, mut token) = (Vec::new(), String::new());
     let (mut quoted, mut escaped) = (false, false);
     for c in text.chars() {
@@ -83,11 +83,11 @@ pub(super) fn split_keywords(text: &str) -> (String, TlsWords) {
     }
     tokens.push(token);
     let is_foreign = |token: &String| match token.split_once('=') {
-        Some((key, value)) => !words.take(key, value.trim_matches('\'')),
+        Some((key, value)) => !parameters.take(key, value.trim_matches('\'')),
         None => true,
     };
     tokens.retain(is_foreign);
-    (tokens.join(" "), words)
+    (tokens.join(" "), parameters)
 }
 
 pub(super) fn verifying(root_certificates: Option<String>) -> Result<ClientConfig, TargetError> {
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn keyword_strings_keep_their_quotes() {
-        let (rest, words) = split_keywords(r"host=a  password='a \' sslmode=x b' sslmode=require");
+        let (rest, parameters) = split_keywords(r"host=a  password='a \' sslmode=x b' sslmode=require");
         assert_eq!(rest, r"host=a  password='a \' sslmode=x b'");
-        assert_eq!(words.mode.as_deref(), Some("require"));
+        assert_eq!(parameters.mode.as_deref(), Some("require"));
     }
 }

@@ -9,14 +9,14 @@ use crate::document::{Fault, Rejection};
 
 /// The rejected lines of one chunk, in order, with the words about each already written out.
 #[derive(Debug, Default)]
-pub struct ChunkRejects {
+pub(crate) struct ChunkRejects {
     pub lines: Vec<RejectedLine>,
     pub(super) records: Vec<u8>,
 }
 
 /// A rejected line, or a part of one that is too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedLine {
+pub(crate) struct RejectedLine {
     /// In the chunk, with the line end.
     pub bytes: Range<usize>,
     /// In `records`; `None` for a part that another part of the line follows.
@@ -41,7 +41,7 @@ struct RecordError<'a> {
 
 impl ChunkRejects {
     /// Adds a rejected line, the one after those added so far.
-    pub fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
+    pub(crate) fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
         let start = self.records.len();
         let errors = rejection.faults.iter().map(record_error).collect();
         let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
@@ -49,8 +49,13 @@ impl ChunkRejects {
         self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
     }
 
+    /// How much memory they take besides the lines themselves.
+    pub(crate) fn bytes(&self) -> usize {
+        self.records.capacity() + self.lines.capacity() * size_of::<RejectedLine>()
+    }
+
     /// Adds a part of a line that goes on in the next chunk.
-    pub fn push_part(&mut self, bytes: Range<usize>) {
+    pub(crate) fn push_part(&mut self, bytes: Range<usize>) {
         self.lines.push(RejectedLine { bytes, record: None });
     }
 }

@@ -15,7 +15,7 @@ use super::{RunReport, rejects_error::space_to_free};
 /// Why a report can't be written.
 #[derive(Debug, Error)]
 #[error("the report {} can't be written{}", path.display(), space_to_free(source, path))]
-pub struct ReportFileError {
+pub(crate) struct ReportFileError {
     path: PathBuf,
     source: io::Error,
 }
@@ -29,7 +29,7 @@ impl RunReport {
     }
 }
 
-pub fn write_report_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
+pub(crate) fn write_report_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
     let failed = |source| ReportFileError { path: path.to_owned(), source };
     let mut partial = OsString::from(path);
     partial.push(".partial");

@@ -3,8 +3,8 @@
 //! Customer values reach the reject file (`rejects`) and nothing else in here.
 
 mod chunk_rejects;
+mod deferred_rejects;
 mod json;
-mod late_rejects;
 mod reject_paths;
 mod rejects;
 mod rejects_error;
@@ -13,17 +13,17 @@ mod spill;
 mod tally;
 mod terminal;
 
-pub use chunk_rejects::{ChunkRejects, RejectedLine};
-pub use json::{ReportFileError, write_report_file};
-pub use late_rejects::merge_late_rejects;
-pub use reject_paths::RejectPaths;
-pub use rejects::RejectFiles;
-pub use rejects_error::RejectsError;
+pub(crate) use chunk_rejects::ChunkRejects;
+pub(crate) use deferred_rejects::merge_deferred_rejects;
+pub(crate) use json::write_report_file;
+pub(crate) use reject_paths::RejectPaths;
+pub(crate) use rejects::RejectFiles;
+pub(crate) use rejects_error::RejectsError;
 pub use run_report::{
     DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
-    SamplePlace, SchemaIdentity, Throughput, Tool,
+    SampleLocation, SchemaIdentity, Throughput, Tool,
 };
-pub use spill::{Spill, SpillFiles};
-pub use tally::{FaultGroup, Place, Tally};
+pub(crate) use spill::{Spill, SpillFiles};
+pub(crate) use tally::{FaultGroup, SourceLocation, Tally};
 pub(crate) use terminal::grouped;
-pub use terminal::summary;
+pub(crate) use terminal::summary;

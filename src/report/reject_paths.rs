@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead as _, BufReader},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +17,7 @@ const COMPARE_BYTES: usize = 256 * 1024;
 
 /// Where the rejected documents of a run are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectPaths {
+pub(crate) struct RejectPaths {
     pub documents: PathBuf,
     pub errors: PathBuf,
 }
@@ -39,24 +40,55 @@ impl RejectPaths {
             && (!self.errors.exists() || is_same(&partial.errors, &self.errors)?))
     }
 
-    /// Gives earlier files a number; empty ones go.
-    pub(super) fn move_aside(&self, dir: &Path, suffix: &str) -> Result<(), RejectsError> {
+    /// Gives earlier files a number; empty ones go. Documents that others are about to replace keep their name until
+    /// then as well: they may be the input of a load, which the same command has to find if the program dies here.
+    pub(super) fn move_aside(
+        &self,
+        dir: &Path,
+        suffix: &str,
+        are_replaced: bool,
+    ) -> Result<(), RejectsError> {
         let both = [&self.documents, &self.errors];
         if both.iter().all(|path| fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0) {
             return Ok(());
         }
         // Where the documents were moved and the program died, the words about them follow to the same number.
         let is_half_moved = !self.documents.exists();
-        let free = (1..=u32::MAX)
-            .map(|number| Self::in_dir(dir, &format!(".{number}"), suffix))
-            .find(|aside| !aside.errors.exists() && (is_half_moved || !aside.documents.exists()))
+        let is_linked = |aside: &Self| is_same_file(&self.documents, &aside.documents);
+        let numbered = |number: u32| Self::in_dir(dir, &format!(".{number}"), suffix);
+        let aside = (1..=u32::MAX)
+            .map(numbered)
+            .take_while(|aside| aside.documents.exists() || aside.errors.exists())
+            .find(is_linked)
+            .or_else(|| {
+                (1..=u32::MAX)
+                    .map(numbered)
+                    .find(|aside| !aside.errors.exists() && (is_half_moved || !aside.documents.exists()))
+            })
             .expect("some number is free");
-        for (from, to) in [(&self.documents, &free.documents), (&self.errors, &free.errors)] {
-            if from.exists() {
-                fs::rename(from, to).map_err(error("moved aside", from))?;
+        if self.documents.exists() {
+            // A file system without hard links has the name for neither for a moment.
+            let is_kept =
+                is_linked(&aside) || are_replaced && fs::hard_link(&self.documents, &aside.documents).is_ok();
+            match (is_kept, are_replaced) {
+                (true, true) => Ok(()),
+                (true, false) => fs::remove_file(&self.documents),
+                (false, _) => fs::rename(&self.documents, &aside.documents),
             }
+            .map_err(error("moved aside", &self.documents))?;
+        }
+        if self.errors.exists() {
+            fs::rename(&self.errors, &aside.errors).map_err(error("moved aside", &self.errors))?;
         }
         Ok(())
+    }
+}
+
+/// Whether two names are those of one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
     }
 }
 

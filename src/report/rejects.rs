@@ -2,7 +2,7 @@
 //!
 //! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
 //! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
-//! file that is being mended and loaded again is never overwritten, and a crash leaves partial files, which
+//! file that is being fixed and loaded again is never overwritten, and a crash leaves partial files, which
 //! the next attempt of the same run writes from their beginning again. A crash between any two steps of the
 //! end leaves what that attempt brings to the same end: hence the comparison with what is there already.
 
@@ -18,11 +18,11 @@ use super::{
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
 };
-use crate::failpoint;
+use crate::{failpoint, input::Source};
 
 /// The two files while they are being written.
 #[derive(Debug)]
-pub struct RejectFiles {
+pub(crate) struct RejectFiles {
     dir: PathBuf,
     run_id: Option<i64>,
     /// The folder itself, locked while a run writes here.
@@ -36,7 +36,7 @@ pub struct RejectFiles {
 impl RejectFiles {
     /// Creates the folder (0700) and the two partial files (0600) in it. Those of a run that the ledger knows
     /// bear its number, and are written anew by each of its attempts.
-    pub fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
+    pub(crate) fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(error_of(
             "the folder for rejected documents",
             "made",
@@ -46,7 +46,7 @@ impl RejectFiles {
         let partial = Self::partial_paths(dir, run_id);
         if run_id.is_none() {
             // Those of a run that was stopped: its input may have been a pipe.
-            partial.move_aside(dir, ".partial")?;
+            partial.move_aside(dir, ".partial", false)?;
         }
         Self::open(dir.to_owned(), run_id, folder, partial)
     }
@@ -67,7 +67,7 @@ impl RejectFiles {
     }
 
     /// Another pair of partial files of the same run, told apart by a word.
-    pub fn beside(&self, word: &str) -> Result<Self, RejectsError> {
+    pub(crate) fn beside(&self, word: &str) -> Result<Self, RejectsError> {
         let infix = format!("{}.{word}", infix(self.run_id));
         let partial = RejectPaths::in_dir(&self.dir, &infix, ".partial");
         let folder = self.folder.try_clone().map_err(error("opened", &self.dir))?;
@@ -106,12 +106,12 @@ impl RejectFiles {
     }
 
     /// The files that a run writes; none of them may be its input.
-    pub fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
+    pub(crate) fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
         RejectPaths::in_dir(dir, &infix(run_id), ".partial")
     }
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
-    pub fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
+    pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
         let failed = |path: &Path| error("written", path);
         for line in &rejects.lines {
             let raw = &bytes[line.bytes.clone()];
@@ -132,11 +132,11 @@ impl RejectFiles {
 
     /// Ends the files of a run that has seen all of its input: earlier ones are moved aside, whether or not
     /// there is something new, unless they hold the same. `None` when nothing was rejected.
-    pub fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
+    pub(crate) fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
         let paths = RejectPaths::in_dir(&self.dir, "", "");
         if !paths.hold_already(&self.partial)? {
-            paths.move_aside(&self.dir, "")?;
+            paths.move_aside(&self.dir, "", self.lines > 0)?;
         }
         if self.lines == 0 {
             for path in [&self.partial.documents, &self.partial.errors] {
@@ -156,8 +156,25 @@ impl RejectFiles {
         Ok((self.lines > 0).then_some(paths))
     }
 
+    /// Whether this source would be moved aside when the files get their names.
+    pub(crate) fn replaces(&self, source: &Source) -> bool {
+        let Source::File(path) = source else { return false };
+        let paths = RejectPaths::in_dir(&self.dir, "", "");
+        let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
+            (Ok(own), Ok(path)) => own == path,
+            _ => false,
+        };
+        is_same(&paths.documents) || is_same(&paths.errors)
+    }
+
+    /// Writes everything out; returns the names that [`Self::complete`] will give, where there is anything to name.
+    pub(crate) fn prepare(&mut self) -> Result<Option<RejectPaths>, RejectsError> {
+        self.flush()?;
+        Ok((self.lines > 0).then(|| RejectPaths::in_dir(&self.dir, "", "")))
+    }
+
     /// Ends the files of a run that stopped early, under their partial names.
-    pub fn leave_partial(mut self) -> Result<Option<RejectPaths>, RejectsError> {
+    pub(crate) fn leave_partial(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
         Ok((self.lines > 0).then_some(self.partial))
     }
@@ -318,7 +335,16 @@ mod tests {
         let move_to = |dir: &Path, from: &str, to: &str| fs::rename(dir.join(from), dir.join(to)).unwrap();
         let aside = ["rejects.1.errors.ndjson", "rejects.1.ndjson"];
         check(&|_| (), &aside);
+        let link_to = |dir: &Path, from: &str, to: &str| fs::hard_link(dir.join(from), dir.join(to)).unwrap();
         check(&|dir| move_to(dir, DOCUMENTS, aside[1]), &aside);
+        check(&|dir| link_to(dir, DOCUMENTS, aside[1]), &aside);
+        check(
+            &|dir| {
+                link_to(dir, DOCUMENTS, aside[1]);
+                move_to(dir, ERRORS, aside[0]);
+            },
+            &aside,
+        );
         check(
             &|dir| {
                 move_to(dir, DOCUMENTS, aside[1]);

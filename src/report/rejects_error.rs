@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Why the reject files can't be written.
 #[derive(Debug, Error)]
 #[error("{what} {} can't be {done}{}", path.display(), space_to_free(source, path))]
-pub struct RejectsError {
+pub(crate) struct RejectsError {
     what: &'static str,
     path: PathBuf,
     done: &'static str,
@@ -19,7 +19,7 @@ pub struct RejectsError {
 
 impl RejectsError {
     /// Whether the same command may succeed once there is room.
-    pub fn is_temporary(&self) -> bool {
+    pub(crate) fn is_temporary(&self) -> bool {
         is_out_of_space(&self.source)
     }
 }

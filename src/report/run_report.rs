@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{FaultGroup, Place, Tally};
+use super::{FaultGroup, SourceLocation, Tally};
+use crate::tables::Table;
 
 /// Format number of [`RunReport`]; fields are only ever added under one number.
 const FORMAT: u32 = 1;
@@ -48,6 +49,32 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    const ALL: [Self; 5] =
+        [Self::Complete, Self::CompleteWithRejects, Self::RejectLimit, Self::Failed, Self::Interrupted];
+
+    /// As reports and the ledger have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::CompleteWithRejects => "complete_with_rejects",
+            Self::RejectLimit => "reject_limit",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// None where it is the name of none.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// Whether the run is over; one that is not can be resumed.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Complete | Self::CompleteWithRejects | Self::RejectLimit)
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct SchemaIdentity {
     /// `built-in`, or the file's path.
@@ -75,7 +102,7 @@ pub struct DocumentCounts {
     pub blank: u64,
 }
 
-/// accepted + settled_earlier = inserted + updated + unchanged + skipped + not_loaded.
+/// accepted + settled_earlier = inserted + updated + unchanged + skipped + not_loaded + unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LoadReport {
     pub strategy: &'static str,
@@ -86,6 +113,9 @@ pub struct LoadReport {
     pub skipped: u64,
     /// Accepted, but the run stopped before their transaction; 0 in a run that came to its end.
     pub not_loaded: u64,
+    /// Accepted, and their COMMIT was sent and not answered before the run stopped: they are loaded or not, and the same
+    /// command finds out; 0 in a run that came to its end.
+    pub unknown: u64,
     /// Settled by an earlier attempt, which this one stopped before reading again; 0 in a run that came to its end.
     pub settled_earlier: u64,
     pub rows: RowCounts,
@@ -109,11 +139,11 @@ pub struct ErrorGroup {
     pub count: u64,
     pub documents: u64,
     pub only_fault_of: u64,
-    pub samples: Vec<SamplePlace>,
+    pub samples: Vec<SampleLocation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SamplePlace {
+pub struct SampleLocation {
     pub source: String,
     pub line: u64,
     pub byte_offset: u64,
@@ -141,13 +171,30 @@ impl RunReport {
         let of_inputs: u64 = self.inputs.iter().map(|input| input.documents).sum();
         assert_eq!(documents.read, of_inputs, "the sources' documents add up");
         if let Some(load) = &self.load {
-            let settled = load.inserted + load.updated + load.unchanged + load.skipped + load.not_loaded;
+            let settled =
+                load.inserted + load.updated + load.unchanged + load.skipped + load.not_loaded + load.unknown;
             assert_eq!(documents.accepted + load.settled_earlier, settled, "accepted documents add up");
         }
     }
 }
 
 impl RowCounts {
+    /// In the order of [`Table::ALL`].
+    pub(crate) fn of_tables(rows: [u64; Table::ALL.len()]) -> Self {
+        let [
+            customer_profiles,
+            customer_profile_addresses,
+            customer_profile_emails,
+            customer_profile_phone_numbers,
+        ] = rows;
+        Self {
+            customer_profiles,
+            customer_profile_addresses,
+            customer_profile_emails,
+            customer_profile_phone_numbers,
+        }
+    }
+
     pub fn add(&mut self, other: Self) {
         self.customer_profiles += other.customer_profiles;
         self.customer_profile_addresses += other.customer_profile_addresses;
@@ -172,7 +219,7 @@ impl DocumentCounts {
 impl ErrorGroup {
     /// `names` are the sources' names in the order of their indices.
     pub fn of(group: FaultGroup, names: &[String]) -> Self {
-        let place = |place: &Place| SamplePlace {
+        let place = |place: &SourceLocation| SampleLocation {
             source: names[place.source].clone(),
             line: place.line,
             byte_offset: place.byte_offset,

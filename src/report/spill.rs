@@ -12,18 +12,18 @@ use std::{
 };
 
 use super::{
-    Place,
+    SourceLocation,
     rejects_error::{RejectsError, error_of},
 };
 
-const WHAT: &str = "the file of documents that are put off,";
+const WHAT: &str = "the file of deferred documents,";
 
 /// Source (4 bytes), line (8) and byte offset (8), big-endian.
 const PLACE_BYTES: usize = 20;
 
 /// The files while they are being written.
 #[derive(Debug)]
-pub struct SpillFiles {
+pub(crate) struct SpillFiles {
     lines_path: PathBuf,
     places_path: PathBuf,
     lines: BufWriter<File>,
@@ -31,9 +31,9 @@ pub struct SpillFiles {
     documents: u64,
 }
 
-/// Documents that were put off.
+/// Deferred documents.
 #[derive(Debug)]
-pub struct Spill {
+pub(crate) struct Spill {
     /// NDJSON.
     pub path: PathBuf,
     places_path: PathBuf,
@@ -44,7 +44,7 @@ pub struct Spill {
 
 impl SpillFiles {
     /// In a folder that is there.
-    pub fn create(dir: &Path, run_id: i64) -> Result<Self, RejectsError> {
+    pub(crate) fn create(dir: &Path, run_id: i64) -> Result<Self, RejectsError> {
         let [lines_path, places_path] = paths(dir, run_id);
         let create = |path: &Path| {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -55,7 +55,7 @@ impl SpillFiles {
     }
 
     /// Adds a document, the one after those added so far in input order.
-    pub fn push(&mut self, line: &[u8], place: Place) -> Result<(), RejectsError> {
+    pub(crate) fn push(&mut self, line: &[u8], place: SourceLocation) -> Result<(), RejectsError> {
         let end: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
         let lines = self.lines.write_all(line).and_then(|()| self.lines.write_all(end));
         lines.map_err(error_of(WHAT, "written", &self.lines_path))?;
@@ -69,12 +69,8 @@ impl SpillFiles {
         Ok(())
     }
 
-    pub fn documents(&self) -> u64 {
-        self.documents
-    }
-
     /// All of them, to be read; `None` when there are none.
-    pub fn complete(mut self) -> Result<Option<Spill>, RejectsError> {
+    pub(crate) fn complete(mut self) -> Result<Option<Spill>, RejectsError> {
         if self.documents == 0 {
             self.remove();
             return Ok(None);
@@ -91,14 +87,14 @@ impl SpillFiles {
     }
 
     /// Takes them away; what can't be removed is written anew by the next attempt.
-    pub fn remove(self) {
+    pub(crate) fn remove(self) {
         remove([&self.lines_path, &self.places_path]);
     }
 }
 
 impl Spill {
     /// Where the document stands that the 1-based `line` of the spill holds.
-    pub fn place(&mut self, line: u64) -> Result<Place, RejectsError> {
+    pub(crate) fn place(&mut self, line: u64) -> Result<SourceLocation, RejectsError> {
         let failed = |path: &Path| error_of(WHAT, "read", path);
         let index = line - 1;
         if index != self.next {
@@ -110,7 +106,7 @@ impl Spill {
         self.next = index + 1;
         let (source, rest) = record.split_first_chunk().expect("a record is long enough");
         let (line, byte_offset) = rest.split_first_chunk().expect("a record is long enough");
-        Ok(Place {
+        Ok(SourceLocation {
             source: usize::try_from(u32::from_be_bytes(*source)).expect("usize has 32 bits"),
             line: u64::from_be_bytes(*line),
             byte_offset: u64::from_be_bytes(byte_offset.try_into().expect("the rest is 8 bytes")),
@@ -118,7 +114,7 @@ impl Spill {
     }
 
     /// Takes the files away.
-    pub fn remove(self) {
+    pub(crate) fn remove(self) {
         remove([&self.path, &self.places_path]);
     }
 }
@@ -141,12 +137,12 @@ mod tests {
     #[test]
     fn documents_keep_their_places() {
         let home = tempfile::tempdir().unwrap();
-        let place = |line: u64| Place { source: 70_000, line, byte_offset: line << 33 };
+        let place = |line: u64| SourceLocation { source: 70_000, line, byte_offset: line << 33 };
         let mut files = SpillFiles::create(home.path(), 7).unwrap();
         for (line, text) in [(3, "{}\r\n"), (9, "{1}\n"), (12, "{2}")] {
             files.push(text.as_bytes(), place(line)).unwrap();
         }
-        assert_eq!(files.documents(), 3);
+        assert_eq!(files.documents, 3);
         let mut spill = files.complete().unwrap().unwrap();
         assert_eq!(fs::read(&spill.path).unwrap(), b"{}\r\n{1}\n{2}\n");
         assert_eq!(fs::metadata(&spill.path).unwrap().permissions().mode() & 0o777, 0o600);

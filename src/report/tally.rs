@@ -16,7 +16,7 @@ const GROUPS_MAX: usize = 1000;
 
 /// Where a document stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// Index of the source in the order they were named.
     pub source: usize,
     /// 1-based.
@@ -37,10 +37,10 @@ pub struct FaultGroup {
     pub count: u64,
     /// Documents that have at least one of them.
     pub documents: u64,
-    /// Documents that have no fault of another group: what mending this one would let pass.
+    /// Documents that have no fault of another group: what fixing this one would let pass.
     pub only_fault_of: u64,
     /// The first documents in input order.
-    pub samples: Vec<Place>,
+    pub samples: Vec<SourceLocation>,
 }
 
 type GroupKey = (Cow<'static, str>, String, String, String);
@@ -65,20 +65,20 @@ impl Tally {
         self.accepted += 1;
     }
 
-    pub fn reject(&mut self, place: Place, faults: Vec<Fault>) {
+    pub fn reject(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         self.read += 1;
         self.rejected += 1;
         self.count_faults(place, faults);
     }
 
     /// Takes back an acceptance: what only the server could find out.
-    pub fn reject_accepted(&mut self, place: Place, faults: Vec<Fault>) {
+    pub fn reject_accepted(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         self.accepted -= 1;
         self.rejected += 1;
         self.count_faults(place, faults);
     }
 
-    fn count_faults(&mut self, place: Place, faults: Vec<Fault>) {
+    fn count_faults(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         let mut touched: Vec<usize> = Vec::with_capacity(faults.len());
         for fault in faults {
             let group = self.group(fault);
@@ -131,13 +131,13 @@ impl Tally {
         }
     }
 
-    /// Takes back the acceptance of documents that were put off and then rejected: `late` is the tally of those
-    /// that were put off.
-    pub fn reject_late(&mut self, late: Self) {
-        self.accepted -= late.rejected;
-        self.rejected += late.rejected;
-        self.ungrouped_faults += late.ungrouped_faults;
-        for group in late.groups {
+    /// Takes back the acceptance of documents that were deferred and then rejected: `deferred` is the tally of those
+    /// that were deferred.
+    pub fn reject_deferred(&mut self, deferred: Self) {
+        self.accepted -= deferred.rejected;
+        self.rejected += deferred.rejected;
+        self.ungrouped_faults += deferred.ungrouped_faults;
+        for group in deferred.groups {
             self.merge_group(group);
         }
     }
@@ -151,7 +151,7 @@ impl Tally {
             group.documents += later.documents;
             group.only_fault_of += later.only_fault_of;
             group.samples.extend(later.samples);
-            // What was put off stands anywhere in the input.
+            // What was deferred stands anywhere in the input.
             group.samples.sort_by_key(|place| (place.source, place.line));
             group.samples.truncate(SAMPLES_MAX);
         } else if self.groups.len() < GROUPS_MAX {
@@ -179,8 +179,8 @@ mod tests {
         Fault { group_pointer: group.to_owned(), ..Fault::of_document(code, "words") }
     }
 
-    fn place(line: u64) -> Place {
-        Place { source: 0, line, byte_offset: line * 10 }
+    fn place(line: u64) -> SourceLocation {
+        SourceLocation { source: 0, line, byte_offset: line * 10 }
     }
 
     fn tally(documents: &[(u64, &[(&'static str, &str)])]) -> Tally {

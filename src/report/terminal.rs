@@ -8,7 +8,7 @@ use super::{ErrorGroup, Outcome, RunReport};
 const GROUPS_SHOWN: usize = 10;
 
 /// The whole summary, lines ended, nothing coloured.
-pub fn summary(report: &RunReport) -> String {
+pub(crate) fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_summary(report, &mut out);
@@ -56,8 +56,10 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
             (load.unchanged, "unchanged"),
             (load.skipped, "skipped"),
             (load.not_loaded, "not loaded"),
+            (load.unknown, "outcome not known: COMMIT was not answered; the same command finds out"),
         ] {
-            if count > 0 || words != "not loaded" {
+            let is_always_shown = matches!(words, "inserted" | "updated" | "unchanged" | "skipped");
+            if count > 0 || is_always_shown {
                 writeln!(out, "  {:>15}  {words}", grouped(count))?;
             }
         }
@@ -98,7 +100,7 @@ fn write_next(report: &RunReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n  rejected lines:  {}", rejects.documents)?;
     writeln!(out, "  why, for each:   {}", rejects.errors)?;
     if matches!(report.outcome, Outcome::CompleteWithRejects) {
-        writeln!(out, "  next:            mend them in place, then run the same command on that file")?;
+        writeln!(out, "  next:            fix them in place, then run the same command on that file")?;
     }
     Ok(())
 }

@@ -2,12 +2,8 @@
 //!
 //! The keys of e-mails and phone numbers are left to the tables' own defaults.
 
-use crate::document::Profile;
-
-use super::{
-    encode::{put_count, put_field, put_optional},
-    table::Table,
-};
+use super::encode::{put_count, put_field, put_optional};
+use crate::{document::Profile, tables::Table};
 
 /// An index entry of B-tree may be a third of a page, about 2,700 bytes. Documents whose texts in one row come
 /// to more than this are not sent while an owner's index is off: it could not be built again over such a row.
@@ -62,7 +58,7 @@ fn put_profile(profile: &Profile<'_>, out: &mut Vec<u8>) {
 }
 
 fn put_columns(table: Table, out: &mut Vec<u8>) {
-    put_count(table.copied_columns().len(), out);
+    put_count(table.copied_count(), out);
 }
 
 /// Whether a row of the document might be too long for an index over its texts.

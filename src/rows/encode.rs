@@ -1,15 +1,13 @@
 //! Writes profiles in COPY's binary format (PostgreSQL manual, section "COPY", Binary Format), straight into
 //! a buffer: field by field, nothing allocated.
 
-use crate::document::Profile;
-
-use super::table::STAGED_COLUMNS;
+use crate::{document::Profile, tables::STAGED_COUNT};
 
 /// Signature, flags, and the length of an empty header extension.
-pub const COPY_HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const COPY_HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// A field count of -1.
-pub const COPY_TRAILER: &[u8; 2] = b"\xff\xff";
+pub(crate) const COPY_TRAILER: &[u8; 2] = b"\xff\xff";
 
 /// The type `text` in the catalog of every PostgreSQL (pg_type.dat).
 const TEXT_OID: i32 = 25;
@@ -31,7 +29,7 @@ impl<'a> StagedRow<'a> {
 
 /// Appends one staging row; `seq` tells it apart from every other row of the run.
 pub fn encode_staged(profile: &Profile<'_>, seq: u64, out: &mut Vec<u8>) {
-    put_count(STAGED_COLUMNS.len(), out);
+    put_count(STAGED_COUNT, out);
     put_field(&seq.to_be_bytes(), out);
     put_field(&profile.id, out);
     put_field(profile.first_name.as_bytes(), out);
@@ -134,7 +132,7 @@ mod tests {
         let mut row = Vec::new();
         encode_staged(&profile(), 0x0102, &mut row);
         let fields = fields(&row);
-        assert_eq!(fields.len(), STAGED_COLUMNS.len());
+        assert_eq!(fields.len(), STAGED_COUNT);
         assert_eq!(fields[0], Some(&[0, 0, 0, 0, 0, 0, 1, 2][..]));
         assert_eq!(fields[1], Some(&[7; 16][..]));
         assert_eq!(fields[2], Some("Zoë".as_bytes()));

@@ -16,14 +16,14 @@ use super::{
 const OFFSET_BITS: u32 = 25;
 
 /// Chunks are shorter than this, so that an offset fits into its bits.
-pub const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
+pub(crate) const CHUNK_BYTES_MAX: usize = 1 << OFFSET_BITS;
 
 /// Accepted documents of one chunk whose ids belong to one lane, in input order.
 #[derive(Debug, Default)]
 pub struct LanePart {
     /// The chunk's sequence number.
     pub chunk: u64,
-    /// What the chunk costs (see `Chunk::cost_bytes`), whatever share of it is this lane's.
+    /// What the window charges for the chunk, whatever share of it is this lane's.
     pub cost_bytes: usize,
     /// Where the chunk starts in its source.
     pub byte_offset: u64,
@@ -122,6 +122,15 @@ impl LanePart {
         self.documents.push(PartDocument { id: profile.id, offset, children, has_long_row, ends });
     }
 
+    /// How much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let rows = match &self.rows {
+            PartRows::Staged(rows) => rows.capacity(),
+            PartRows::Tables(rows) => rows.0.iter().map(Vec::capacity).sum(),
+        };
+        rows + self.documents.capacity() * size_of::<PartDocument>()
+    }
+
     /// Unique in the run, rising in input order.
     pub fn seq(&self, offset: u32) -> u64 {
         self.chunk << OFFSET_BITS | u64::from(offset)
@@ -157,7 +166,7 @@ impl LanePart {
 }
 
 /// The lane that an id belongs to: the same for every run with as many lanes.
-pub fn lane_of(id: [u8; 16], lanes: usize) -> usize {
+pub(crate) fn lane_of(id: [u8; 16], lanes: usize) -> usize {
     let (high, low) = id.split_at(8);
     let half = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("half of an id"));
     // Ids need not be random; the odd multiplier (2^64 / the golden ratio) spreads even those that count up.

@@ -68,7 +68,7 @@ pub(super) fn is_phone_type(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::PHONE_TYPES;
+    use crate::tables::PHONE_TYPES;
 
     #[test]
     fn plain_emails_have_one_at_and_whole_labels() {

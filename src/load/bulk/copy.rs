@@ -1,8 +1,8 @@
 //! The documents of one transaction, copied straight into the four tables.
 //!
-//! Documents that go to the spill are cut out of what is sent. When the server refuses a document it doesn't say
-//! which: the range goes back to its savepoint and its halves are copied by themselves; the few documents that
-//! are left in the end go to the spill, to be judged one by one when the indexes stand.
+//! Deferred documents are cut out of what is sent. When the server refuses a document it doesn't say which: the range
+//! goes back to its savepoint and its halves are copied by themselves; the few documents that are left in the end are
+//! deferred, to be decided on one by one when the indexes are restored.
 
 use std::ops::Range;
 
@@ -11,40 +11,51 @@ use deadpool_postgres::Transaction;
 use futures_util::{SinkExt, pin_mut};
 
 use crate::{
-    load::{LoadError, Stop, Verdict, failed, merge::MergeError, refusal, replay::Pending, watch::Pulse},
+    load::merge::{MergeError, of_a_document},
     postgres::quote_identifier,
     report::RowCounts,
-    rows::{COPY_HEADER, COPY_TRAILER, ChildRows, LanePart, Table},
+    rows::{COPY_HEADER, COPY_TRAILER, ChildRows, LanePart},
+    runs::{RunError, Verdict, failed},
+    session::Pulse,
+    tables::Table,
 };
 
 /// Documents that the server refuses together with others are not told apart further than this: judging a few of
 /// them later costs less than finding the one.
-const SPILLED_AT_ONCE: usize = 16;
+const DEFERRED_AT_ONCE: usize = 16;
+
+/// How much goes to the socket at once.
+const FRAME_BYTES: usize = 256 * 1024;
 
 /// COPY into each of the tables, in their order.
 #[derive(Debug)]
-pub(in crate::load) struct CopySql([String; 4]);
+pub(crate) struct CopySql([String; 4]);
 
 impl CopySql {
-    pub(in crate::load) fn in_schema(db_schema: &str) -> Self {
+    pub(crate) fn in_schema(db_schema: &str) -> Self {
         let schema = quote_identifier(db_schema);
         Self(Table::ALL.map(|table| {
-            let columns = table.copied_columns().join(", ");
+            let columns: Vec<_> = table.copied_columns().map(|column| column.name).collect();
+            let columns = columns.join(", ");
             format!("COPY {schema}.{} ({columns}) FROM STDIN (FORMAT binary)", table.name())
         }))
     }
 }
 
 /// The documents of a transaction with their rows.
-pub(in crate::load) struct BulkBatch<'a> {
+pub(crate) struct BulkBatch<'a> {
     parts: Vec<BulkPart<'a>>,
     /// Of all documents, in order.
     documents: Vec<BulkDocument>,
 }
 
-struct BulkPart<'a> {
-    part: &'a LanePart,
-    tables: &'a [Bytes; 4],
+/// A part: its documents from `first` on, without those that are deferred.
+pub(crate) struct BulkPart<'a> {
+    pub(crate) part: &'a LanePart,
+    pub(crate) tables: &'a [Bytes; 4],
+    pub(crate) first: usize,
+    /// Indices, rising.
+    pub(crate) deferred: &'a [usize],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,27 +64,25 @@ struct BulkDocument {
     /// In its part.
     index: usize,
     children: ChildRows,
-    is_spilled: bool,
+    is_deferred: bool,
 }
 
 impl<'a> BulkBatch<'a> {
-    pub(in crate::load) fn new(pending: &'a [Pending]) -> Self {
-        let mut batch = Self { parts: Vec::with_capacity(pending.len()), documents: Vec::new() };
-        for (part, one) in pending.iter().enumerate() {
-            let bulk = one.bulk.as_ref().expect("the rows of a bulk load are the tables'");
-            batch.parts.push(BulkPart { part: &one.part, tables: &bulk.tables });
+    pub(crate) fn new(parts: Vec<BulkPart<'a>>) -> Self {
+        let mut documents = Vec::new();
+        for (part, one) in parts.iter().enumerate() {
             for (index, document) in one.part.documents().iter().enumerate().skip(one.first) {
-                let is_spilled = bulk.is_spilled(index);
-                batch.documents.push(BulkDocument { part, index, children: document.children, is_spilled });
+                let is_deferred = one.deferred.binary_search(&index).is_ok();
+                documents.push(BulkDocument { part, index, children: document.children, is_deferred });
             }
         }
-        batch
+        Self { parts, documents }
     }
 
-    /// What is sent to a table for a range of documents: slices of the parts' buffers, cut where one is spilled.
+    /// What is sent to a table for a range of documents: slices of the parts' buffers, cut where one is deferred.
     fn slices(&self, range: Range<usize>, table: usize) -> Vec<Bytes> {
         let mut slices: Vec<(usize, Range<usize>)> = Vec::new();
-        for document in self.documents[range].iter().filter(|document| !document.is_spilled) {
+        for document in self.documents[range].iter().filter(|document| !document.is_deferred) {
             let ranges = self.parts[document.part].part.ranges(document.index..document.index + 1);
             let range = ranges[table].clone();
             match slices.last_mut() {
@@ -89,7 +98,7 @@ impl<'a> BulkBatch<'a> {
 
     fn rows(&self, range: Range<usize>) -> RowCounts {
         let mut rows = RowCounts::default();
-        for document in self.documents[range].iter().filter(|document| !document.is_spilled) {
+        for document in self.documents[range].iter().filter(|document| !document.is_deferred) {
             rows.customer_profiles += 1;
             rows.customer_profile_addresses += document.children.addresses;
             rows.customer_profile_emails += document.children.emails;
@@ -100,29 +109,29 @@ impl<'a> BulkBatch<'a> {
 }
 
 /// Copies documents; says what became of each, and which rows were written.
-pub(in crate::load) async fn copy_documents(
+pub(crate) async fn copy_documents(
     transaction: &Transaction<'_>,
     sql: &CopySql,
     batch: &BulkBatch<'_>,
-    stop: &Stop,
+    is_stopping: &(dyn Fn() -> bool + Sync),
     pulse: &Pulse,
 ) -> Result<(Vec<Verdict>, RowCounts), MergeError> {
     let documents = batch.documents.len();
     let verdict = |document: &BulkDocument| {
-        if document.is_spilled { Verdict::Spilled { by_server: false } } else { Verdict::Inserted }
+        if document.is_deferred { Verdict::Deferred { by_server: false } } else { Verdict::Inserted }
     };
     let mut verdicts: Vec<_> = batch.documents.iter().map(verdict).collect();
     let mut rows = RowCounts::default();
     let mut todo = Vec::from([Range { start: 0, end: documents }]);
     while let Some(range) = todo.pop() {
-        if range.len() < documents && stop.is_asked() {
+        if range.len() < documents && is_stopping() {
             return Err(MergeError::Stopped);
         }
         match in_savepoint(transaction, sql, batch, range.clone(), pulse).await? {
             Some(copied) => rows.add(copied),
-            None if range.len() <= SPILLED_AT_ONCE => {
+            None if range.len() <= DEFERRED_AT_ONCE => {
                 let inserted = verdicts[range].iter_mut().filter(|one| **one == Verdict::Inserted);
-                inserted.for_each(|verdict| *verdict = Verdict::Spilled { by_server: true });
+                inserted.for_each(|verdict| *verdict = Verdict::Deferred { by_server: true });
             }
             None => {
                 let middle = range.start + range.len() / 2;
@@ -141,7 +150,7 @@ async fn in_savepoint(
     batch: &BulkBatch<'_>,
     range: Range<usize>,
     pulse: &Pulse,
-) -> Result<Option<RowCounts>, LoadError> {
+) -> Result<Option<RowCounts>, RunError> {
     let expected = batch.rows(range.clone());
     if expected == RowCounts::default() {
         return Ok(Some(expected));
@@ -161,7 +170,7 @@ async fn in_savepoint(
             return Ok(Some(rows));
         }
         Ok(_) => {}
-        Err(error) if refusal::of_a_document(&error).is_some() => {}
+        Err(error) if of_a_document(&error).is_some() => {}
         // The whole transaction is about to be rolled back.
         Err(error) => return Err(error),
     }
@@ -175,7 +184,7 @@ async fn copy_range(
     batch: &BulkBatch<'_>,
     range: Range<usize>,
     pulse: &Pulse,
-) -> Result<RowCounts, LoadError> {
+) -> Result<RowCounts, RunError> {
     let mut rows = [0; 4];
     for (table, rows) in rows.iter_mut().enumerate() {
         let slices = batch.slices(range.clone(), table);
@@ -183,13 +192,7 @@ async fn copy_range(
             *rows = copy(transaction, &sql.0[table], slices, pulse).await?;
         }
     }
-    let [profiles, addresses, emails, phone_numbers] = rows;
-    Ok(RowCounts {
-        customer_profiles: profiles,
-        customer_profile_addresses: addresses,
-        customer_profile_emails: emails,
-        customer_profile_phone_numbers: phone_numbers,
-    })
+    Ok(RowCounts::of_tables(rows))
 }
 
 async fn copy(
@@ -197,14 +200,17 @@ async fn copy(
     sql: &str,
     slices: Vec<Bytes>,
     pulse: &Pulse,
-) -> Result<u64, LoadError> {
+) -> Result<u64, RunError> {
     let statement = transaction.prepare_cached(sql).await.map_err(failed("preparing COPY"))?;
     let sink = transaction.copy_in::<_, Bytes>(&statement).await.map_err(failed("COPY"))?;
     pin_mut!(sink);
     sink.feed(Bytes::from_static(COPY_HEADER)).await.map_err(failed("COPY"))?;
-    for slice in slices {
-        sink.feed(slice).await.map_err(failed("COPY"))?;
-        pulse.beat();
+    for mut slice in slices {
+        while !slice.is_empty() {
+            let piece = slice.split_to(slice.len().min(FRAME_BYTES));
+            sink.feed(piece).await.map_err(failed("COPY"))?;
+            pulse.beat();
+        }
     }
     sink.feed(Bytes::from_static(COPY_TRAILER)).await.map_err(failed("COPY"))?;
     let rows = sink.finish().await.map_err(failed("COPY"))?;

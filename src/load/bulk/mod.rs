@@ -1,18 +1,17 @@
-//! The strategy `bulk`: empty tables are filled without their indexes, unique constraints and foreign keys, which
-//! are brought back afterwards, all at once and in parallel.
+//! The strategy `bulk`: empty tables are filled without their indexes, unique constraints and foreign keys, which are
+//! restored afterwards, in parallel.
 //!
-//! What comes off is written to the ledger, as the statements that bring it back, in the transaction that takes
-//! it off; each of these statements is marked as done in the transaction that does it. So a crash at any moment
-//! leaves tables of which the ledger knows all that they lack, and `load` or `runs abandon` brings it back.
+//! What is dropped is written to the ledger, as the statements that restore it, in the transaction that drops it; each
+//! of these statements is marked as done in the transaction that does it. So a crash at any moment leaves tables of
+//! which the ledger knows all that they lack, and `load` or `runs abandon` restores it.
 
 mod copy;
-mod off;
+mod drop;
+mod id_filter;
 mod plan;
 mod restore;
-mod seen;
 
-pub(super) use copy::{BulkBatch, CopySql, copy_documents};
-pub use off::{Obstacle, Taken};
-pub(super) use off::{obstacle, take_off};
-pub use restore::{PendingStep, RestoreProgress, Restoring, analyze, pending, restore, restore_alone};
-pub(super) use seen::SeenIds;
+pub(crate) use copy::{BulkBatch, BulkPart, CopySql, copy_documents};
+pub(crate) use drop::{DroppedDdl, Obstacle, drop_ddl, obstacle};
+pub(crate) use id_filter::IdFilter;
+pub(crate) use restore::{RestoreProgress, Restoring, analyze, restore, restore_alone};

@@ -1,14 +1,14 @@
-//! What comes off the four tables before they are filled in bulk, and the statements that bring it back, just as
-//! the catalog defines it and not as we would write it; pure.
+//! What is dropped of the four tables before they are filled in bulk, and the statements that restore it, just as the
+//! catalog defines it and not as we would write it; pure.
 //!
-//! An index comes off only if no document can break it or fail to get into it: what the owner forbids beyond our
-//! own keys (a unique e-mail, an exclusion, an expression that may fail) stays, so that it refuses one document
-//! and not the whole table at the end. Whatever something else hangs on stays as well, and so does everything
-//! where triggers of the owner's see to the rows.
+//! An index is dropped only if no document can violate it or fail to get into it: what the owner forbids beyond our
+//! own keys (a unique e-mail, an exclusion, an expression that may fail) stays, so that it refuses one document and
+//! not the whole table at the end. Whatever something else depends on stays as well, and so does everything where the
+//! owner's triggers act on the rows.
 
 use crate::{
     postgres::{quote_identifier, quote_literal},
-    rows::Table,
+    tables::Table,
 };
 
 /// An index of one of the tables.
@@ -28,7 +28,7 @@ pub(super) struct Index {
     pub(super) is_ordinary: bool,
     /// Equal keys are bytewise equal.
     pub(super) is_bytewise: bool,
-    /// Something besides our foreign keys hangs on it.
+    /// Something besides our foreign keys depends on it.
     pub(super) is_needed: bool,
     pub(super) constraint: Option<Constraint>,
     pub(super) comment: Option<String>,
@@ -54,11 +54,11 @@ pub(super) struct ForeignKey {
     pub(super) comment: Option<String>,
 }
 
-/// A statement that brings something back.
+/// A statement that restores something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct RestoreStep {
     pub(super) table: String,
-    /// For people.
+    /// Human-readable.
     pub(super) label: String,
     pub(super) sql: String,
     /// Indices of the steps that have to be done before.
@@ -66,42 +66,42 @@ pub(super) struct Step {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    /// Takes everything off, in order.
-    pub(super) take_off: Vec<String>,
-    pub(super) restore: Vec<Step>,
-    /// Names of what stays on, and slows the load down.
+pub(super) struct BulkPlan {
+    /// Drop everything, in order.
+    pub(super) drop: Vec<String>,
+    pub(super) restore: Vec<RestoreStep>,
+    /// Names of what is kept, and slows the load down.
     pub(super) kept: Vec<String>,
 }
 
 /// The largest tables first: their indexes take longest.
 const ORDER: [Table; 4] = [Table::Emails, Table::PhoneNumbers, Table::Profiles, Table::Addresses];
 
-impl Plan {
+impl BulkPlan {
     pub(super) fn of(db_schema: &str, indexes: &[Index], foreign_keys: &[ForeignKey]) -> Self {
         let schema = quote_identifier(db_schema);
         let mut plan = Self::default();
         for key in foreign_keys {
-            plan.take_off.push(format!(
+            plan.drop.push(format!(
                 "ALTER TABLE {schema}.{} DROP CONSTRAINT {}",
                 key.table,
                 quote_identifier(&key.name)
             ));
         }
         for table in ORDER {
-            plan.take_off_indexes(&schema, table, indexes);
+            plan.drop_indexes(&schema, table, indexes);
         }
         plan.restore_foreign_keys(&schema, foreign_keys);
         plan
     }
 
-    /// Where triggers change rows or add others, nothing is known of what comes into the tables: all stays on.
+    /// Where triggers change rows or add others, nothing is known of what comes into the tables: all is kept.
     pub(super) fn of_nothing(indexes: &[Index], foreign_keys: &[ForeignKey]) -> Self {
         let names = indexes.iter().map(|index| &index.name).chain(foreign_keys.iter().map(|key| &key.name));
         Self { kept: names.cloned().collect(), ..Self::default() }
     }
 
-    fn take_off_indexes(&mut self, schema: &str, table: Table, indexes: &[Index]) {
+    fn drop_indexes(&mut self, schema: &str, table: Table, indexes: &[Index]) {
         let of_table = || indexes.iter().filter(|index| index.table == table.name());
         let first = self.restore.len();
         let mut attach = Vec::new();
@@ -110,16 +110,16 @@ impl Plan {
         // A foreign key that is made anew takes the oldest of them, which is not to change.
         let has_choice = unique.iter().filter(|index| index.is_for_foreign_keys(table)).count() > 1;
         for index in unique.into_iter().chain(others) {
-            if !index.may_come_off(table) || has_choice && index.is_for_foreign_keys(table) {
+            if !index.may_be_dropped(table) || has_choice && index.is_for_foreign_keys(table) {
                 self.kept.push(index.name.clone());
                 continue;
             }
             let name = quote_identifier(&index.name);
-            self.take_off.push(match &index.constraint {
+            self.drop.push(match &index.constraint {
                 Some(_) => format!("ALTER TABLE {schema}.{} DROP CONSTRAINT {name}", table.name()),
                 None => format!("DROP INDEX {schema}.{name}"),
             });
-            self.restore.push(Step {
+            self.restore.push(RestoreStep {
                 table: table.name().to_owned(),
                 label: format!("index {}", index.name),
                 sql: with_comment(
@@ -133,7 +133,7 @@ impl Plan {
         }
         if !attach.is_empty() {
             // It locks the table, so it waits for all that is being built on it.
-            let step = Step {
+            let step = RestoreStep {
                 table: table.name().to_owned(),
                 label: format!("constraints of {}", table.name()),
                 sql: attach.join("; "),
@@ -144,8 +144,9 @@ impl Plan {
     }
 
     fn restore_foreign_keys(&mut self, schema: &str, foreign_keys: &[ForeignKey]) {
-        let is_before =
-            |step: &Step, key: &ForeignKey| step.table == key.table || step.table == Table::Profiles.name();
+        let is_before = |step: &RestoreStep, key: &ForeignKey| {
+            step.table == key.table || step.table == Table::Profiles.name()
+        };
         let indexes = self.restore.len();
         for key in foreign_keys {
             let name = quote_identifier(&key.name);
@@ -156,9 +157,9 @@ impl Plan {
             let after = (0..indexes).filter(|&step| is_before(&self.restore[step], key)).collect();
             let (table_name, label) = (key.table.clone(), format!("foreign key {}", key.name));
             let sql = with_comment(add, &comment_on, key.comment.as_ref());
-            self.restore.push(Step { table: table_name.clone(), label, sql, after });
+            self.restore.push(RestoreStep { table: table_name.clone(), label, sql, after });
             if key.is_validated {
-                self.restore.push(Step {
+                self.restore.push(RestoreStep {
                     table: table_name,
                     label: format!("check of foreign key {}", key.name),
                     sql: format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
@@ -170,7 +171,7 @@ impl Plan {
 }
 
 impl Index {
-    fn may_come_off(&self, table: Table) -> bool {
+    fn may_be_dropped(&self, table: Table) -> bool {
         self.is_ordinary
             && !self.is_computed
             && !self.is_needed
@@ -184,13 +185,8 @@ impl Index {
 
     /// Whether documents, each id once and no e-mail twice, can't break the uniqueness.
     fn holds_by_itself(&self, table: Table) -> bool {
-        let keys: &[&[&str]] = match table {
-            Table::Profiles | Table::PhoneNumbers => &[&["id"]],
-            Table::Addresses => &[&["customer_profile_id"]],
-            Table::Emails => &[&["id"], &["customer_profile_id", "email"]],
-        };
         let has = |column: &&str| self.columns.iter().flatten().any(|found| found == column);
-        keys.iter().any(|key| key.iter().all(has))
+        table.unique_keys().any(|key| key.iter().all(has))
     }
 
     /// What makes the index, once it is there, what it was.
@@ -255,11 +251,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_document_may_break_stays() {
-        let check = |index: Index, may_come_off: bool| {
-            let plan = Plan::of("public", std::slice::from_ref(&index), &[]);
-            assert_eq!(plan.kept.is_empty(), may_come_off, "{index:?}");
-            assert_eq!(plan.take_off.len(), plan.restore.len());
+    fn what_a_document_may_violate_is_kept() {
+        let check = |index: Index, may_be_dropped: bool| {
+            let plan = BulkPlan::of("public", std::slice::from_ref(&index), &[]);
+            assert_eq!(plan.kept.is_empty(), may_be_dropped, "{index:?}");
+            assert_eq!(plan.drop.len(), plan.restore.len());
         };
         check(unique(Table::Profiles, "a", &["id"]), true);
         check(unique(Table::Profiles, "a", &["last_name", "id"]), true);
@@ -279,16 +275,17 @@ mod tests {
     #[test]
     fn foreign_keys_stay_with_the_index_that_they_rest_on() {
         let key = |name| unique(Table::Profiles, name, &["id"]);
-        assert_eq!(Plan::of("s", &[key("a")], &[]).kept, [""; 0]);
-        let kept = Plan::of("s", &[key("a"), key("b"), unique(Table::Profiles, "c", &["id", "x"])], &[]).kept;
+        assert_eq!(BulkPlan::of("s", &[key("a")], &[]).kept, [""; 0]);
+        let kept =
+            BulkPlan::of("s", &[key("a"), key("b"), unique(Table::Profiles, "c", &["id", "x"])], &[]).kept;
         assert_eq!(kept, ["a", "b"]);
         // Over addresses no foreign key rests.
         let addresses = ["a", "b"].map(|name| unique(Table::Addresses, name, &["customer_profile_id"]));
-        assert_eq!(Plan::of("s", &addresses, &[]).kept, [""; 0]);
+        assert_eq!(BulkPlan::of("s", &addresses, &[]).kept, [""; 0]);
     }
 
     #[test]
-    fn where_triggers_see_to_the_rows_nothing_comes_off() {
+    fn where_triggers_act_on_the_rows_nothing_is_dropped() {
         let foreign_key = ForeignKey {
             table: Table::Emails.name().to_owned(),
             name: "fk".to_owned(),
@@ -296,13 +293,13 @@ mod tests {
             is_validated: true,
             comment: None,
         };
-        let plan = Plan::of_nothing(&[index(Table::Emails, "a", &["email"])], &[foreign_key]);
-        assert_eq!((plan.take_off.len(), plan.restore.len()), (0, 0));
+        let plan = BulkPlan::of_nothing(&[index(Table::Emails, "a", &["email"])], &[foreign_key]);
+        assert_eq!((plan.drop.len(), plan.restore.len()), (0, 0));
         assert_eq!(plan.kept, ["a", "fk"]);
     }
 
     #[test]
-    fn everything_comes_back_in_an_order_that_works() {
+    fn everything_is_restored_in_an_order_that_works() {
         let indexes = [
             Index { constraint: Some(primary_key()), ..unique(Table::Profiles, "pk_p", &["id"]) },
             index(Table::Emails, "Ix e", &["customer_profile_id"]),
@@ -320,9 +317,9 @@ mod tests {
             is_validated: true,
             comment: None,
         };
-        let plan = Plan::of("s", &indexes, &[foreign_key]);
+        let plan = BulkPlan::of("s", &indexes, &[foreign_key]);
         assert_eq!(
-            plan.take_off,
+            plan.drop,
             [
                 r#"ALTER TABLE "s".customer_profile_emails DROP CONSTRAINT "fk""#,
                 r#"ALTER TABLE "s".customer_profile_emails DROP CONSTRAINT "pk_e""#,

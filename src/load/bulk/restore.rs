@@ -1,10 +1,10 @@
-//! Brings back what a bulk load has taken off: several statements at a time, each as soon as those before it are
-//! done, each in a transaction that marks it as done in the ledger.
+//! Restores what a bulk load has dropped: several statements at a time, each as soon as those before it are done, each
+//! in a transaction that marks it as done in the ledger.
 //!
-//! A crash leaves some of them done, and the ledger says which. A statement whose COMMIT got no answer is settled
-//! by its row in the ledger, which the next attempt locks first.
+//! A crash leaves some of them done, and the ledger says which. Whether a statement whose COMMIT got no answer was done
+//! is told by its row in the ledger, which the next attempt locks first.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time;
@@ -12,80 +12,44 @@ use tokio_postgres::Client;
 
 use crate::{
     failpoint,
-    load::{
-        Connections, LoadError, Retries, Watch,
-        connections::RESTORE_SESSION,
-        failed,
-        outage::Outage,
-        retry::Class,
-        watch::{Backend, Pulse},
-    },
-    postgres::quote_identifier,
-    rows::Table,
+    postgres::{ErrorClass, Target, quote_identifier},
+    runs::{PendingStep, RunError, failed, pending_steps},
+    session::{Backend, Outage, Pulse, Retries, SessionPool, SessionSettings, Watch},
+    tables::Table,
 };
 
 /// How often the server is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A statement that is still to bring something back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingStep {
-    pub run_id: i64,
-    pub(super) step: i32,
-    /// For people: what it brings back.
-    pub label: String,
-    pub sql: String,
-    after: Vec<i32>,
-    /// Size of its table.
-    bytes: i64,
-}
-
 /// How far the restoring is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RestoreProgress {
+pub(crate) struct RestoreProgress {
     /// Of the work, from 0 to 1.
-    pub share: f64,
-    /// What is being brought back now.
-    pub labels: Vec<String>,
+    pub(crate) share: f64,
+    /// What is being restored now.
+    pub(crate) labels: Vec<String>,
 }
 
-/// What bringing back needs.
+/// What restoring needs.
 #[derive(Debug)]
-pub struct Restoring {
-    connections: Connections,
+pub(crate) struct Restoring {
+    sessions: SessionPool,
     session_name: String,
     db_schema: String,
-    watch: Watch,
-    patience: Duration,
+    watch: Arc<Watch>,
+    db_wait: Duration,
     outage: Outage,
 }
 
-/// What the unfinished bulk loads into a schema have taken off and not brought back, in their order.
-pub async fn pending(client: &Client, db_schema: &str) -> Result<Vec<PendingStep>, LoadError> {
-    let rows = client
-        .query(include_str!("../../../sql/bulk/pending.sql"), &[&db_schema])
-        .await
-        .map_err(failed("reading what is still to be brought back"))?;
-    let step = |row: &tokio_postgres::Row| PendingStep {
-        run_id: row.get("run_id"),
-        step: row.get("step"),
-        label: row.get("label"),
-        sql: row.get("sql"),
-        after: row.get("after"),
-        bytes: row.get("bytes"),
-    };
-    Ok(rows.iter().map(step).collect())
-}
-
-/// Brings everything back, at most so many statements at a time; ends with the first error, once what is under
+/// Restores everything, at most so many statements at a time; ends with the first error, once what is under
 /// way has ended.
-pub async fn restore(
+pub(crate) async fn restore(
     restoring: &Restoring,
     steps: &[PendingStep],
     sessions: usize,
-    tell: &impl Fn(String),
+    report: &impl Fn(String),
     show: &impl Fn(RestoreProgress),
-) -> Result<(), LoadError> {
+) -> Result<(), RunError> {
     let board = std::cell::RefCell::new(Board::new(steps));
     let work = async {
         let mut running = FuturesUnordered::new();
@@ -95,15 +59,15 @@ pub async fn restore(
                 && running.len() < sessions
                 && let Some(index) = board.borrow_mut().take()
             {
-                running.push(async move { (index, restoring.step(&steps[index], tell).await) });
+                running.push(async move { (index, restoring.step(&steps[index], report).await) });
             }
             match running.next().await {
                 None => return failure.map_or(Ok(()), Err),
                 Some((index, Ok(()))) => board.borrow_mut().done(index),
                 Some((index, Err(source))) => {
-                    board.borrow_mut().give_back(index);
+                    board.borrow_mut().put_back(index);
                     let (label, source) = (steps[index].label.clone(), Box::new(source));
-                    failure.get_or_insert(LoadError::Restore { label, source });
+                    failure.get_or_insert(RunError::Restore { label, source });
                 }
             }
         }
@@ -122,14 +86,14 @@ pub async fn restore(
 }
 
 /// Gathers statistics on the four tables, so that the first queries after the load are planned well.
-pub async fn analyze(restoring: &Restoring, tell: &impl Fn(String)) -> Result<(), LoadError> {
+pub(crate) async fn analyze(restoring: &Restoring, report: &impl Fn(String)) -> Result<(), RunError> {
     let tables = Table::ALL.map(|table| async move {
         let sql = &format!("ANALYZE {}.{}", quote_identifier(&restoring.db_schema), table.name());
         let analyze = async |client: &mut Client, pulse: &Pulse| {
             identify(client, pulse).await?;
             client.batch_execute(sql).await.map_err(failed("ANALYZE"))
         };
-        restoring.patiently(tell, analyze).await
+        restoring.patiently(report, analyze).await
     });
     let mut running: FuturesUnordered<_> = tables.into_iter().collect();
     while let Some(done) = running.next().await {
@@ -138,67 +102,82 @@ pub async fn analyze(restoring: &Restoring, tell: &impl Fn(String)) -> Result<()
     Ok(())
 }
 
-/// Brings everything back over one connection, one statement after another.
-pub async fn restore_alone(client: &mut Client, steps: &[PendingStep]) -> Result<(), LoadError> {
-    client.batch_execute(RESTORE_SESSION).await.map_err(failed("setting up the session"))?;
+/// Restores everything over one connection, one statement after another.
+pub(crate) async fn restore_alone(
+    client: &mut Client,
+    target: &Target,
+    steps: &[PendingStep],
+) -> Result<(), RunError> {
+    for statement in (SessionSettings::Restore { sessions: 1 }).statements(target) {
+        client.batch_execute(&statement).await.map_err(failed("setting up the session"))?;
+    }
     for step in steps {
         let done = transact(client, step, &Pulse::default()).await;
-        done.map_err(|source| LoadError::Restore { label: step.label.clone(), source: Box::new(source) })?;
+        done.map_err(|source| RunError::Restore { label: step.label.clone(), source: Box::new(source) })?;
     }
     Ok(())
 }
 
 impl Restoring {
-    /// Over sessions for maintenance, all of one name; a server that is gone is waited for as long as `patience`
-    /// allows.
-    pub fn new(
-        connections: Connections,
+    /// Over sessions for maintenance, all of one name; a server that is gone is waited for as long as `db_wait`
+    /// says.
+    pub(crate) fn new(
+        sessions: SessionPool,
         session_name: String,
         db_schema: String,
-        watch: Watch,
-        patience: Duration,
+        watch: Arc<Watch>,
+        db_wait: Duration,
     ) -> Self {
-        Self { connections, session_name, db_schema, watch, patience, outage: Outage::default() }
+        Self { sessions, session_name, db_schema, watch, db_wait, outage: Outage::default() }
     }
 
-    /// What a run has taken off and not brought back.
-    pub async fn pending(&self, run_id: i64, tell: &impl Fn(String)) -> Result<Vec<PendingStep>, LoadError> {
+    /// What a run has dropped and not restored.
+    pub(crate) async fn pending(
+        &self,
+        run_id: i64,
+        report: &impl Fn(String),
+    ) -> Result<Vec<PendingStep>, RunError> {
         let read = async |client: &mut Client, pulse: &Pulse| {
             identify(client, pulse).await?;
-            pending(client, &self.db_schema).await
+            pending_steps(client, &self.db_schema).await
         };
-        let steps = self.patiently(tell, read).await?;
+        let steps = self.patiently(report, read).await?;
         Ok(steps.into_iter().filter(|step| step.run_id == run_id).collect())
     }
 
+    /// Ends the sessions, whose work is done, for those of the next phase.
+    pub(crate) fn end_phase(&self) {
+        self.sessions.end_sessions();
+    }
+
     /// Ends whatever the server is still doing; what is not done is rolled back.
-    pub async fn end_sessions(&self) {
+    pub(crate) async fn end_sessions(&self) {
         self.watch.end_sessions(&self.session_name).await;
     }
 
-    async fn step(&self, step: &PendingStep, tell: &impl Fn(String)) -> Result<(), LoadError> {
+    async fn step(&self, step: &PendingStep, report: &impl Fn(String)) -> Result<(), RunError> {
         let work = async |client: &mut Client, pulse: &Pulse| transact(client, step, pulse).await;
-        self.patiently(tell, work).await
+        self.patiently(report, work).await
     }
 
-    /// Tried until it is done or hope is lost.
+    /// Tried until it is done or there is no point in another attempt.
     async fn patiently<T>(
         &self,
-        tell: &impl Fn(String),
-        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, LoadError>,
-    ) -> Result<T, LoadError> {
-        let mut retries = Retries::new(self.patience);
+        report: &impl Fn(String),
+        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let mut retries = Retries::new(self.db_wait);
         loop {
-            let error = match self.attempt(tell, &work).await {
+            let error = match self.attempt(report, &work).await {
                 Ok(done) => {
-                    self.outage.ends().into_iter().for_each(tell);
+                    self.outage.ends().into_iter().for_each(report);
                     return Ok(done);
                 }
                 Err(error) => error,
             };
-            let Some(delay) = retries.after(&error) else { return Err(error) };
-            if error.class() != Class::Conflict {
-                self.outage.begins(&error, self.patience).into_iter().for_each(tell);
+            let Some(delay) = retries.after(error.class()) else { return Err(error) };
+            if error.class() != ErrorClass::Conflict {
+                self.outage.begins(&error.message(), self.db_wait).into_iter().for_each(report);
             }
             time::sleep(delay).await;
         }
@@ -207,15 +186,16 @@ impl Restoring {
     /// In a session of its own, which is looked after.
     async fn attempt<T>(
         &self,
-        tell: &impl Fn(String),
-        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, LoadError>,
-    ) -> Result<T, LoadError> {
-        let mut session = self.connections.get().await?;
+        report: &impl Fn(String),
+        work: impl AsyncFn(&mut Client, &Pulse) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let mut session = self.sessions.lease().await?;
         let pulse = Pulse::default();
-        let result = self.watch.over(&pulse, tell, work(session.client(), &pulse)).await.flatten();
+        let result = self.watch.over(&pulse, report, work(session.client(), &pulse)).await;
+        let result = result.map_err(RunError::from).flatten();
         if let Err(error) = &result {
             session.close();
-            if error.class() == Class::Lost
+            if error.class() == ErrorClass::Lost
                 && let Some(backend) = pulse.backend()
             {
                 self.watch.end_orphan(&backend).await;
@@ -225,8 +205,8 @@ impl Restoring {
     }
 }
 
-/// Lets it be looked at what the session does.
-async fn identify(client: &Client, pulse: &Pulse) -> Result<(), LoadError> {
+/// Lets the watch see what the session does.
+async fn identify(client: &Client, pulse: &Pulse) -> Result<(), RunError> {
     let row = client
         .query_one(include_str!("../../../sql/lanes/identify.sql"), &[])
         .await
@@ -235,27 +215,27 @@ async fn identify(client: &Client, pulse: &Pulse) -> Result<(), LoadError> {
     Ok(())
 }
 
-async fn transact(client: &mut Client, step: &PendingStep, pulse: &Pulse) -> Result<(), LoadError> {
+async fn transact(client: &mut Client, step: &PendingStep, pulse: &Pulse) -> Result<(), RunError> {
     identify(client, pulse).await?;
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let hold = "SELECT restored_at IS NOT NULL FROM profile_loader.run_ddl WHERE run_id = $1 AND step = $2 FOR UPDATE";
     let row = transaction
         .query_opt(hold, &[&step.run_id, &step.step])
         .await
-        .map_err(failed("reading what is to be brought back"))?;
-    let missing = || LoadError::Ledger(format!("step {} of run {} is gone", step.step, step.run_id));
+        .map_err(failed("reading what is to be restored"))?;
+    let missing = || RunError::Ledger(format!("step {} of run {} is gone", step.step, step.run_id));
     if row.ok_or_else(missing)?.get(0) {
         return transaction.rollback().await.map_err(failed("ROLLBACK"));
     }
     failpoint("restoring");
-    transaction.batch_execute(&step.sql).await.map_err(failed("a statement that brings it back"))?;
+    transaction.batch_execute(&step.sql).await.map_err(failed("a statement that restores it"))?;
     pulse.beat();
     let mark =
         "UPDATE profile_loader.run_ddl SET restored_at = clock_timestamp() WHERE run_id = $1 AND step = $2";
     transaction
         .execute(mark, &[&step.run_id, &step.step])
         .await
-        .map_err(failed("writing down what is brought back"))?;
+        .map_err(failed("writing to the ledger what is restored"))?;
     failpoint("restore-before-commit");
     transaction.commit().await.map_err(failed("COMMIT"))?;
     failpoint("restored");
@@ -296,7 +276,7 @@ impl<'s> Board<'s> {
         self.running.retain(|&other| other != index);
     }
 
-    fn give_back(&mut self, index: usize) {
+    fn put_back(&mut self, index: usize) {
         self.running.retain(|&other| other != index);
         self.waiting.push(index);
     }
@@ -334,7 +314,7 @@ mod tests {
         assert_eq!(progress.labels, ["step 3"]);
         assert_eq!([board.take(), board.take()], [Some(1), None]);
         board.done(2);
-        board.give_back(1);
+        board.put_back(1);
         assert_eq!(board.take(), Some(1));
         board.done(1);
         assert_eq!([board.take(), board.take()], [Some(3), None]);

@@ -2,19 +2,16 @@
 
 use std::cmp::Ordering;
 
-use super::{
-    Difference,
-    expected::{ColumnType, Ddl, ExpectedColumn, ExpectedTable, FilledBy},
-};
+use super::{Difference, ddl::Ddl};
 use crate::{
-    postgres::{Column, PHONE_TYPE, Relation, quote_identifier},
-    rows::Table,
+    postgres::{Column, Relation, quote_identifier},
+    tables::{ColumnDefinition, ColumnType, FilledBy, PHONE_TYPE, Table},
 };
 
-pub(super) fn differences(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Vec<Difference> {
-    let table = expected.table;
+pub(super) fn differences(ddl: Ddl<'_>, table: Table, found: &Relation) -> Vec<Difference> {
+    let columns = table.definition().columns;
     let mut all = Vec::new();
-    for wanted in expected.columns {
+    for wanted in columns {
         match found.columns.iter().find(|column| column.name == wanted.name) {
             Some(column) => all.extend(of_column(ddl, table, wanted, column)),
             None => all.push(Difference::breaking(
@@ -24,20 +21,20 @@ pub(super) fn differences(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relati
         }
     }
     for column in &found.columns {
-        if expected.columns.iter().all(|wanted| wanted.name != column.name) {
+        if columns.iter().all(|wanted| wanted.name != column.name) {
             all.push(extra(ddl, table, column));
         }
     }
     all
 }
 
-fn of_column(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Column) -> Vec<Difference> {
+fn of_column(ddl: Ddl<'_>, table: Table, wanted: &ColumnDefinition, found: &Column) -> Vec<Difference> {
     let name = format!("column {}.{}", table.name(), wanted.name);
     let alter = |action: &str| ddl.alter_column(table, wanted.name, action);
     let mut all = Vec::new();
     if found.is_generated {
-        let mend = alter("DROP EXPRESSION");
-        all.push(Difference::breaking(format!("{name} is generated, so it can't be written"), mend));
+        let fix = alter("DROP EXPRESSION");
+        all.push(Difference::breaking(format!("{name} is generated, so it can't be written"), fix));
     }
     all.extend(of_type(ddl, table, wanted, found));
     match (wanted.is_nullable, found.is_not_null) {
@@ -53,7 +50,7 @@ fn of_column(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Column
     all
 }
 
-fn of_type(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Column) -> Option<Difference> {
+fn of_type(ddl: Ddl<'_>, table: Table, wanted: &ColumnDefinition, found: &Column) -> Option<Difference> {
     let column = quote_identifier(wanted.name);
     let wanted_name = ddl.type_name(wanted.column_type);
     let what = format!(
@@ -68,11 +65,11 @@ fn of_type(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Column) 
         ColumnType::Text | ColumnType::Varchar(_) => format!("{column}::text"),
         _ => format!("{column}::text::{wanted_name}"),
     };
-    let mend = ddl.alter_column(table, wanted.name, &format!("TYPE {wanted_name} USING {using}"));
+    let fix = ddl.alter_column(table, wanted.name, &format!("TYPE {wanted_name} USING {using}"));
     match fit(wanted.column_type, found) {
         Fit::Same => None,
-        Fit::Roomier => Some(Difference::new(what, mend)),
-        Fit::Other => Some(Difference::breaking(what, mend)),
+        Fit::Roomier => Some(Difference::new(what, fix)),
+        Fit::Other => Some(Difference::breaking(what, fix)),
     }
 }
 
@@ -97,7 +94,7 @@ fn fit(wanted: ColumnType, found: &Column) -> Fit {
     }
 }
 
-fn against(found: Option<u32>, wanted: u32, equal: Fit) -> Fit {
+fn against(found: Option<usize>, wanted: usize, equal: Fit) -> Fit {
     match found.map(|found| found.cmp(&wanted)) {
         Some(Ordering::Equal) => equal,
         Some(Ordering::Greater) => Fit::Roomier,
@@ -106,18 +103,18 @@ fn against(found: Option<u32>, wanted: u32, equal: Fit) -> Fit {
 }
 
 /// More than a declared length can be.
-const UNLIMITED: u32 = u32::MAX;
+const UNLIMITED: usize = usize::MAX;
 
 /// How many characters a text type holds; none for other types. `character(n)` is one of those: it compares
 /// without trailing blanks.
-fn characters(type_name: &str) -> Option<u32> {
+fn characters(type_name: &str) -> Option<usize> {
     match type_name {
         "text" | "character varying" => Some(UNLIMITED),
         _ => type_name.strip_prefix("character varying(")?.strip_suffix(')')?.parse().ok(),
     }
 }
 
-fn of_default(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Column) -> Option<Difference> {
+fn of_default(ddl: Ddl<'_>, table: Table, wanted: &ColumnDefinition, found: &Column) -> Option<Difference> {
     let name = format!("{}.{}", table.name(), wanted.name);
     let default = found.default.as_deref();
     match wanted.filled_by {
@@ -125,8 +122,8 @@ fn of_default(ddl: Ddl<'_>, table: Table, wanted: &ExpectedColumn, found: &Colum
         FilledBy::Nothing => None,
         FilledBy::RandomUuid if default.is_some_and(calls_gen_random_uuid) => None,
         FilledBy::RandomUuid => {
-            let mend = ddl.alter_column(table, wanted.name, "SET DEFAULT gen_random_uuid()");
-            Some(Difference::new(format!("column {name} has not the default gen_random_uuid()"), mend))
+            let fix = ddl.alter_column(table, wanted.name, "SET DEFAULT gen_random_uuid()");
+            Some(Difference::new(format!("column {name} has not the default gen_random_uuid()"), fix))
         }
         FilledBy::Sequence => {
             let is_filled =

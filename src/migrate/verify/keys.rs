@@ -2,31 +2,32 @@
 
 use super::{
     Difference,
-    expected::{Ddl, ExpectedKey, ExpectedTable, ForeignKey, primary_key, unique},
+    ddl::{Ddl, primary_key, unique},
 };
 use crate::{
     postgres::{Constraint, ConstraintKind, Index, Reference, ReferentialAction, Relation, quote_identifier},
-    rows::Table,
+    tables::{ForeignKeyDefinition, KeyDefinition, Table},
 };
 
-/// In the order in which they can be mended: a foreign key wants the primary key that it refers to.
-pub(super) fn differences(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Vec<Difference> {
+/// In the order in which they can be fixed: a foreign key wants the primary key that it refers to.
+pub(super) fn differences(ddl: Ddl<'_>, table: Table, found: &Relation) -> Vec<Difference> {
+    let expected = table.definition();
     let mut all = Vec::new();
-    all.extend(of_primary_key(ddl, expected, found));
+    all.extend(of_primary_key(ddl, table, found));
     if let Some(key) = &expected.unique {
-        all.extend(of_unique(ddl, expected.table, key, found));
+        all.extend(of_unique(ddl, table, key, found));
     }
     if let Some(key) = &expected.foreign_key {
-        all.extend(of_foreign_key(ddl, expected.table, key, found));
+        all.extend(of_foreign_key(ddl, table, key, found));
     }
     if let Some(key) = &expected.index {
-        all.extend(of_index(ddl, expected.table, key, found));
+        all.extend(of_index(ddl, table, key, found));
     }
     all
 }
 
-fn of_primary_key(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Option<Difference> {
-    let (table, key) = (expected.table, &expected.primary_key);
+fn of_primary_key(ddl: Ddl<'_>, table: Table, found: &Relation) -> Option<Difference> {
+    let key = &table.definition().primary_key;
     let name = table.name();
     let columns = key.columns.join(", ");
     let add = format!("ADD CONSTRAINT {}", primary_key(key));
@@ -53,7 +54,7 @@ fn of_primary_key(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> O
     constraint.is_deferrable.then(|| Difference { breaks_load, ..Difference::new(what, replace) })
 }
 
-fn of_unique(ddl: Ddl<'_>, table: Table, key: &ExpectedKey, found: &Relation) -> Option<Difference> {
+fn of_unique(ddl: Ddl<'_>, table: Table, key: &KeyDefinition, found: &Relation) -> Option<Difference> {
     if is_unique(found, key.columns) {
         return None;
     }
@@ -77,7 +78,12 @@ fn of_unique(ddl: Ddl<'_>, table: Table, key: &ExpectedKey, found: &Relation) ->
     Some(Difference::new(what, add))
 }
 
-fn of_foreign_key(ddl: Ddl<'_>, table: Table, key: &ForeignKey, found: &Relation) -> Option<Difference> {
+fn of_foreign_key(
+    ddl: Ddl<'_>,
+    table: Table,
+    key: &ForeignKeyDefinition,
+    found: &Relation,
+) -> Option<Difference> {
     let name = table.name();
     let candidates: Vec<_> = found
         .constraints
@@ -93,16 +99,16 @@ fn of_foreign_key(ddl: Ddl<'_>, table: Table, key: &ForeignKey, found: &Relation
     }
     let add = format!("ADD CONSTRAINT {}", ddl.foreign_key(key));
     let Some((constraint, Some(fault))) = faults.first() else {
-        let (referenced, column) = ForeignKey::REFERENCED;
+        let (referenced, column) = ForeignKeyDefinition::REFERENCED;
         let what = format!(
             "table {name} has no foreign key ({}) to {} ({column})",
-            ForeignKey::COLUMN,
+            ForeignKeyDefinition::COLUMN,
             referenced.name()
         );
         return Some(Difference::new(what, ddl.alter(table, &add)));
     };
     let old = quote_identifier(&constraint.name);
-    let mend = match fault {
+    let fix = match fault {
         Fault::NotValidated => ddl.alter(table, &format!("VALIDATE CONSTRAINT {old}")),
         Fault::Rule(_) => ddl.alter(table, &format!("DROP CONSTRAINT {old}, {add}")),
     };
@@ -110,7 +116,7 @@ fn of_foreign_key(ddl: Ddl<'_>, table: Table, key: &ForeignKey, found: &Relation
         Fault::NotValidated => "is not validated".to_owned(),
         Fault::Rule(rule) => format!("is {rule}"),
     };
-    Some(Difference::new(format!("foreign key {} of {name} {what}", constraint.name), mend))
+    Some(Difference::new(format!("foreign key {} of {name} {what}", constraint.name), fix))
 }
 
 enum Fault {
@@ -121,10 +127,10 @@ enum Fault {
 
 /// What the constraint points at, if it is a foreign key between the right columns.
 fn reference<'a>(ddl: Ddl<'_>, constraint: &'a Constraint) -> Option<&'a Reference> {
-    let (table, column) = ForeignKey::REFERENCED;
+    let (table, column) = ForeignKeyDefinition::REFERENCED;
     match &constraint.kind {
         ConstraintKind::ForeignKey(reference)
-            if constraint.columns == [ForeignKey::COLUMN]
+            if constraint.columns == [ForeignKeyDefinition::COLUMN]
                 && reference.db_schema == ddl.db_schema
                 && reference.table == table.name()
                 && reference.columns == [column] =>
@@ -158,7 +164,7 @@ fn in_sql(action: ReferentialAction) -> &'static str {
     }
 }
 
-fn of_index(ddl: Ddl<'_>, table: Table, key: &ExpectedKey, found: &Relation) -> Option<Difference> {
+fn of_index(ddl: Ddl<'_>, table: Table, key: &KeyDefinition, found: &Relation) -> Option<Difference> {
     let covers = |index: &&Index| {
         index.predicate.is_none()
             && ["btree", "hash"].contains(&index.method.as_str())

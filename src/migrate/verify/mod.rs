@@ -4,13 +4,16 @@
 //! tables (indexes, checks, triggers) is the owner's right and no difference.
 
 mod columns;
-mod expected;
+mod ddl;
 mod keys;
 mod phone_type;
 
-use expected::{Ddl, ExpectedTable, TABLES};
+use ddl::Ddl;
 
-use crate::postgres::{Catalog, Relation, RelationKind};
+use crate::{
+    postgres::{Catalog, Relation, RelationKind},
+    tables::Table,
+};
 
 /// A place where the tables are not what the loader needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,31 +21,31 @@ pub struct Difference {
     /// Plain words that name the table and the column.
     pub what: String,
     /// SQL that puts it right where it can be, given the rows that are there.
-    pub mend: String,
+    pub fix: String,
     /// Documents that `validate` accepts could not all be loaded.
     pub breaks_load: bool,
 }
 
 impl Difference {
-    fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { what: what.into(), mend: mend.into(), breaks_load: false }
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into(), breaks_load: false }
     }
 
-    fn breaking(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { breaks_load: true, ..Self::new(what, mend) }
+    fn breaking(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { breaks_load: true, ..Self::new(what, fix) }
     }
 }
 
-/// In an order in which they can be mended one by one.
+/// In an order in which they can be fixed one by one.
 pub(super) fn differences(catalog: &Catalog) -> Vec<Difference> {
     let ddl = Ddl { db_schema: &catalog.db_schema };
     let mut all = phone_type::differences(ddl, catalog.phone_type.as_ref());
-    for expected in &TABLES {
-        match catalog.relation(expected.table) {
-            Some(relation) => all.extend(of_relation(ddl, expected, relation)),
+    for table in Table::ALL {
+        match catalog.relation(table) {
+            Some(relation) => all.extend(of_relation(ddl, table, relation)),
             None => all.push(Difference::breaking(
-                format!("table {} is missing", expected.table.name()),
-                ddl.create_table(expected),
+                format!("table {} is missing", table.name()),
+                ddl.create_table(table),
             )),
         }
     }
@@ -54,11 +57,11 @@ pub(super) fn in_words(differences: &[Difference]) -> String {
     differences.iter().map(|difference| difference.what.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-fn of_relation(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Vec<Difference> {
-    let name = expected.table.name();
+fn of_relation(ddl: Ddl<'_>, table: Table, found: &Relation) -> Vec<Difference> {
+    let name = table.name();
     let is_instead = |kind: &str| {
-        let mend = ddl.alter(expected.table, &format!("RENAME TO \"{name}_renamed\""));
-        vec![Difference::breaking(format!("{name} is {kind}, where a table is expected"), mend)]
+        let fix = ddl.alter(table, &format!("RENAME TO \"{name}_renamed\""));
+        vec![Difference::breaking(format!("{name} is {kind}, where a table is expected"), fix)]
     };
     let mut all = match found.kind {
         RelationKind::View => return is_instead("a view"),
@@ -74,11 +77,11 @@ fn of_relation(ddl: Ddl<'_>, expected: &ExpectedTable, found: &Relation) -> Vec<
         )],
         RelationKind::Table if !found.is_logged => vec![Difference::new(
             format!("table {name} is unlogged, so a crash of the server empties it"),
-            ddl.alter(expected.table, "SET LOGGED"),
+            ddl.alter(table, "SET LOGGED"),
         )],
         RelationKind::Table => Vec::new(),
     };
-    all.extend(columns::differences(ddl, expected, found));
-    all.extend(keys::differences(ddl, expected, found));
+    all.extend(columns::differences(ddl, table, found));
+    all.extend(keys::differences(ddl, table, found));
     all
 }

@@ -1,12 +1,9 @@
 //! The enum of the phone numbers' type: its labels, and their order.
 
-use super::{
-    Difference,
-    expected::{Ddl, PHONE_LABELS},
-};
+use super::{Difference, ddl::Ddl};
 use crate::{
-    postgres::{PHONE_TYPE, PhoneType, quote_identifier},
-    rows::Table,
+    postgres::{PhoneType, quote_identifier},
+    tables::{PHONE_TYPE, PHONE_TYPES, Table},
 };
 
 pub(super) fn differences(ddl: Ddl<'_>, found: Option<&PhoneType>) -> Vec<Difference> {
@@ -20,14 +17,13 @@ pub(super) fn differences(ddl: Ddl<'_>, found: Option<&PhoneType>) -> Vec<Differ
         return vec![Difference::breaking(what, format!("{renamed} {}", ddl.create_phone_type()))];
     }
     let mut all = missing_labels(ddl, &found.labels);
-    let known: Vec<_> =
-        PHONE_LABELS.iter().filter(|known| found.labels.iter().any(|l| l == *known)).collect();
+    let known: Vec<_> = PHONE_TYPES.iter().filter(|known| found.labels.iter().any(|l| l == *known)).collect();
     let in_found_order: Vec<_> =
-        found.labels.iter().filter(|label| PHONE_LABELS.contains(&label.as_str())).collect();
+        found.labels.iter().filter(|label| PHONE_TYPES.contains(&label.as_str())).collect();
     let unknown: Vec<_> = found
         .labels
         .iter()
-        .filter(|label| !PHONE_LABELS.contains(&label.as_str()))
+        .filter(|label| !PHONE_TYPES.contains(&label.as_str()))
         .map(String::as_str)
         .collect();
     if !unknown.is_empty() {
@@ -36,17 +32,17 @@ pub(super) fn differences(ddl: Ddl<'_>, found: Option<&PhoneType>) -> Vec<Differ
         all.push(Difference::new(what, recreate(ddl)));
     } else if known != in_found_order {
         let what =
-            format!("enum {PHONE_TYPE} has its labels in another order than {}", PHONE_LABELS.join(", "));
+            format!("enum {PHONE_TYPE} has its labels in another order than {}", PHONE_TYPES.join(", "));
         all.push(Difference::new(what, recreate(ddl)));
     }
     all
 }
 
-/// Each mended at its place, in the order in which they are listed.
+/// Each fixed at its place, in the order in which they are listed.
 fn missing_labels(ddl: Ddl<'_>, found: &[String]) -> Vec<Difference> {
     let mut previous: Option<&str> = None;
     let mut all = Vec::new();
-    for label in PHONE_LABELS {
+    for label in PHONE_TYPES {
         if !found.iter().any(|known| known == label) {
             let place = match (previous, found.first()) {
                 (Some(previous), _) => format!(" AFTER '{previous}'"),

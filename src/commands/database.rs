@@ -1,0 +1,147 @@
+//! The database of a command: found or started, connected to, and its errors as failures of the command.
+
+use std::path::PathBuf;
+
+use tokio::time;
+use tokio_postgres::Client as PgClient;
+
+use super::{
+    Failure, exit, print,
+    runtime::CommandRuntime,
+    signals::{self, Signals},
+};
+use crate::{
+    console::Console,
+    load::ControlError,
+    migrate::MigrateError,
+    postgres::{ErrorClass, LocalServer, Target, refuse_unsuitable},
+    runs::RunError,
+    session::{Client, SessionError, SessionPool, SessionSettings},
+    settings::Timeouts,
+};
+
+/// Where to load into.
+#[derive(Debug)]
+pub enum Database {
+    Target(Box<Target>),
+    /// A private server with its data in this folder.
+    Embedded(PathBuf),
+}
+
+/// Starts the private server where one was requested; it is stopped when the value is dropped, on errors too.
+pub(super) fn reach(
+    database: Database,
+    console: Console,
+) -> Result<(Option<LocalServer>, Box<Target>), Failure> {
+    match database {
+        Database::Target(target) => {
+            if target.may_be_plain() {
+                console.warn(
+                    "the connection is encrypted only if the server offers TLS; sslmode=verify-full insists",
+                );
+            }
+            Ok((None, target))
+        }
+        Database::Embedded(dir) => {
+            console.info(&format!("starting a private PostgreSQL server in {}", dir.display()));
+            let server =
+                LocalServer::start(&dir).map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error))?;
+            console.info(&format!("  look into it while it runs:  {}", server.psql_command()));
+            console.info(&format!("  start it again afterwards:   {}", server.start_again_command()));
+            let target = Box::new(Target::local(server.connection_config()));
+            Ok((Some(server), target))
+        }
+    }
+}
+
+pub(super) fn stop(server: Option<LocalServer>) -> Result<(), Failure> {
+    match server {
+        Some(server) => server.stop().map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error)),
+        None => Ok(()),
+    }
+}
+
+/// Does one thing over one connection, and prints the text that comes of it; returns its exit code.
+pub(super) fn on_database(
+    database: Database,
+    console: Console,
+    work: impl AsyncFnOnce(&mut PgClient, &Target) -> Result<(String, u8), Failure>,
+) -> Result<u8, Failure> {
+    let runtime = CommandRuntime::new()?;
+    let mut signals = Signals::catch(runtime.handle())?;
+    let (server, target) = reach(database, console)?;
+    let timeouts = Timeouts::IMPATIENT;
+    let pool = SessionPool::new(&target, SessionSettings::Control, 1);
+    let (text, exit_code) = runtime.block_on(async {
+        let work = async {
+            let mut client = connect(&pool, &target, &timeouts, console).await?;
+            work(&mut client, &target).await
+        };
+        tokio::select! {
+            done = work => done,
+            signal = signals.received() => Err(Failure::new(
+                signals::exit_code(signal),
+                "stopped by a signal; what was under way is rolled back",
+            )),
+        }
+    })?;
+    print(&text)?;
+    stop(server)?;
+    Ok(exit_code)
+}
+
+/// The first connection: to a server that can be used.
+pub(super) async fn connect(
+    pool: &SessionPool,
+    target: &Target,
+    timeouts: &Timeouts,
+    console: Console,
+) -> Result<Client, Failure> {
+    let client = pool.connect_waiting(timeouts.db_wait, &|message| console.warn(&message)).await;
+    let client = client.map_err(|error| failure_of_run(error.into(), target))?;
+    let reason = time::timeout(timeouts.answer, refuse_unsuitable(&client)).await;
+    match reason.map_err(|_| no_answer(target))? {
+        Ok(None) => Ok(client),
+        Ok(Some(reason)) => Err(Failure::new(exit::NEEDS_A_PERSON, reason)),
+        Err(error) => Err(Failure::of_database(format!("asking {target} for its version failed"), error)),
+    }
+}
+
+pub(super) fn no_answer(target: &Target) -> Failure {
+    let message = format!(
+        "{target} has not answered in time; it may be overloaded, or somebody holds a lock on the tables; run the \
+         same command again"
+    );
+    Failure::new(exit::TEMPORARY, message)
+}
+
+/// Of an error before anything was begun.
+pub(super) fn failure_of_run(error: RunError, target: &Target) -> Failure {
+    let exit_code = exit_code_of(error.class());
+    match error {
+        RunError::Session(SessionError::Connecting { source }) => {
+            Failure::new(exit_code, format!("connecting to {target} failed: {}", source.reason()))
+        }
+        RunError::Session(SessionError::Database { what, source, .. }) => {
+            Failure::of_database(format!("{what} in {target} failed"), source)
+        }
+        error => Failure::new(exit_code, error.message()),
+    }
+}
+
+pub(super) fn failure_of_control(error: ControlError, target: &Target) -> Failure {
+    match error {
+        ControlError::Held(_) => Failure::new(exit::NEEDS_A_PERSON, error.to_string()),
+        ControlError::Run(error) => failure_of_run(error, target),
+    }
+}
+
+pub(super) fn failure_of_migration(error: MigrateError) -> Failure {
+    let code = if error.is_temporary() { exit::TEMPORARY } else { exit::NEEDS_A_PERSON };
+    Failure::of(code, error)
+}
+
+/// The exit code follows from what can be done about an error.
+pub(super) fn exit_code_of(class: ErrorClass) -> u8 {
+    if class.is_temporary() { exit::TEMPORARY } else { exit::NEEDS_A_PERSON }
+}

@@ -1,0 +1,187 @@
+//! What every run over documents begins with: inputs, JSON Schema, reject files, progress.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{Failure, exit};
+use crate::{
+    console::Console,
+    document::DocumentSchema,
+    input::{self, ChunkReader, InputError, Source},
+    pipeline::{Checker, Deferral, PipelineSettings},
+    progress::Progress,
+    report::{RejectFiles, RejectsError, SchemaIdentity},
+    rows::RowForm,
+    settings::DocumentSettings,
+};
+
+/// Inputs that were found and looked at, and the schema they will be held against.
+pub(super) struct OpenedInputs {
+    pub(super) reader: ChunkReader,
+    pub(super) schema: Arc<DocumentSchema>,
+    started: (SystemTime, Instant),
+}
+
+/// What the report says about a run besides what it found.
+#[derive(Debug, Clone)]
+pub(super) struct ReportHeader {
+    pub(super) command: &'static str,
+    pub(super) source_names: Vec<String>,
+    pub(super) schema: SchemaIdentity,
+    pub(super) started_at: SystemTime,
+    pub(super) started: Instant,
+}
+
+/// The files that a run writes customers' documents to.
+pub(super) struct RunFiles {
+    pub(super) rejects: Option<RejectFiles>,
+    pub(super) deferral: Deferral,
+}
+
+/// The lanes that accepted documents are encoded for; none where they are only checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowsFor {
+    pub(super) lanes: usize,
+    pub(super) form: RowForm,
+}
+
+/// All that the pipeline needs.
+pub(super) struct PipelineInput {
+    pub(super) reader: ChunkReader,
+    pub(super) settings: PipelineSettings,
+    pub(super) progress: Progress,
+    pub(super) header: ReportHeader,
+}
+
+impl OpenedInputs {
+    /// Finds the inputs and the schema; nothing has been written when this fails.
+    pub(super) fn open(settings: &DocumentSettings) -> Result<Self, Failure> {
+        let started = (SystemTime::now(), Instant::now());
+        let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
+        refuse_own_files(&sources, settings.rejects.as_deref(), None)?;
+        let schema = match &settings.json_schema {
+            None => DocumentSchema::built_in(),
+            Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
+        };
+        let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(failure_of_input)?;
+        Ok(Self { reader, schema: Arc::new(schema), started })
+    }
+
+    /// Begins to show progress and puts together what the pipeline needs.
+    pub(super) fn start(
+        self,
+        command: &'static str,
+        settings: &DocumentSettings,
+        console: Console,
+        files: RunFiles,
+        rows: RowsFor,
+    ) -> PipelineInput {
+        let RunFiles { rejects, deferral } = files;
+        let RowsFor { lanes, form } = rows;
+        let sources = self.reader.sources();
+        let source_names: Vec<_> = sources.iter().map(Source::name).collect();
+        let total_bytes = sources.iter().map(Source::stored_bytes).sum();
+        let progress = Progress::start(console, command, total_bytes);
+        let schema =
+            SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };
+        let (started_at, started) = self.started;
+        let header =
+            ReportHeader { command, source_names: source_names.clone(), schema, started_at, started };
+        let keep_rejects = rejects.is_some();
+        let checker = Checker::new(self.schema, source_names, lanes, form, keep_rejects);
+        let settings = PipelineSettings {
+            checker,
+            jobs: settings.jobs,
+            chunk_bytes: settings.chunk_bytes,
+            max_rejects: settings.max_rejects,
+            rejects,
+            deferral,
+        };
+        PipelineInput { reader: self.reader, settings, progress, header }
+    }
+}
+
+/// `run_id` is that of a load's run.
+pub(super) fn create_reject_files(
+    settings: &DocumentSettings,
+    sources: &[Source],
+    run_id: Option<i64>,
+) -> Result<Option<RejectFiles>, Failure> {
+    refuse_own_files(sources, settings.rejects.as_deref(), run_id)?;
+    let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
+    settings.rejects.as_ref().map(create).transpose().map_err(failure_of_rejects)
+}
+
+pub(super) fn failure_of_rejects(error: RejectsError) -> Failure {
+    let exit_code = if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE };
+    Failure::of(exit_code, error)
+}
+
+/// The run would cut its own input off.
+fn refuse_own_files(sources: &[Source], rejects: Option<&Path>, run_id: Option<i64>) -> Result<(), Failure> {
+    let Some(dir) = rejects else { return Ok(()) };
+    let partial = RejectFiles::partial_paths(dir, run_id);
+    for source in sources {
+        let Source::File(path) = source else { continue };
+        let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
+            (Ok(own), Ok(path)) => own == path,
+            _ => false,
+        };
+        if is_same(&partial.documents) || is_same(&partial.errors) {
+            return Err(Failure::new(
+                exit::USAGE,
+                format!(
+                    "{} is written by this very command; rename it, or name another folder with --rejects",
+                    path.display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses reports that can't be written: better now than after hours.
+pub(super) fn refuse_unwritable_reports(
+    reports: &[PathBuf],
+    settings: &DocumentSettings,
+) -> Result<(), Failure> {
+    let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
+    let files = sources.iter().filter_map(|source| match source {
+        Source::File(path) => Some(path),
+        Source::Stdin => None,
+    });
+    let read: Vec<_> =
+        files.chain(&settings.json_schema).filter_map(|path| fs::canonicalize(path).ok()).collect();
+    for report in reports {
+        let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let reason = match folder {
+            Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+            _ if report.is_dir() => "it is a folder".to_owned(),
+            _ if fs::canonicalize(report).is_ok_and(|report| read.contains(&report)) => {
+                "this very command reads it".to_owned()
+            }
+            _ => continue,
+        };
+        return Err(Failure::new(
+            exit::USAGE,
+            format!("the report {} can't be written: {reason}", report.display()),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn failure_of_input(error: InputError) -> Failure {
+    Failure::of(exit_code_of_input(&error), error)
+}
+
+pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
+    match error {
+        InputError::Changed { .. } => exit::NEEDS_A_PERSON,
+        error if error.is_temporary() => exit::TEMPORARY,
+        _ => exit::USAGE,
+    }
+}

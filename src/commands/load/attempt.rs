@@ -1,0 +1,114 @@
+//! An attempt at a run that has begun: its phases one after another, each with sessions of its own, and its end.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::{
+    bulk::BulkFinisher,
+    choose::name_of,
+    context::AttemptContext,
+    finish::{Finish, RunEnd},
+};
+use crate::{
+    commands::{
+        Failure,
+        conclude::{LoadHeader, conclude},
+        exit,
+        inputs::{OpenedInputs, PipelineInput, RowsFor, RunFiles, create_reject_files, failure_of_rejects},
+        interrupts::Interrupts,
+        reject_files::end_or_hold,
+    },
+    document::DocumentSchema,
+    input::Source,
+    load::Control,
+    pipeline::{self, Deferral, End, Finished},
+    report::{RunReport, SpillFiles},
+    rows::RowForm,
+    runs::SessionRole,
+    session::Watch,
+    settings::Strategy,
+};
+
+/// Brings a run that has begun to an end of some kind. It is over once `tell` has given the report out and the ledger
+/// has the end.
+pub(super) fn complete(
+    context: AttemptContext<'_>,
+    mut opened: OpenedInputs,
+    control: Control,
+    tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
+) -> Result<RunReport, Failure> {
+    let AttemptContext { request, run, .. } = context;
+    let finish = Finish { context, control };
+    opened.reader.require_watermarks(run.watermarks());
+    let sources = opened.reader.sources().to_vec();
+    let files = match create_files(context, &sources) {
+        Ok(files) => files,
+        Err(failure) => return finish.failed(failure),
+    };
+    let schema = Arc::clone(&opened.schema);
+    let form = if run.strategy == Strategy::Bulk { RowForm::Tables } else { RowForm::Staged };
+    let rows = RowsFor { lanes: run.lanes.len(), form };
+    let started = opened.start("load", request.documents, request.console, files, rows);
+    let header = started.header.clone();
+    let (mut finished, finish) = work(started, schema, finish);
+    if matches!(finished.end, End::Panicked) {
+        return finish.failed(Failure::new(
+            exit::BUG,
+            "this is a bug of profile-loader; what was committed stands, nothing is half-loaded, and the same command \
+             can be run again",
+        ));
+    }
+    let (paths, held) = end_or_hold(&mut finished, &sources);
+    let digests = finished.digests.clone();
+    let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
+    let (strategy, connections) = (run.strategy.name(), request.settings.connections);
+    let load = LoadHeader { run_id: run.id, strategy, connections };
+    let report = conclude(header, finished, Some(load), paths);
+    let told = tell(&report);
+    finish.concluded(RunEnd { report, told, digests, names, held })
+}
+
+fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {
+    let AttemptContext { request, run, .. } = context;
+    let rejects = create_reject_files(request.documents, sources, Some(run.id))?;
+    // With the rejected documents, for these are customers' data as well.
+    let deferral = match (&request.documents.rejects, run.strategy) {
+        (Some(dir), Strategy::Bulk) => {
+            Deferral::Writing(SpillFiles::create(dir, run.id).map_err(failure_of_rejects)?)
+        }
+        _ => Deferral::None,
+    };
+    Ok(RunFiles { rejects, deferral })
+}
+
+/// The pipeline and, for a bulk load, what comes after it, while a task holds the target.
+fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>) -> (Finished, Finish<'_>) {
+    let Finish { context, control } = finish;
+    let AttemptContext { request, target, runtime, run, .. } = context;
+    let (report_lost, interrupts) = Interrupts::new(context.signals.clone());
+    let held = {
+        let _in_runtime = runtime.enter();
+        // Whoever listens has room for the first one, which is enough.
+        control.hold(move |error| drop(report_lost.try_send(error)))
+    };
+    let watch_target = target.named(&run.application_name(SessionRole::Watch));
+    let watch = Arc::new(Watch::new(&watch_target, &request.settings.timeouts));
+    let lane_context = context.lane_context(run.strategy, &watch);
+    let lanes = context.lanes(Arc::clone(&lane_context), run.clone());
+    let mut watching = None;
+    let (reader, settings, progress) = (started.reader, started.settings, started.progress);
+    let mut finished = pipeline::run(reader, settings, Some(lanes), runtime.handle(), &progress, |stopper| {
+        watching = Some(interrupts.watch(runtime, stopper));
+    });
+    progress.finish();
+    watching.inspect(JoinHandle::abort);
+    lane_context.end_sessions();
+    if run.strategy == Strategy::Bulk {
+        let source_names = &started.header.source_names;
+        let finisher = BulkFinisher { context, schema, source_names, watch: &watch, interrupts: &interrupts };
+        finished = finisher.complete(finished);
+    }
+    let control = runtime.block_on(held.release());
+    (finished, Finish { context, control })
+}

@@ -1,0 +1,161 @@
+//! The one end of an attempt: the ledger gets it, reject files that had to wait get their names, and the operator
+//! hears how to go on.
+//!
+//! A crash before the ledger has the end leaves the run as running, which the same command resumes. A crash between the
+//! ledger and the names of reject files that had to wait leaves these under their partial names.
+
+use std::time::Duration;
+
+use tokio::time;
+
+use super::{context::AttemptContext, this_command::this_command};
+use crate::{
+    commands::{Failure, exit, signals},
+    failpoint,
+    input::SourceDigest,
+    load::Control,
+    report::{Outcome, RejectFiles, RunReport},
+    runs::{Ending, RunError},
+    settings::Strategy,
+};
+
+/// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
+const FINISH_STOPPED: Duration = Duration::from_secs(1);
+
+pub(super) struct Finish<'a> {
+    pub(super) context: AttemptContext<'a>,
+    pub(super) control: Control,
+}
+
+/// How a run has ended.
+pub(super) struct RunEnd {
+    pub(super) report: RunReport,
+    /// Whether the report has reached everyone it was meant for.
+    pub(super) told: Result<(), Failure>,
+    pub(super) digests: Vec<SourceDigest>,
+    pub(super) names: Option<Vec<String>>,
+    /// Reject files that get their names last.
+    pub(super) held: Option<RejectFiles>,
+}
+
+impl Finish<'_> {
+    /// Ends an attempt that comes to no report; returns the failure.
+    pub(super) fn failed(mut self, failure: Failure) -> Result<RunReport, Failure> {
+        let ending = Ending {
+            outcome: Outcome::Failed,
+            documents: [0; 3],
+            failure: Some(failure.to_string()),
+            names: None,
+            digests: Vec::new(),
+        };
+        // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
+        let _ = self.write(&ending, FINISH_STOPPED);
+        say_how_to_go_on(self.context, failure.exit_code);
+        Err(failure)
+    }
+
+    /// Ends an attempt whose report was given out, or should have been.
+    pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
+        failpoint("finish");
+        let RunEnd { report, told, digests, names, held } = end;
+        let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
+        let documents = &report.documents;
+        let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
+        let documents = [documents.read, documents.accepted, documents.rejected];
+        let ending = Ending { outcome, documents, failure, names, digests };
+        let written = if outcome == Outcome::Interrupted {
+            Ok(self.write(&ending, FINISH_STOPPED))
+        } else {
+            self.write_until_signal(&ending)
+        };
+        if !outcome.is_final() {
+            say_how_to_go_on(
+                self.context,
+                told.as_ref().err().map_or(report.exit_code, |failure| failure.exit_code),
+            );
+            return told.map(|()| report);
+        }
+        match written {
+            Ok(Ok(())) => give_names(held).map(|()| report),
+            Ok(Err(error)) => {
+                say_how_to_go_on(self.context, exit::TEMPORARY);
+                Err(self.unmarked(&error))
+            }
+            Err(signal) => {
+                say_how_to_go_on(self.context, exit::TEMPORARY);
+                let message = "stopped by a signal while the end of the run was written to the ledger";
+                Err(Failure::new(signals::exit_code(signal), message))
+            }
+        }
+    }
+
+    fn write(&mut self, ending: &Ending, db_wait: Duration) -> Result<(), RunError> {
+        let AttemptContext { runtime, run, .. } = self.context;
+        runtime.block_on(async {
+            let finish = self.control.finish(run, ending, db_wait);
+            if ending.outcome.is_final() {
+                return finish.await;
+            }
+            time::timeout(FINISH_STOPPED, finish).await.unwrap_or(Ok(()))
+        })
+    }
+
+    fn write_until_signal(
+        &mut self,
+        ending: &Ending,
+    ) -> Result<Result<(), RunError>, crate::pipeline::Signal> {
+        let AttemptContext { runtime, run, request, signals, .. } = self.context;
+        let mut signals = signals.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                ended = self.control.finish(run, ending, request.settings.timeouts.db_wait) => Ok(ended),
+                signal = signals.received() => Err(signal),
+            }
+        })
+    }
+
+    fn unmarked(&self, error: &RunError) -> Failure {
+        Failure::new(
+            exit::TEMPORARY,
+            format!(
+                "everything is loaded and reported, but run {} can't be marked as ended: {}; the same command marks it",
+                self.context.run.id,
+                error.message()
+            ),
+        )
+    }
+}
+
+/// Of a run that has begun and not come to its end.
+pub(super) fn say_how_to_go_on(context: AttemptContext<'_>, exit_code: u8) {
+    let (id, console) = (context.run.id, context.request.console);
+    if context.run.strategy == Strategy::Bulk {
+        console.info("until it has ended, the tables may lack indexes and foreign keys");
+    }
+    if matches!(exit_code, exit::USAGE | exit::NEEDS_A_PERSON) {
+        console.info(&format!(
+            "run {id} is unfinished; once that is fixed, the same command resumes it, or abandon it: \
+             profile-loader runs abandon {id}"
+        ));
+    } else {
+        let command = this_command();
+        console.info(&format!(
+            "run {id} is unfinished; to go on with it, run the same command again:\n  {command}"
+        ));
+    }
+}
+
+fn give_names(held: Option<RejectFiles>) -> Result<(), Failure> {
+    let Some(files) = held else { return Ok(()) };
+    match files.complete() {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            let reason = crate::commands::failure::chain(error);
+            Err(Failure::new(
+                exit::TEMPORARY,
+                format!("the run is complete, but its reject files keep their partial names: {reason}"),
+            ))
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Cuts the sources into numbered chunks of whole lines, in constant memory.
+//!
+//! A line above `LINE_BYTES_MAX` passes as [`Piece::LongLine`](super::Piece) chunks: too long to be a document, but every
+//! byte of it must reach the reject file. A read error comes after the whole lines that were read before it.
+
+use std::{
+    io::Read,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    InputError, Source,
+    chunk::{Chunk, SourceDigest, Watermark},
+    decompress::Decompressed,
+    open_source::{HEAD_BYTES, OpenSource, refuse_foreign, whole_lines},
+    sniff,
+    stream_digest::StreamDigest,
+};
+
+/// Reads sources one after another and hands out their chunks.
+pub struct ChunkReader {
+    sources: Vec<Source>,
+    chunk_bytes: usize,
+    /// Stored bytes used up of the source that is being read.
+    consumed: Arc<AtomicU64>,
+    /// Stored bytes of the sources before it.
+    consumed_before: u64,
+    current: Option<OpenSource>,
+    next_source: usize,
+    next_sequence: u64,
+    digest: StreamDigest,
+    /// How many sources ended before the last chunk.
+    ended_before: usize,
+    /// The first bytes of the first source that is not empty.
+    head: Vec<u8>,
+    first: Option<Chunk>,
+}
+
+impl std::fmt::Debug for ChunkReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkReader").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+impl ChunkReader {
+    /// Looks at the start of every regular file and reads the first chunk, so that an input that is no
+    /// NDJSON stops before anything is done.
+    pub fn open(sources: Vec<Source>, chunk_bytes: usize) -> Result<Self, InputError> {
+        assert!(chunk_bytes > 0, "a chunk holds at least one byte");
+        for source in &sources {
+            if source.stored_bytes().is_some() {
+                probe(source)?;
+            }
+        }
+        let mut reader = Self {
+            sources,
+            chunk_bytes,
+            consumed: Arc::default(),
+            consumed_before: 0,
+            current: None,
+            next_source: 0,
+            next_sequence: 0,
+            digest: StreamDigest::new(),
+            ended_before: 0,
+            head: Vec::new(),
+            first: None,
+        };
+        reader.first = reader.read_chunk(Vec::new())?;
+        Ok(reader)
+    }
+
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The sources read to their end so far, in order.
+    pub fn digests(&self) -> &[SourceDigest] {
+        self.digest.finished()
+    }
+
+    /// The first 64 KiB of the decompressed stream of the first source that is not empty; less, if that is all
+    /// there is of it.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Lets the stream be read only if it still is what it was where these places were taken. To be called
+    /// before the first chunk is asked for.
+    pub fn require_watermarks(&mut self, watermarks: Vec<Watermark>) {
+        self.digest.require_watermarks(watermarks);
+    }
+
+    /// Whether the stream was read beyond all places that were expected.
+    pub fn is_verified(&self) -> bool {
+        self.digest.is_verified()
+    }
+
+    /// The next chunk, in `buffer`'s memory where it can be reused; `None` after the last source.
+    pub fn next_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+        let chunk = match self.first.take() {
+            Some(chunk) => Some(chunk),
+            None => self.read_chunk(buffer)?,
+        };
+        let Some(mut chunk) = chunk else {
+            self.digest.finish(&self.sources)?;
+            return Ok(None);
+        };
+        self.digest.pass(&mut chunk, &self.sources)?;
+        chunk.ended = self.digests()[self.ended_before..].to_vec();
+        self.ended_before = chunk.source;
+        Ok(Some(chunk))
+    }
+
+    fn read_chunk(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+        loop {
+            let Some(mut open) = self.current.take() else {
+                if self.next_source == self.sources.len() {
+                    return Ok(None);
+                }
+                self.current = Some(self.open_next()?);
+                continue;
+            };
+            let name = || self.sources[open.index].name();
+            match open.read_chunk(buffer, self.chunk_bytes, &name())? {
+                Ok(mut chunk) => {
+                    if self.head.is_empty() {
+                        self.head = mem::take(&mut open.head);
+                    }
+                    chunk.consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
+                    chunk.sequence = self.next_sequence;
+                    self.next_sequence += 1;
+                    self.current = Some(open);
+                    return Ok(Some(chunk));
+                }
+                Err(unused) => {
+                    buffer = unused;
+                    self.consumed_before += self.consumed.load(Ordering::Relaxed);
+                    self.digest.finish_source(open.byte_offset);
+                }
+            }
+        }
+    }
+
+    fn open_next(&mut self) -> Result<OpenSource, InputError> {
+        let index = self.next_source;
+        self.next_source += 1;
+        let source = &self.sources[index];
+        let stream = Decompressed::new(source.open()?, Arc::clone(&self.consumed))
+            .map_err(|error| InputError::Open { name: source.name(), source: error })?;
+        Ok(OpenSource::new(index, stream))
+    }
+}
+
+/// Refuses a file whose first bytes are not NDJSON; damage is left to the read that meets it.
+fn probe(source: &Source) -> Result<(), InputError> {
+    let name = source.name();
+    let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
+        .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
+    let mut head = Vec::new();
+    // An error keeps what was read before it, which is all that is wanted here.
+    let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
+    refuse_foreign(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), &name)
+}

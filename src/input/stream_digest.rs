@@ -1,0 +1,147 @@
+//! The digest of the stream up to where it has been handed out, and whether it still is what an earlier attempt at the
+//! same run had read.
+
+use std::collections::VecDeque;
+
+use super::{
+    Change, InputError, LINE_BYTES_MAX, Source,
+    chunk::{Chunk, Piece, Position, SourceDigest, Watermark},
+    sniff,
+};
+
+/// The part of the stream that was handed out.
+pub(super) struct StreamDigest {
+    finished: Vec<SourceDigest>,
+    /// Over the digests of the finished sources.
+    earlier: blake3::Hasher,
+    /// Over the source at hand.
+    hasher: blake3::Hasher,
+    /// How many of its bytes went into `hasher`.
+    bytes: u64,
+    cost_bytes: u64,
+    /// Watermarks that have not been passed, in order.
+    required: VecDeque<Watermark>,
+}
+
+impl StreamDigest {
+    pub(super) fn new() -> Self {
+        Self {
+            finished: Vec::new(),
+            earlier: blake3::Hasher::new(),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            cost_bytes: 0,
+            required: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn require_watermarks(&mut self, mut watermarks: Vec<Watermark>) {
+        assert_eq!(self.cost_bytes, 0, "nothing of the stream was handed out yet");
+        watermarks.sort_by_key(|watermark| watermark.position);
+        self.required = watermarks.into();
+    }
+
+    pub(super) fn is_verified(&self) -> bool {
+        self.required.is_empty()
+    }
+
+    pub(super) fn finished(&self) -> &[SourceDigest] {
+        &self.finished
+    }
+
+    /// Takes a chunk in, and marks its end on it. Fails at the first place that is not what it was, or as soon
+    /// as the places still expected can't agree any more: who waits for them never waits for more input than
+    /// there was before them.
+    pub(super) fn pass(&mut self, chunk: &mut Chunk, sources: &[Source]) -> Result<(), InputError> {
+        self.skip_to(chunk.byte_offset);
+        let start = chunk.byte_offset;
+        let end = start + to_u64(chunk.bytes.len());
+        while let Some(required) = self.required.front()
+            && required.position <= (Position { source: chunk.source, byte_offset: end })
+        {
+            let at = required.position;
+            if at.source < chunk.source || at.byte_offset < self.bytes {
+                return Err(self.changed(sources));
+            }
+            let within = |offset: u64| usize::try_from(offset - start).expect("it is in the chunk");
+            self.hasher.update(&chunk.bytes[within(self.bytes)..within(at.byte_offset)]);
+            self.bytes = at.byte_offset;
+            if self.digest() != required.digest || !can_end_at(chunk, within(at.byte_offset)) {
+                return Err(self.changed(sources));
+            }
+            self.required.pop_front();
+        }
+        let unhashed = usize::try_from(self.bytes - start).expect("it is in the chunk");
+        self.hasher.update(&chunk.bytes[unhashed..]);
+        self.bytes = end;
+        self.cost_bytes += to_u64(chunk.cost_bytes());
+        if self.required.back().is_some_and(|last| last.cost_bytes < self.cost_bytes) {
+            return Err(self.changed(sources));
+        }
+        let position = Position { source: chunk.source, byte_offset: end };
+        chunk.end = Watermark { position, digest: self.digest(), cost_bytes: self.cost_bytes };
+        Ok(())
+    }
+
+    /// Takes in that the source at hand has ended after so many bytes.
+    pub(super) fn finish_source(&mut self, bytes: u64) {
+        self.skip_to(bytes);
+        let digest = std::mem::take(&mut self.hasher).finalize();
+        self.earlier.update(digest.as_bytes());
+        self.finished.push(SourceDigest { bytes, digest: digest.to_hex().to_string() });
+        self.bytes = 0;
+    }
+
+    /// Takes in that there are no more sources.
+    pub(super) fn finish(&self, sources: &[Source]) -> Result<(), InputError> {
+        if self.required.is_empty() { Ok(()) } else { Err(self.changed(sources)) }
+    }
+
+    /// In which way the input is not what it was up to the first place that is still expected.
+    fn changed(&self, sources: &[Source]) -> InputError {
+        let at = self.required.front().expect("a position that does not agree is required").position;
+        let name = |source: usize| sources.get(source).map(Source::name).unwrap_or_default();
+        let (source, change) = match self.finished.get(at.source) {
+            _ if at.source >= sources.len() => (sources.len().saturating_sub(1), Change::Missing),
+            Some(ended) if ended.bytes < at.byte_offset => (at.source, Change::Shorter),
+            _ if at.source == 0 => (0, Change::Differs),
+            _ => (at.source, Change::DiffersOrAnEarlier),
+        };
+        InputError::Changed { name: name(source), byte_offset: at.byte_offset, change }
+    }
+
+    /// The byte order mark is in the stream, but in no chunk.
+    fn skip_to(&mut self, byte_offset: u64) {
+        if self.bytes < byte_offset {
+            assert_eq!((self.bytes, byte_offset), (0, to_u64(sniff::BOM.len())), "chunks follow each other");
+            self.hasher.update(sniff::BOM);
+            self.bytes = byte_offset;
+        }
+    }
+
+    fn digest(&self) -> String {
+        let mut digest = self.earlier.clone();
+        digest.update(self.hasher.finalize().as_bytes());
+        digest.finalize().to_hex().to_string()
+    }
+}
+
+/// Whether an earlier attempt can have had a chunk that ended there: behind a line end, or behind a last line
+/// that lacked its end and has got it since, or inside a line above the limit. Anywhere else a document that
+/// was whole goes on now.
+fn can_end_at(chunk: &Chunk, at: usize) -> bool {
+    let (head, tail) = chunk.bytes.split_at(at);
+    let line_bytes = match (memchr::memrchr(b'\n', head), chunk.piece) {
+        (Some(end), _) => to_u64(head.len() - end - 1),
+        (None, Piece::Lines) => to_u64(head.len()),
+        (None, Piece::LongLine { starts_at, .. }) => chunk.byte_offset - starts_at + to_u64(head.len()),
+    };
+    let has_ended =
+        line_bytes == 0 || tail.is_empty() || tail.starts_with(b"\n") || tail.starts_with(b"\r\n");
+    // The first part of a long line is longer than a line and its carriage return may be.
+    has_ended || line_bytes > to_u64(LINE_BYTES_MAX) + 1
+}
+
+fn to_u64(length: usize) -> u64 {
+    u64::try_from(length).expect("a length has 64 bits")
+}

@@ -1,0 +1,101 @@
+//! Abandoning a run.
+//!
+//! It is one transaction that waits for whatever a killed loader left on the server; a crash leaves the run as it was,
+//! or abandoned. The rows that the run had loaded stay. Before a bulk load is abandoned, what it has dropped of the
+//! tables is restored, in a transaction for each statement.
+
+use tokio_postgres::{Client, IsolationLevel, Transaction, error::SqlState};
+
+use super::bulk;
+use crate::{
+    migrate::{self, failed},
+    postgres::Target,
+    runs::{
+        history::{self, HistoryError, RunRecord, RunState},
+        ledger, target_lock,
+    },
+};
+
+/// How long to wait for a transaction that a killed loader left behind: its backend notices that nobody is there any
+/// more within this time, or it never does.
+const ORPHAN_TIMEOUT_SECONDS: u32 = 60;
+
+/// Abandons a run, so that the same command begins a new one. Returns it as it is now.
+pub(crate) async fn abandon(
+    client: &mut Client,
+    target: &Target,
+    id: i64,
+) -> Result<RunRecord, HistoryError> {
+    let (run, ..) = history::show(client, id).await?;
+    let db_schema = run.settings.db_schema.clone();
+    if !run.state.can_resume() && run.state != RunState::RUNNING {
+        return Err(HistoryError::Ended { id, state: run.state });
+    }
+    let taken = target_lock::try_take(client, &db_schema).await.map_err(failed("locking the target"))?;
+    taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
+    restore(client, target, &run).await?;
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await
+        .map_err(failed("BEGIN"))?;
+    let role = history::role(&transaction).await?;
+    migrate::refuse_load_without_privilege(&transaction, &role).await?;
+    wait_for_orphans(&transaction, id).await?;
+    mark(&transaction, id).await?;
+    let run = history::read_run(&transaction, id, &migrate::grant_to_look(&role)).await?;
+    transaction.commit().await.map_err(failed("COMMIT"))?;
+    Ok(run)
+}
+
+/// Ends what a killed loader may still be at, and restores what it had dropped.
+async fn restore(client: &mut Client, target: &Target, run: &RunRecord) -> Result<(), HistoryError> {
+    let id = run.id;
+    if history::read_pending(client, run).await?.is_empty() {
+        return Ok(());
+    }
+    ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Run { source })?;
+    let steps = history::read_pending(client, run).await?;
+    let Err(source) = bulk::restore_alone(client, target, &steps).await else { return Ok(()) };
+    let pending = history::read_pending(client, run).await.unwrap_or_default();
+    Err(HistoryError::Restore { id, source, pending })
+}
+
+/// What a killed loader sent last may still be at work; it holds the row of its lane.
+async fn wait_for_orphans(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError> {
+    let sql = format!(
+        "SET LOCAL lock_timeout = '{ORPHAN_TIMEOUT_SECONDS}s';
+         SET LOCAL statement_timeout = 0;
+         SELECT FROM profile_loader.run_lanes WHERE run_id = {id} FOR UPDATE"
+    );
+    match transaction.batch_execute(&sql).await {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Err(HistoryError::Orphan { id }),
+        result => Ok(result.map_err(failed("waiting for what a killed loader left"))?),
+    }
+}
+
+async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError> {
+    let updated = transaction
+        .execute(
+            "UPDATE profile_loader.runs SET state = 'abandoned', ended_at = now()
+             WHERE id = $1 AND state IN ('running', 'interrupted', 'failed')",
+            &[&id],
+        )
+        .await
+        .map_err(failed("abandoning the run"))?;
+    if updated == 0 {
+        // It came to its end between the first look and the lock.
+        let run = history::read_run(transaction, id, "").await?;
+        return Err(HistoryError::Ended { id, state: run.state });
+    }
+    for sql in [
+        "DELETE FROM profile_loader.run_rejections WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_transactions WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_spills WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_ddl WHERE run_id = $1",
+    ] {
+        transaction.execute(sql, &[&id]).await.map_err(failed("abandoning the run"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Drops, in one transaction with the beginning of the run, what slows down the filling of the four tables.
+
+use std::fmt;
+
+use tokio_postgres::{Row, Transaction, types::ToSql};
+
+use super::plan::{BulkPlan, Constraint, ForeignKey, Index};
+use crate::{
+    postgres::quote_identifier,
+    runs::{RunError, failed},
+    tables::Table,
+};
+
+/// Whoever wants to read the tables waits as long as we do.
+const LOCK_TIMEOUT_SECONDS: u32 = 10;
+
+/// Why tables can't be filled in bulk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    HoldsRows { table: String },
+    NotOwner { table: String, owner: String },
+    NoCreate { db_schema: String },
+    NoPlainTable { table: String },
+    RowSecurity { table: String },
+    InsertRule { table: String },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HoldsRows { table } => write!(f, "table {table} holds rows"),
+            Self::NotOwner { table, owner } => write!(
+                f,
+                "only the owner of table {table}, {owner}, or a member of that role may drop its indexes"
+            ),
+            Self::NoCreate { db_schema } => write!(
+                f,
+                "restoring indexes takes the privilege CREATE on schema {db_schema}, which is missing"
+            ),
+            Self::NoPlainTable { table } => write!(f, "{table} is not an ordinary table"),
+            Self::RowSecurity { table } => write!(f, "table {table} has row level security"),
+            Self::InsertRule { table } => {
+                write!(f, "table {table} has a rule on INSERT, which COPY does not follow")
+            }
+        }
+    }
+}
+
+/// What was dropped, in numbers and names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DroppedDdl {
+    /// Statements that restore everything.
+    pub steps: usize,
+    /// Indexes, and perhaps foreign keys, that are kept.
+    pub kept: Vec<String>,
+}
+
+/// What stands in the way of filling the tables in bulk, if anything does.
+pub(crate) async fn obstacle(
+    transaction: &Transaction<'_>,
+    db_schema: &str,
+) -> Result<Option<Obstacle>, RunError> {
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let rows = transaction
+        .query(include_str!("../../../sql/bulk/obstacles.sql"), &[&db_schema, &names])
+        .await
+        .map_err(failed("reading who owns the tables"))?;
+    if let Some(obstacle) = rows.iter().find_map(|row| obstacle_of(row, db_schema)) {
+        return Ok(Some(obstacle));
+    }
+    for table in Table::ALL {
+        let is_empty = format!("SELECT NOT EXISTS (SELECT FROM {})", qualified(db_schema, table));
+        let row = transaction
+            .query_one(&is_empty, &[])
+            .await
+            .map_err(failed("reading whether the tables are empty"))?;
+        if !row.get::<_, bool>(0) {
+            return Ok(Some(Obstacle::HoldsRows { table: table.name().to_owned() }));
+        }
+    }
+    Ok(None)
+}
+
+fn obstacle_of(row: &Row, db_schema: &str) -> Option<Obstacle> {
+    let table: String = row.get("name");
+    if row.get("is_no_plain_table") {
+        Some(Obstacle::NoPlainTable { table })
+    } else if !row.get::<_, bool>("is_owner") {
+        Some(Obstacle::NotOwner { table, owner: row.get("owner") })
+    } else if row.get("has_row_security") {
+        Some(Obstacle::RowSecurity { table })
+    } else if row.get("has_insert_rule") {
+        Some(Obstacle::InsertRule { table })
+    } else if !row.get::<_, bool>("may_create") {
+        Some(Obstacle::NoCreate { db_schema: db_schema.to_owned() })
+    } else {
+        None
+    }
+}
+
+/// Locks the tables, and drops what slows their filling down; writes to the ledger what restores it.
+pub(crate) async fn drop_ddl(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+    db_schema: &str,
+) -> Result<Result<DroppedDdl, Obstacle>, RunError> {
+    let tables: Vec<_> = Table::ALL.iter().map(|&table| qualified(db_schema, table)).collect();
+    let lock = format!(
+        "SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
+        tables.join(", ")
+    );
+    transaction.batch_execute(&lock).await.map_err(failed("locking the tables to drop their indexes"))?;
+    if let Some(obstacle) = obstacle(transaction, db_schema).await? {
+        return Ok(Err(obstacle));
+    }
+    let plan = read_plan(transaction, db_schema).await?;
+    for statement in &plan.drop {
+        transaction.batch_execute(statement).await.map_err(failed("dropping indexes and foreign keys"))?;
+    }
+    record(transaction, run_id, &plan).await?;
+    Ok(Ok(DroppedDdl { steps: plan.restore.len(), kept: plan.kept }))
+}
+
+async fn read_plan(transaction: &Transaction<'_>, db_schema: &str) -> Result<BulkPlan, RunError> {
+    let what = || failed("reading the indexes and foreign keys of the tables");
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    // So that definitions name every schema.
+    let empty = "SELECT pg_catalog.set_config('search_path', '', true)";
+    transaction.query_one(empty, &[]).await.map_err(what())?;
+    let tables: [&(dyn ToSql + Sync); 2] = [&db_schema, &names];
+    let foreign_keys = transaction
+        .query(include_str!("../../../sql/bulk/foreign_keys.sql"), &tables)
+        .await
+        .map_err(what())?;
+    let oids: Vec<u32> = foreign_keys.iter().map(|row| row.get("oid")).collect();
+    let indexes = transaction
+        .query(include_str!("../../../sql/bulk/indexes.sql"), &[&db_schema, &names, &oids])
+        .await
+        .map_err(what())?;
+    let foreign_keys: Vec<_> = foreign_keys.iter().map(foreign_key).collect();
+    let indexes: Vec<_> = indexes.iter().map(index).collect();
+    let triggers = transaction
+        .query_one(include_str!("../../../sql/bulk/insert_triggers.sql"), &tables)
+        .await
+        .map_err(what())?;
+    if triggers.get("are_there") {
+        return Ok(BulkPlan::of_nothing(&indexes, &foreign_keys));
+    }
+    Ok(BulkPlan::of(db_schema, &indexes, &foreign_keys))
+}
+
+fn foreign_key(row: &Row) -> ForeignKey {
+    ForeignKey {
+        table: row.get("table_name"),
+        name: row.get("name"),
+        definition: row.get("definition"),
+        is_validated: row.get("is_validated"),
+        comment: row.get("comment"),
+    }
+}
+
+fn index(row: &Row) -> Index {
+    let constraint = row.get::<_, Option<&str>>("constraint_kind").map(|kind| Constraint {
+        is_primary_key: kind == "p",
+        is_deferrable: row.get("is_deferrable"),
+        is_deferred: row.get("is_deferred"),
+        comment: row.get("constraint_comment"),
+    });
+    Index {
+        table: row.get("table_name"),
+        name: row.get("name"),
+        definition: row.get("definition"),
+        columns: row.get("columns"),
+        is_unique: row.get("is_unique"),
+        is_clustered: row.get("is_clustered"),
+        is_computed: row.get("is_computed"),
+        is_ordinary: row.get("is_ordinary"),
+        is_bytewise: row.get("is_bytewise"),
+        is_needed: row.get("is_needed"),
+        constraint,
+        comment: row.get("comment"),
+    }
+}
+
+async fn record(transaction: &Transaction<'_>, run_id: i64, plan: &BulkPlan) -> Result<(), RunError> {
+    for (step, one) in (0_i32..).zip(&plan.restore) {
+        let after: Vec<i32> = one.after.iter().map(|&step| i32::try_from(step).expect("few steps")).collect();
+        transaction
+            .execute(
+                "INSERT INTO profile_loader.run_ddl (run_id, step, table_name, label, sql, after)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                &[&run_id, &step, &one.table, &one.label, &one.sql, &after],
+            )
+            .await
+            .map_err(failed("writing to the ledger what is dropped"))?;
+    }
+    Ok(())
+}
+
+fn qualified(db_schema: &str, table: Table) -> String {
+    format!("{}.{}", quote_identifier(db_schema), table.name())
+}

@@ -1,0 +1,127 @@
+//! What an earlier attempt at the same run had committed, recognised in the input as it is read again.
+
+use tokio::sync::mpsc;
+
+use super::{
+    context::LaneEvent,
+    lane::{Decided, Lane},
+    pending::{Pending, PendingBulk},
+};
+use crate::{
+    document::Fault,
+    input::Position,
+    rows::LanePart,
+    runs::{RunError, failed, ledger::bigint},
+};
+
+impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
+    /// Waits for a batch's worth of parts, settling those that an earlier attempt had committed; `None` at the end.
+    pub(super) async fn next_batch(
+        &mut self,
+        parts: &mut mpsc::Receiver<LanePart>,
+    ) -> Result<Option<Vec<Pending>>, RunError> {
+        let (mut batch, mut cost_bytes) = (Vec::new(), 0);
+        let limits = self.context.limits;
+        while cost_bytes < limits.cost_bytes && batch.len() < limits.chunks {
+            let Some(part) = parts.recv().await else { break };
+            let pending = self.replay(part).await?;
+            if self.state.has_passed(pending.part.end.position) {
+                self.settle(&[pending], Decided::NotLoaded);
+            } else {
+                cost_bytes += pending.part.cost_bytes;
+                batch.push(pending);
+            }
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    async fn replay(&mut self, mut part: LanePart) -> Result<Pending, RunError> {
+        let bulk = self.filter.as_mut().map(|filter| PendingBulk::of(&mut part, filter));
+        let Some(watermark) = &self.state.watermark else {
+            return Ok(Pending { part, first: 0, replayed: 0, rejected: Vec::new(), bulk });
+        };
+        let mark = watermark.position;
+        let source = part.end.position.source;
+        let is_committed =
+            |offset: u32| Position { source, byte_offset: part.byte_offset + u64::from(offset) } < mark;
+        let first = part.documents().partition_point(|document| is_committed(document.offset));
+        let end = if source == mark.source {
+            mark.byte_offset.min(part.end.position.byte_offset)
+        } else {
+            part.end.position.byte_offset
+        };
+        let section = Section { source, start: part.byte_offset, end };
+        let mut pending = Pending { part, first, replayed: 0, rejected: Vec::new(), bulk };
+        if first > 0 && self.state.rejected_before > 0 {
+            let rows = self.ask(include_str!("../../../sql/lanes/rejected.sql"), section).await?;
+            pending.rejected = rows.iter().map(|row| (section.offset_of(row), fault_of(row))).collect();
+        }
+        if first > 0 && self.state.has_refused {
+            let rows = self.ask(include_str!("../../../sql/lanes/spilled.sql"), section).await?;
+            let offsets: Vec<_> = rows.iter().map(|row| section.offset_of(row)).collect();
+            if let Some(bulk) = &mut pending.bulk {
+                bulk.add(&pending.part, &offsets)?;
+            }
+        }
+        let uncommitted = pending.rejected.len() + pending.deferred_before().count();
+        let committed = first.checked_sub(uncommitted).ok_or_else(|| {
+            RunError::Ledger(format!("it has more rejections of lane {} than documents", self.state.lane))
+        })?;
+        pending.replayed = u64::try_from(committed).expect("a length has 64 bits");
+        Ok(pending)
+    }
+
+    /// What the ledger keeps of an earlier attempt about a section of the input.
+    async fn ask(
+        &mut self,
+        sql: &'static str,
+        section: Section,
+    ) -> Result<Vec<tokio_postgres::Row>, RunError> {
+        loop {
+            match self.ask_once(sql, section).await {
+                Ok(rows) => {
+                    self.went_forward();
+                    return Ok(rows);
+                }
+                Err(error) => self.wait_after(error).await?,
+            }
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        sql: &'static str,
+        section: Section,
+    ) -> Result<Vec<tokio_postgres::Row>, RunError> {
+        let mut session = self.context.sessions.lease().await?;
+        let (run_id, lane) = (self.context.run_id, self.state.lane);
+        let source = i32::try_from(section.source).expect("few sources");
+        let (start, end) = (bigint(section.start), bigint(section.end));
+        let rows = session.client().query(sql, &[&run_id, &lane, &source, &start, &end]).await;
+        rows.map_err(|source| {
+            session.close();
+            failed("reading what an earlier attempt had put aside")(source)
+        })
+    }
+}
+
+/// A part of a source: a chunk, or as much of it as is committed.
+#[derive(Debug, Clone, Copy)]
+struct Section {
+    source: usize,
+    start: u64,
+    end: u64,
+}
+
+impl Section {
+    /// The line offset in the chunk.
+    fn offset_of(self, row: &tokio_postgres::Row) -> u32 {
+        let offset = bigint(self.start).abs_diff(row.get("byte_offset"));
+        u32::try_from(offset).expect("an offset in a chunk")
+    }
+}
+
+fn fault_of(row: &tokio_postgres::Row) -> Fault {
+    let (code, message): (String, String) = (row.get("code"), row.get("message"));
+    Fault::of_document(code, message)
+}

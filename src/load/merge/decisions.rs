@@ -1,0 +1,378 @@
+//! The documents of one transaction and what is still to be decided about them; pure.
+//!
+//! The tricky thing is the id that comes more than once in a batch. Its documents are decided in input
+//! order, so they go to the server in rounds; an exact copy of the document before it never goes there.
+
+use std::collections::{HashMap, HashSet};
+
+use super::refusal;
+use crate::{
+    rows::{ChildRows, LanePart, StagedRow},
+    runs::Verdict,
+    session::Ctid,
+    settings::OnExisting,
+};
+
+/// How often a document may be neither inserted nor found stored: once for another session that stored and
+/// deleted the same id in between, and once more to be sure.
+const ATTEMPTS_MAX: u8 = 3;
+
+/// A document of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchDocument<'a> {
+    pub(crate) seq: u64,
+    pub(crate) id: [u8; 16],
+    pub(crate) children: ChildRows,
+    pub(crate) row: StagedRow<'a>,
+}
+
+/// The documents of `part` from the one at `first` on, in input order.
+pub(crate) fn documents_from(part: &LanePart, first: usize) -> impl Iterator<Item = BatchDocument<'_>> {
+    part.documents().iter().enumerate().skip(first).map(|(index, document)| BatchDocument {
+        seq: part.seq(document.offset),
+        id: document.id,
+        children: document.children,
+        row: part.row(index),
+    })
+}
+
+/// All documents of a transaction. Those that are an exact copy of the one before them with the same id never
+/// go to the server: what became of that one says what becomes of them.
+pub(crate) struct Batch<'a> {
+    /// All others, in input order.
+    pub(crate) originals: Vec<BatchDocument<'a>>,
+    origins: Vec<Origin>,
+}
+
+/// Of each document, where its verdict comes from.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    /// It is the next of the originals.
+    Own,
+    /// Index of the document that it is a copy of.
+    CopyOf(usize),
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(documents: Vec<BatchDocument<'a>>) -> Self {
+        let mut latest = HashMap::with_capacity(documents.len());
+        let origin = |(index, document): (usize, &BatchDocument<'_>)| match latest.insert(document.id, index)
+        {
+            Some(before) if documents[before].row.contents() == document.row.contents() => {
+                Origin::CopyOf(before)
+            }
+            _ => Origin::Own,
+        };
+        let origins: Vec<_> = documents.iter().enumerate().map(origin).collect();
+        let is_own = |(document, origin)| matches!(origin, &Origin::Own).then_some(document);
+        let originals = documents.into_iter().zip(&origins).filter_map(is_own).collect();
+        Self { originals, origins }
+    }
+
+    /// The verdicts of all documents from those of the originals.
+    pub(crate) fn verdicts_of_all(&self, of_originals: Vec<Verdict>) -> Vec<Verdict> {
+        assert_eq!(of_originals.len(), self.originals.len(), "each original has a verdict");
+        let mut own = of_originals.into_iter();
+        let mut verdicts: Vec<Verdict> = Vec::with_capacity(self.origins.len());
+        for origin in &self.origins {
+            let verdict = match origin {
+                Origin::Own => own.next().expect("they were just counted"),
+                Origin::CopyOf(before) => verdict_of_copy(&verdicts[*before]),
+            };
+            verdicts.push(verdict);
+        }
+        verdicts
+    }
+}
+
+/// What the server says of a document that isn't stored as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compared {
+    pub(crate) seq: u64,
+    /// Where the document is staged.
+    pub(crate) ctid: Ctid,
+    pub(crate) what: Comparison,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    NotStored,
+    /// Its id is stored with other contents; `is_ours`: by this run's lane.
+    Differs {
+        is_ours: bool,
+    },
+}
+
+/// What a round is to write.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Writes {
+    /// Indices of documents whose ids are not stored.
+    pub(crate) insert: Vec<usize>,
+    /// Indices of documents that replace what is stored.
+    pub(crate) update: Vec<usize>,
+}
+
+/// The verdicts of documents that are being merged together, none of them a copy of the one before it.
+pub(crate) struct Decisions<'a> {
+    documents: &'a [BatchDocument<'a>],
+    on_existing: OnExisting,
+    verdicts: Vec<Option<Verdict>>,
+    attempts: Vec<u8>,
+    /// Where they are staged: of those that are to be written.
+    ctids: Vec<Ctid>,
+    /// Indices without a verdict; rising.
+    undecided: Vec<usize>,
+    /// Ids that stand in the table, as far as this transaction knows.
+    stored: HashSet<[u8; 16]>,
+}
+
+impl<'a> Decisions<'a> {
+    pub(crate) fn new(documents: &'a [BatchDocument<'a>], on_existing: OnExisting) -> Self {
+        Self {
+            documents,
+            on_existing,
+            verdicts: vec![None; documents.len()],
+            attempts: vec![0; documents.len()],
+            ctids: vec![Ctid::default(); documents.len()],
+            undecided: (0..documents.len()).collect(),
+            stored: HashSet::new(),
+        }
+    }
+
+    /// The documents to be looked up next: of every id the first undecided one, and all of an id whose stored
+    /// profile will not change any more. Empty when everything is decided.
+    pub(crate) fn next_round(&self) -> Vec<usize> {
+        let mut met = HashSet::with_capacity(self.undecided.len());
+        let is_due = |index: &&usize| {
+            let id = self.documents[**index].id;
+            let is_final = self.on_existing != OnExisting::Update && self.stored.contains(&id);
+            met.insert(id) || is_final
+        };
+        self.undecided.iter().filter(is_due).copied().collect()
+    }
+
+    pub(crate) fn seqs(&self, indices: &[usize]) -> Vec<i64> {
+        let seq = |&index: &usize| i64::try_from(self.documents[index].seq).expect("a seq has 63 bits");
+        indices.iter().map(seq).collect()
+    }
+
+    pub(crate) fn ctids(&self, indices: &[usize]) -> Vec<Ctid> {
+        indices.iter().map(|&index| self.ctids[index]).collect()
+    }
+
+    pub(crate) fn id(&self, index: usize) -> [u8; 16] {
+        self.documents[index].id
+    }
+
+    pub(crate) fn children(&self, indices: &[usize]) -> ChildRows {
+        let mut sum = ChildRows::default();
+        for &index in indices {
+            let children = self.documents[index].children;
+            sum.addresses += children.addresses;
+            sum.emails += children.emails;
+            sum.phone_numbers += children.phone_numbers;
+        }
+        sum
+    }
+
+    /// Takes in what the server found of a round, and says what is to be written.
+    /// What it found nothing to say of is stored and identical.
+    pub(crate) fn classify(&mut self, round: &[usize], found: &[Compared]) -> Writes {
+        let found: HashMap<u64, Compared> = found.iter().map(|found| (found.seq, *found)).collect();
+        let mut writes = Writes::default();
+        let mut inserting = HashSet::new();
+        for &index in round {
+            let id = self.documents[index].id;
+            let Some(found) = found.get(&self.documents[index].seq) else {
+                self.stored.insert(id);
+                self.verdicts[index] = Some(Verdict::Unchanged);
+                continue;
+            };
+            self.ctids[index] = found.ctid;
+            match found.what {
+                Comparison::Differs { is_ours } => {
+                    self.stored.insert(id);
+                    self.verdicts[index] = self.verdict_of_other(is_ours);
+                    if self.verdicts[index].is_none() {
+                        writes.update.push(index);
+                    }
+                }
+                Comparison::NotStored => {
+                    self.stored.remove(&id);
+                    if inserting.insert(id) {
+                        writes.insert.push(index);
+                    }
+                }
+            }
+        }
+        self.forget_decided();
+        writes
+    }
+
+    /// Of one whose id is stored with other contents; `None`: it is to be updated.
+    fn verdict_of_other(&self, is_ours: bool) -> Option<Verdict> {
+        match self.on_existing {
+            OnExisting::Update => None,
+            OnExisting::Skip => Some(Verdict::Skipped),
+            OnExisting::Reject if is_ours => Some(Verdict::Rejected(refusal::duplicate())),
+            OnExisting::Reject => Some(Verdict::Rejected(refusal::exists())),
+        }
+    }
+
+    /// Takes in which of the `tried` documents were written; the others are looked up again, a bounded
+    /// number of times.
+    pub(crate) fn written(&mut self, tried: &[usize], ids: &HashSet<[u8; 16]>, verdict: &Verdict) {
+        for &index in tried {
+            let id = self.documents[index].id;
+            if ids.contains(&id) {
+                self.stored.insert(id);
+                self.verdicts[index] = Some(verdict.clone());
+            } else {
+                self.attempts[index] += 1;
+                if self.attempts[index] == ATTEMPTS_MAX {
+                    self.verdicts[index] = Some(Verdict::Rejected(refusal::suppressed()));
+                }
+            }
+        }
+        self.forget_decided();
+    }
+
+    fn forget_decided(&mut self) {
+        let verdicts = &self.verdicts;
+        self.undecided.retain(|&index| verdicts[index].is_none());
+    }
+
+    /// One verdict for each document, in order.
+    pub(crate) fn into_verdicts(self) -> Vec<Verdict> {
+        let decided = |verdict: Option<Verdict>| verdict.expect("rounds go on until everything is decided");
+        self.verdicts.into_iter().map(decided).collect()
+    }
+}
+
+fn verdict_of_copy(of: &Verdict) -> Verdict {
+    match of {
+        Verdict::Inserted | Verdict::Updated | Verdict::Unchanged => Verdict::Unchanged,
+        Verdict::Skipped => Verdict::Skipped,
+        Verdict::Rejected(fault) => Verdict::Rejected(fault.clone()),
+        Verdict::Deferred { .. } => unreachable!("a merge decides on every document"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Profile;
+
+    /// Documents as (id, first name).
+    fn part(documents: &[(u8, &str)]) -> LanePart {
+        let mut part = LanePart::default();
+        for (offset, (id, first_name)) in documents.iter().enumerate() {
+            let profile = Profile {
+                id: [*id; 16],
+                first_name,
+                middle_name: None,
+                last_name: "x",
+                marketing_emails_enabled: true,
+                two_factor_enabled: true,
+                address: None,
+                emails: vec![].into(),
+                phone_numbers: vec![].into(),
+            };
+            part.push(&profile, offset);
+        }
+        part
+    }
+
+    /// Plays the server: a table of id to first name (and whether we wrote it).
+    fn run(documents: &[(u8, &str)], stored: &[(u8, &str)], on_existing: OnExisting) -> (String, usize) {
+        let part = part(documents);
+        let all = Batch::new(documents_from(&part, 0).collect());
+        let batch = &all.originals;
+        let name_of = |index: usize| documents[usize::try_from(batch[index].seq).unwrap()].1;
+        let mut table: HashMap<u8, (String, bool)> =
+            stored.iter().map(|(id, name)| (*id, ((*name).to_owned(), false))).collect();
+        let mut decisions = Decisions::new(batch, on_existing);
+        let mut rounds = 0;
+        loop {
+            let round = decisions.next_round();
+            if round.is_empty() {
+                break;
+            }
+            rounds += 1;
+            let look = |&index: &usize| {
+                let what = match table.get(&batch[index].id[0]) {
+                    None => Comparison::NotStored,
+                    Some((name, _)) if name == name_of(index) => return None,
+                    Some((_, is_ours)) => Comparison::Differs { is_ours: *is_ours },
+                };
+                Some(Compared { seq: batch[index].seq, ctid: Ctid::default(), what })
+            };
+            let found: Vec<_> = round.iter().filter_map(look).collect();
+            let writes = decisions.classify(&round, &found);
+            for (indices, verdict) in
+                [(&writes.insert, Verdict::Inserted), (&writes.update, Verdict::Updated)]
+            {
+                for &index in indices {
+                    table.insert(batch[index].id[0], (name_of(index).to_owned(), true));
+                }
+                let ids = indices.iter().map(|&index| decisions.id(index)).collect();
+                decisions.written(indices, &ids, &verdict);
+            }
+        }
+        let letter = |verdict: Verdict| match verdict {
+            Verdict::Inserted => 'i',
+            Verdict::Updated => 'u',
+            Verdict::Unchanged => '=',
+            Verdict::Skipped => 's',
+            Verdict::Rejected(fault) if fault.code == "load:exists" => 'e',
+            Verdict::Rejected(_) => 'd',
+            Verdict::Deferred { .. } => unreachable!("a merge decides on every document"),
+        };
+        let verdicts = all.verdicts_of_all(decisions.into_verdicts());
+        (verdicts.into_iter().map(letter).collect(), rounds)
+    }
+
+    #[test]
+    fn documents_of_one_id_are_decided_in_input_order() {
+        use OnExisting::{Reject, Skip, Update};
+        let documents = [(1, "a"), (2, "a"), (1, "a"), (1, "b"), (1, "a"), (2, "c"), (3, "x")];
+        for (on_existing, stored, expected, rounds) in [
+            (Reject, &[][..], "ii=d=di", 2),
+            (Skip, &[][..], "ii=s=si", 2),
+            (Update, &[][..], "ii=uuui", 3),
+            (Reject, &[(1, "b")][..], "eie=edi", 2),
+            (Update, &[(1, "a"), (3, "y")][..], "=i=uuuu", 3),
+            (Skip, &[(1, "a"), (2, "c"), (3, "x")][..], "=s=s===", 2),
+        ] {
+            assert_eq!(
+                run(&documents, stored, on_existing),
+                (expected.to_owned(), rounds),
+                "{on_existing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_document_that_never_arrives_is_rejected() {
+        let part = part(&[(1, "a"), (1, "a")]);
+        let batch = Batch::new(documents_from(&part, 0).collect());
+        let mut decisions = Decisions::new(&batch.originals, OnExisting::Reject);
+        let mut rounds = 0;
+        while let round = decisions.next_round()
+            && !round.is_empty()
+        {
+            rounds += 1;
+            let not_stored = |index: &usize| Compared {
+                seq: batch.originals[*index].seq,
+                ctid: Ctid::default(),
+                what: Comparison::NotStored,
+            };
+            let found: Vec<_> = round.iter().map(not_stored).collect();
+            let writes = decisions.classify(&round, &found);
+            decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted);
+        }
+        assert_eq!(rounds, usize::from(ATTEMPTS_MAX));
+        let verdicts = batch.verdicts_of_all(decisions.into_verdicts());
+        assert_eq!(verdicts, vec![Verdict::Rejected(refusal::suppressed()); 2]);
+    }
+}

@@ -1,0 +1,60 @@
+//! Whose fault a server error is: the document's, or the run's (SQLSTATE, PostgreSQL manual, appendix A).
+//!
+//! The server's own message and DETAIL quote row values, so none of their text is passed on: only the
+//! SQLSTATE and the names of the table, column and constraint.
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::{
+    document::Fault,
+    postgres::{ErrorClass, object_names},
+    runs::RunError,
+    session::SessionError,
+};
+
+/// The error of a statement that wrote documents, where one of these documents is to blame.
+pub(crate) fn of_a_document(error: &RunError) -> Option<&DbError> {
+    let RunError::Session(SessionError::Database { source, .. }) = error else { return None };
+    let error = source.as_db_error()?;
+    (ErrorClass::of_sqlstate(error.code().code()) == ErrorClass::Data).then_some(error)
+}
+
+/// The rejection of the document that the error was narrowed down to.
+pub(crate) fn fault(error: &DbError) -> Fault {
+    let message = format!("the server refused the document: {}", reason(error.code()));
+    Fault::of_document(format!("db:{}", error.code().code()), message + &object_names(error))
+}
+
+/// For a document whose rows did not all arrive, again and again.
+pub(crate) fn suppressed() -> Fault {
+    Fault::of_document(
+        "db:suppressed",
+        "the server left rows of the document out without an error; a trigger or rule of the tables' owner does that",
+    )
+}
+
+pub(crate) fn exists() -> Fault {
+    Fault::of_document("load:exists", "a profile with this id is stored and differs (see --on-existing)")
+}
+
+pub(crate) fn duplicate() -> Fault {
+    Fault::of_document(
+        "load:duplicate",
+        "an earlier document of this input has the same id and differs (see --on-existing)",
+    )
+}
+
+fn reason(code: &SqlState) -> &'static str {
+    match code.code() {
+        "23502" => "a column must not be null",
+        "23503" => "a foreign key is violated",
+        "23505" => "a unique constraint is violated",
+        "23514" => "a CHECK constraint is violated",
+        "23P01" => "an exclusion constraint is violated",
+        "22001" => "a value is too long for its column",
+        "P0001" => "a trigger raised an exception",
+        code if code.starts_with("22") => "a value is not one that the column takes",
+        code if code.starts_with("23") => "an integrity constraint is violated",
+        _ => "an error was raised",
+    }
+}

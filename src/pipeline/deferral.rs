@@ -1,0 +1,57 @@
+//! What a bulk load does with documents that it defers until the indexes are restored.
+
+use super::check::{CheckedChunk, Checker, Lines};
+use crate::{
+    document::Fault,
+    report::{RejectsError, Spill, SpillFiles, Tally},
+};
+
+/// Whether documents are deferred.
+#[derive(Debug, Default)]
+pub(crate) enum Deferral {
+    #[default]
+    None,
+    /// They are written here.
+    Writing(SpillFiles),
+    /// They are what is read; documents were read and rejected before them.
+    Reading { spill: Spill, read: u64, rejected: u64 },
+}
+
+impl Deferral {
+    /// How many documents of the whole run were read and rejected, with those of this part of it.
+    pub(super) fn read_and_rejected(&self, tally: &Tally) -> (u64, u64) {
+        match self {
+            Self::Reading { read, rejected, .. } => (*read, rejected + tally.rejected),
+            Self::None | Self::Writing(_) => (tally.read, tally.rejected),
+        }
+    }
+
+    /// Rejects documents that the server refused, at the place that they have in the input.
+    pub(super) fn reject_refused(
+        &mut self,
+        checker: &Checker,
+        checked: &mut CheckedChunk,
+        refused: Vec<(u32, Fault)>,
+    ) -> Result<(), RejectsError> {
+        checker.reject_accepted(checked, refused, |place| match self {
+            Self::Reading { spill, .. } => spill.place(place.line),
+            Self::None | Self::Writing(_) => Ok(place),
+        })
+    }
+
+    /// Keeps the documents at these offsets of a chunk.
+    pub(super) fn write(&mut self, checked: &CheckedChunk, deferred: &[u32]) -> Result<(), RejectsError> {
+        if deferred.is_empty() {
+            return Ok(());
+        }
+        let Self::Writing(files) = self else {
+            unreachable!("only a bulk load defers documents");
+        };
+        let mut lines = Lines::of(&checked.chunk);
+        for &offset in deferred {
+            let (bytes, place) = lines.at(offset);
+            files.push(&checked.chunk.bytes[bytes], place)?;
+        }
+        Ok(())
+    }
+}

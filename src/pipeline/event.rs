@@ -1,0 +1,25 @@
+//! What the collector hears.
+
+use super::{Signal, check::CheckedChunk};
+use crate::{
+    input::{InputError, SourceDigest},
+    load::LaneEvent,
+    runs::RunError,
+};
+
+pub(super) enum Event {
+    Checked(Box<CheckedChunk>),
+    Lane(LaneEvent),
+    LaneEnded(Result<(), RunError>),
+    InputEnded {
+        digests: Vec<SourceDigest>,
+        /// Whether all that earlier attempts had read is in the input.
+        is_verified: bool,
+        error: Option<InputError>,
+    },
+    Stop(Signal),
+    /// Something besides the lanes has failed.
+    Failed(RunError),
+    /// A worker or a lane panicked.
+    Panicked,
+}

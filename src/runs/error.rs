@@ -1,0 +1,52 @@
+//! Why a run can't go on.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{postgres::ErrorClass, session::SessionError};
+
+/// Nothing of the batch at hand is in the tables, or the ledger says that all of it is.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("restoring {label} failed")]
+    Restore { label: String, source: Box<RunError> },
+    #[error("another process has taken run {run_id} over and loads it now")]
+    TakenOver { run_id: i64 },
+    #[error("another loader took the target while the connection that held it was lost: {holder}")]
+    LockLost { holder: String },
+    #[error("the ledger is not what this run left there: {0}")]
+    Ledger(String),
+}
+
+impl RunError {
+    /// The error and its causes, on one line, without values of rows.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Session(error) => error.message(),
+            Self::Restore { source, .. } => format!("{self}: {}", source.message()),
+            _ => self.to_string(),
+        }
+    }
+
+    pub(crate) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Session(error) => error.class(),
+            Self::Restore { source, .. } => source.class(),
+            Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => ErrorClass::Permanent,
+        }
+    }
+}
+
+/// Bounds what takes no time while the server is well; without an answer the connection is as good as lost.
+pub(crate) async fn within<T>(time: Duration, answer: impl Future<Output = T>) -> Result<T, RunError> {
+    let stalled = |_| SessionError::Stalled { seconds: time.as_secs() }.into();
+    tokio::time::timeout(time, answer).await.map_err(stalled)
+}
+
+/// Turns an error of the server into one that says what was attempted.
+pub(crate) fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> RunError {
+    move |source| SessionError::Database { what, context: None, source }.into()
+}

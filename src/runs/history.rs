@@ -1,0 +1,143 @@
+//! What the ledger knows of runs, for those who look: one read-only transaction each.
+
+mod record;
+
+pub(crate) use record::{CommittedCounts, LaneRecord, RunDocuments, RunInput, RunRecord, RunState};
+
+use serde::Serialize;
+use thiserror::Error;
+use tokio_postgres::{Client, IsolationLevel, Transaction};
+
+use super::{PendingStep, RunError, pending_steps, target_lock::Holder};
+use crate::{
+    migrate::{self, LedgerState, MigrateError, denied_or_failed, failed},
+    postgres::quote_identifier,
+};
+
+/// Why nothing can be said of runs, or one can't be abandoned.
+#[derive(Debug, Error)]
+pub(crate) enum HistoryError {
+    #[error(transparent)]
+    Ledger(#[from] MigrateError),
+    #[error(
+        "there is no run {id} in the ledger of this database; 'profile-loader runs list' lists those there are"
+    )]
+    Unknown { id: i64 },
+    #[error("run {id} has ended ({state}); only one that can be resumed is abandoned")]
+    Ended { id: i64, state: RunState },
+    #[error("run {id} can't be abandoned while a loader is at work on schema {db_schema}: {holder}")]
+    AtWork { id: i64, db_schema: String, holder: Holder },
+    #[error(
+        "run {id} can't be abandoned yet: the server has not ended a transaction of a loader that is gone; \
+         try again in some minutes"
+    )]
+    Orphan { id: i64 },
+    #[error("run {id} is not abandoned, because what it has dropped of the tables can't be restored")]
+    Restore { id: i64, source: RunError, pending: Vec<PendingStep> },
+    #[error(transparent)]
+    Run { source: RunError },
+}
+
+/// The newest runs into one schema, and how many there are besides.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct RunList {
+    /// Newest first.
+    pub runs: Vec<RunRecord>,
+    pub older: u64,
+    pub into_other_schemas: u64,
+}
+
+/// Lists at most `limit` runs; of none where there is no ledger.
+pub(crate) async fn list(
+    client: &mut Client,
+    db_schema: &str,
+    limit: Option<u32>,
+) -> Result<RunList, HistoryError> {
+    let transaction = begin_to_look(client).await?;
+    let needed = migrate::grant_to_look(&role(&transaction).await?);
+    if !has_runs(&transaction, &needed).await? {
+        return Ok(RunList::default());
+    }
+    let runs = read_runs(&transaction, None, Some(db_schema), limit.map(i64::from), &needed).await?;
+    let row = transaction
+        .query_one(
+            "SELECT count(*) FILTER (WHERE db_schema = $1), count(*) FILTER (WHERE db_schema <> $1)
+             FROM profile_loader.runs",
+            &[&db_schema],
+        )
+        .await
+        .map_err(failed("counting runs"))?;
+    let all: usize = record::count(row.get(0)).try_into().unwrap_or(usize::MAX);
+    let older = u64::try_from(all - runs.len()).expect("a count fits");
+    Ok(RunList { runs, older, into_other_schemas: record::count(row.get(1)) })
+}
+
+/// All that is known of a run.
+pub(crate) async fn show(
+    client: &mut Client,
+    id: i64,
+) -> Result<(RunRecord, Vec<LaneRecord>, Vec<PendingStep>), HistoryError> {
+    let transaction = begin_to_look(client).await?;
+    let needed = migrate::grant_to_look(&role(&transaction).await?);
+    if !has_runs(&transaction, &needed).await? {
+        return Err(HistoryError::Unknown { id });
+    }
+    let run = read_run(&transaction, id, &needed).await?;
+    let pending = read_pending(transaction.client(), &run).await?;
+    let rows = transaction
+        .query("SELECT * FROM profile_loader.run_lanes WHERE run_id = $1 ORDER BY lane", &[&id])
+        .await
+        .map_err(denied_or_failed("reading profile_loader.run_lanes", &needed))?;
+    Ok((run, rows.iter().map(record::lane).collect(), pending))
+}
+
+/// What a bulk load has dropped and not restored.
+pub(crate) async fn read_pending(client: &Client, run: &RunRecord) -> Result<Vec<PendingStep>, HistoryError> {
+    let pending = pending_steps(client, &run.settings.db_schema).await;
+    let pending = pending.map_err(|source| HistoryError::Run { source })?;
+    Ok(pending.into_iter().filter(|step| step.run_id == run.id).collect())
+}
+
+/// One picture for all that is read.
+async fn begin_to_look(client: &mut Client) -> Result<Transaction<'_>, MigrateError> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    transaction.start().await.map_err(failed("BEGIN"))
+}
+
+/// Quoted.
+pub(crate) async fn role(transaction: &Transaction<'_>) -> Result<String, MigrateError> {
+    let row = transaction
+        .query_one("SELECT current_user::text", &[])
+        .await
+        .map_err(failed("asking for the role"))?;
+    Ok(quote_identifier(row.get(0)))
+}
+
+/// False where no ledger is there, or one from before there were runs.
+async fn has_runs(transaction: &Transaction<'_>, needed: &str) -> Result<bool, MigrateError> {
+    Ok(migrate::ledger_state(transaction, needed).await? == LedgerState::Current)
+}
+
+pub(crate) async fn read_run(
+    transaction: &Transaction<'_>,
+    id: i64,
+    needed: &str,
+) -> Result<RunRecord, HistoryError> {
+    let mut runs = read_runs(transaction, Some(id), None, None, needed).await?;
+    runs.pop().ok_or(HistoryError::Unknown { id })
+}
+
+async fn read_runs(
+    transaction: &Transaction<'_>,
+    id: Option<i64>,
+    db_schema: Option<&str>,
+    limit: Option<i64>,
+    needed: &str,
+) -> Result<Vec<RunRecord>, MigrateError> {
+    let rows = transaction
+        .query(include_str!("../../sql/ledger/runs.sql"), &[&id, &db_schema, &limit])
+        .await
+        .map_err(denied_or_failed("reading profile_loader.runs", needed))?;
+    rows.iter().map(record::run).collect()
+}

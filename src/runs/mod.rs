@@ -1,0 +1,20 @@
+//! Runs: what the ledger knows of them, the lock on their target, and what they count.
+//!
+//! A run is what one input, loaded with one set of settings, comes to, in however many attempts.
+
+mod counts;
+mod ddl;
+mod error;
+pub(crate) mod history;
+mod lane_row;
+pub(crate) mod ledger;
+mod run;
+pub mod target_lock;
+
+pub(crate) use counts::LoadCounts;
+pub(crate) use counts::Verdict;
+pub(crate) use ddl::{PendingStep, pending_steps};
+pub(crate) use error::RunError;
+pub(crate) use error::{failed, within};
+pub(crate) use lane_row::LaneState;
+pub(crate) use run::{Ending, InputIdentity, Run, RunKey, SessionRole, UnfinishedRun};

@@ -1,0 +1,169 @@
+//! A run as a value: what it is recognised by, its lanes, and how it ended.
+
+use tokio_postgres::Row;
+
+use super::{LaneState, LoadCounts};
+use crate::{
+    input::{SourceDigest, Watermark},
+    report::Outcome,
+    settings::{OnExisting, Strategy, StrategyRequest},
+};
+
+/// What shapes a run's result, besides its input.
+#[derive(Debug, Clone)]
+pub(crate) struct RunKey {
+    pub(crate) db_schema: String,
+    pub(crate) on_existing: OnExisting,
+    pub(crate) json_schema_sha256: String,
+    pub(crate) atomic: bool,
+    /// Whichever a run was begun with is gone on with, unless one was asked for.
+    pub(crate) strategy: StrategyRequest,
+}
+
+/// What an input is recognised by before it is read.
+#[derive(Debug, Clone)]
+pub(crate) struct InputIdentity {
+    /// Absolute paths, `-` for standard input.
+    pub(crate) names: Vec<String>,
+    /// The first bytes of the decompressed stream.
+    pub(crate) head: Vec<u8>,
+}
+
+/// A run that has begun, in this attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) id: i64,
+    pub(crate) attempt: i32,
+    pub(crate) key: RunKey,
+    pub(crate) strategy: Strategy,
+    pub(crate) lanes: Vec<LaneState>,
+    /// Of a bulk load: the lanes that merge the deferred documents, as many as there are of the others. Their
+    /// watermarks are positions in the spill.
+    pub(crate) spill_lanes: Vec<LaneState>,
+}
+
+/// A run that did not come to its end and may be of the input at hand.
+#[derive(Debug)]
+pub(crate) struct UnfinishedRun {
+    pub(crate) id: i64,
+    pub(crate) strategy: Strategy,
+    /// Settings that are not those at hand; nothing can be resumed then.
+    pub(crate) differs_in: Vec<&'static str>,
+    pub(crate) has_same_names: bool,
+    pub(crate) has_same_head: bool,
+}
+
+/// How a run, or an attempt at it, ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    /// Read, accepted, rejected.
+    pub(crate) documents: [u64; 3],
+    pub(crate) failure: Option<String>,
+    /// Names of the sources, once everything that earlier attempts had read is known to be in them.
+    pub(crate) names: Option<Vec<String>>,
+    /// Of the sources that were read to their end.
+    pub(crate) digests: Vec<SourceDigest>,
+}
+
+/// What a session of a run is for; part of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionRole {
+    Control,
+    Lane,
+    Restore,
+    Watch,
+}
+
+impl RunKey {
+    pub(crate) fn on_existing(&self) -> &'static str {
+        match self.on_existing {
+            OnExisting::Reject => "reject",
+            OnExisting::Skip => "skip",
+            OnExisting::Update => "update",
+        }
+    }
+
+    fn takes_strategy(&self, name: &str) -> bool {
+        match self.strategy {
+            StrategyRequest::Auto => true,
+            StrategyRequest::Only(strategy) => strategy.name() == name,
+        }
+    }
+
+    pub(crate) fn differs_in(&self, row: &Row) -> Vec<&'static str> {
+        let is_same = |column, wanted: &str| row.get::<_, &str>(column) == wanted;
+        [
+            ("--strategy", self.takes_strategy(row.get("strategy"))),
+            ("--atomic", row.get::<_, bool>("atomic") == self.atomic),
+            ("--on-existing", is_same("on_existing", self.on_existing())),
+            ("the JSON Schema", is_same("json_schema_sha256", &self.json_schema_sha256)),
+            ("the version of profile-loader", is_same("tool_version", env!("CARGO_PKG_VERSION"))),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_same)| (!is_same).then_some(name))
+        .collect()
+    }
+}
+
+impl InputIdentity {
+    pub(crate) fn head_digest(&self) -> String {
+        blake3::hash(&self.head).to_hex().to_string()
+    }
+
+    pub(crate) fn has_head(&self, bytes: i64, digest: &str) -> bool {
+        let head = usize::try_from(bytes).ok().and_then(|bytes| self.head.get(..bytes));
+        head.is_some_and(|head| !head.is_empty() && blake3::hash(head).to_hex().as_str() == digest)
+    }
+
+    /// Standard input has no name that would tell one input from another.
+    pub(crate) fn has_names(&self, names: &[String]) -> bool {
+        self.names == names && !names.iter().any(|name| name == "-")
+    }
+}
+
+impl Run {
+    /// What the input still has to hold.
+    pub(crate) fn watermarks(&self) -> Vec<Watermark> {
+        self.lanes.iter().filter_map(|lane| lane.watermark.clone()).collect()
+    }
+
+    /// What earlier attempts committed.
+    pub(crate) fn counts(&self) -> LoadCounts {
+        counts_of(&self.lanes)
+    }
+
+    /// What earlier attempts committed of the deferred documents.
+    pub(crate) fn spill_counts(&self) -> LoadCounts {
+        counts_of(&self.spill_lanes)
+    }
+
+    /// The part of the run that merges the documents that a bulk load has deferred.
+    #[must_use]
+    pub(crate) fn of_spill(&self) -> Self {
+        Self { lanes: self.spill_lanes.clone(), spill_lanes: Vec::new(), ..self.clone() }
+    }
+
+    /// The name of its sessions.
+    pub(crate) fn application_name(&self, role: SessionRole) -> String {
+        role.application_name(self.id)
+    }
+}
+
+impl SessionRole {
+    pub(crate) fn application_name(self, run_id: i64) -> String {
+        let role = match self {
+            Self::Control => "control",
+            Self::Lane => "lane",
+            Self::Restore => "restore",
+            Self::Watch => "watch",
+        };
+        format!("profile-loader run {run_id} {role}")
+    }
+}
+
+fn counts_of(lanes: &[LaneState]) -> LoadCounts {
+    let mut counts = LoadCounts::default();
+    lanes.iter().for_each(|lane| counts.add(lane.counts));
+    counts
+}

@@ -1,0 +1,41 @@
+//! Why a session can't go on.
+
+use thiserror::Error;
+
+use super::connect::ConnectError;
+use crate::postgres::{self, ErrorClass};
+
+/// Nothing of the transaction under way is in the database, unless its COMMIT was sent and not answered.
+#[derive(Debug, Error)]
+pub(crate) enum SessionError {
+    #[error("{what} failed{}", context.as_deref().unwrap_or_default())]
+    Database {
+        what: &'static str,
+        /// What is known besides, such as who held a lock.
+        context: Option<String>,
+        source: tokio_postgres::Error,
+    },
+    #[error("connecting failed")]
+    Connecting { source: ConnectError },
+    #[error("the server stopped answering: no sign of it for {seconds} s while the connection stayed open")]
+    Stalled { seconds: u64 },
+}
+
+impl SessionError {
+    /// The error and its cause, on one line, without values of rows.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Database { source, .. } => format!("{self}: {}", postgres::describe(source)),
+            Self::Connecting { source } => format!("connecting to {}", source.message()),
+            Self::Stalled { .. } => self.to_string(),
+        }
+    }
+
+    pub(crate) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Database { source, .. } => ErrorClass::of_statement(source),
+            Self::Connecting { source } => source.class(),
+            Self::Stalled { .. } => ErrorClass::Lost,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What each session is set to, whatever its role or database have as defaults; one list for all of them.
+//!
+//! A setting that the server does not have (an older version, another system) is passed over.
+
+use std::{num::NonZeroUsize, thread};
+
+use crate::postgres::Target;
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionSettings {
+    /// Holding the target, migrations, looking at runs.
+    Control,
+    /// Looking at what other sessions do.
+    Watch,
+    /// Merging in transactions of one batch each.
+    Merge,
+    /// Merging in one transaction that lasts as long as the input.
+    MergeAtomic,
+    /// Filling empty tables.
+    Fill,
+    /// Building indexes and checking foreign keys, in as many sessions at a time.
+    Restore { sessions: usize },
+}
+
+type Setting = (&'static str, &'static str);
+
+/// In every session:
+/// - time-outs off: limits meant for an API would stop a load. PostgreSQL 14 brought `idle_session_timeout`, 17
+///   `transaction_timeout`.
+/// - `lock_timeout`: whoever holds a lock for longer is named, and the transaction begun anew.
+/// - keepalives and `client_connection_check_interval` (PostgreSQL 14 and newer, not on every system): a session whose
+///   loader is gone ends within a minute, even in the middle of a statement.
+const ALL: [Setting; 11] = [
+    ("statement_timeout", "0"),
+    ("transaction_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("lock_timeout", "60s"),
+    ("client_min_messages", "warning"),
+    ("default_transaction_isolation", "read committed"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("client_connection_check_interval", "5s"),
+];
+
+/// For a transaction of one batch, between whose statements the loader does little: a loader that was suspended must
+/// not hold its locks for ever.
+const BATCH: [Setting; 1] = [("idle_in_transaction_session_timeout", "5min")];
+
+/// Where documents come in:
+/// - `jit`, `enable_seqscan` off: every statement probes indexes for some thousands of ids. Statistics of a table that
+///   is being filled say that it is empty, and a plan made for that (those of the foreign keys are kept for the
+///   session) would read the whole table for each row later on.
+/// - `enable_memoize` off (PostgreSQL 14 and newer): no lookup comes twice.
+/// - `temp_buffers`: the staging table of one batch stays in memory.
+const LANE: [Setting; 4] =
+    [("jit", "off"), ("enable_seqscan", "off"), ("enable_memoize", "off"), ("temp_buffers", "32MB")];
+
+/// An index whose definition names no tablespace was in the database's own: a default of the role's must not take it
+/// elsewhere.
+const RESTORE: [Setting; 1] = [("default_tablespace", "")];
+
+/// Memory to sort in for building indexes: a quarter of what the server caches pages in, if it has not been given
+/// more. As many sessions as there are lanes may take it.
+const RESTORE_MEMORY: &str = "
+    SELECT pg_catalog.set_config(m.name,
+               greatest(m.setting::bigint, least(1048576, b.setting::bigint * 8 / 4)) || 'kB', false)
+    FROM pg_catalog.pg_settings AS m, pg_catalog.pg_settings AS b
+    WHERE m.name = 'maintenance_work_mem' AND b.name = 'shared_buffers'";
+
+const STAGING_TABLE: &str = include_str!("../../sql/merge/staged.sql");
+
+impl SessionSettings {
+    /// Statements that set a session up, in order.
+    pub(crate) fn statements(self, target: &Target) -> Vec<String> {
+        let set = |lists: &[&[Setting]]| set_config(&lists.concat());
+        match self {
+            Self::Control | Self::Watch => vec![set(&[&ALL])],
+            Self::MergeAtomic => vec![set(&[&ALL, &LANE]), STAGING_TABLE.to_owned()],
+            Self::Merge => vec![set(&[&ALL, &BATCH, &LANE]), STAGING_TABLE.to_owned()],
+            Self::Fill => vec![set(&[&ALL, &BATCH, &LANE])],
+            Self::Restore { sessions } => {
+                let set = set(&[&ALL, &BATCH, &RESTORE]);
+                vec![set, RESTORE_MEMORY.to_owned(), workers_of_a_session(target, sessions)]
+            }
+        }
+    }
+}
+
+/// A later setting of a name wins. `max_val` is 0 where the system can't do it.
+fn set_config(settings: &[Setting]) -> String {
+    let is_last = |index: usize| settings[index + 1..].iter().all(|(name, _)| *name != settings[index].0);
+    let chosen = settings.iter().enumerate().filter(|(index, _)| is_last(*index));
+    let values: Vec<_> = chosen.map(|(_, (name, value))| format!("('{name}', '{value}')")).collect();
+    format!(
+        "SELECT pg_catalog.set_config(s.name, wanted.setting, false)
+         FROM (VALUES {}) AS wanted (name, setting)
+         JOIN pg_catalog.pg_settings AS s ON s.name = wanted.name AND s.max_val IS DISTINCT FROM '0'",
+        values.join(", ")
+    )
+}
+
+/// Sessions that work beside each other are parallel enough where there are no more cores than sessions: workers only
+/// add to the sum of the work, because they sort through files. Of a server elsewhere nobody knows its cores.
+fn workers_of_a_session(target: &Target, sessions: usize) -> String {
+    if !target.is_local() {
+        return String::new();
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = (cores / sessions.max(1)).saturating_sub(1);
+    format!(
+        "SET max_parallel_maintenance_workers = {workers}; SET max_parallel_workers_per_gather = {workers}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::staged_columns;
+
+    #[test]
+    fn the_staging_table_has_the_columns_that_are_encoded() {
+        let columns: Vec<_> = STAGING_TABLE
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .map(|line| line.trim_end_matches(',').trim_end_matches(" NOT NULL"))
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        assert_eq!(columns, staged_columns());
+    }
+
+    #[test]
+    fn a_later_setting_wins() {
+        let sql = set_config(&[("a", "1"), ("b", "2"), ("a", "3")]);
+        assert!(sql.contains("(VALUES ('b', '2'), ('a', '3'))"), "{sql}");
+    }
+}
