@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use profile_loader::document::{DocumentSchema, Fault, check, is_blank};
+use profile_loader::internals::document::{DocumentSchema, Fault, check, is_blank};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]

@@ -7,7 +7,9 @@ mod mutate;
 use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use mutate::{Random, mutate};
-use profile_loader::document::{DocumentSchema, Profile, check, check_in_full, check_ordinary, is_blank};
+use profile_loader::internals::document::{
+    DocumentSchema, Profile, check, check_in_full, check_ordinary, is_blank,
+};
 use proptest::prelude::*;
 
 static SCHEMA: LazyLock<DocumentSchema> = LazyLock::new(DocumentSchema::built_in);

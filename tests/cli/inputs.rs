@@ -153,7 +153,7 @@ fn an_input_that_ends_in_a_document_ends_with_4_until_it_is_complete() {
                 assert_eq!(output.code, Some(4), "{}", output.stderr);
                 let expected = format!(
                     "error: {name} ends in the middle of a document (line 3, which starts at byte {last_line}): its \
-                     producer died or the copy is incomplete; complete it, or take that line out, and run the same \
+                     producer died or the copy is incomplete; complete it, or remove that line, and run the same \
                      command again\n"
                 );
                 assert_eq!(output.stderr, expected);

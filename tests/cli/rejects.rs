@@ -1,8 +1,8 @@
-//! Reject files: kept byte for byte, mended, loaded again, never lost and never read by others.
+//! Reject files: kept byte for byte, fixed, loaded again, never lost and never read by others.
 
 use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::ChildStdin};
 
-use profile_loader::input::LINE_BYTES_MAX;
+use profile_loader::internals::input::LINE_BYTES_MAX;
 
 use crate::{
     documents::{faulty, valid},
@@ -17,7 +17,7 @@ fn mended_rejects_are_accepted_and_the_earlier_file_is_moved_aside() {
     let rejects = String::from_utf8(folder.read("rejects/rejects.ndjson")).expect("it is UTF-8");
     assert_eq!(rejects, faulty(2) + &faulty(4));
 
-    // One of the two is mended in place.
+    // One of the two is fixed in place.
     folder.write("rejects/rejects.ndjson", valid(2) + &faulty(4));
     assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(1));
     assert_eq!(folder.read("rejects/rejects.ndjson"), faulty(4).as_bytes());

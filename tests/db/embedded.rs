@@ -23,6 +23,9 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/customers.
 /// More than a server needs to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a test that waits looks; all the time would take the time of what it waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 struct Home(TempDir);
 
 impl Home {
@@ -62,7 +65,7 @@ impl Home {
                 return client;
             }
             assert!(Instant::now() < deadline, "no server starts");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -103,7 +106,8 @@ async fn the_second_load_writes_no_row() {
     let home = Home::new();
     home.load();
     let written = async || {
-        let server = profile_loader::postgres::LocalServer::start(&home.path("server")).expect("it starts");
+        let server =
+            profile_loader::internals::postgres::LocalServer::start(&home.path("server")).expect("it starts");
         let (client, connection) = server.connection_config().connect(NoTls).await.expect("it answers");
         tokio::spawn(connection);
         let written = tuples_written(&client).await;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use profile_loader::postgres::{LocalServer, LocalServerError};
+use profile_loader::internals::postgres::{LocalServer, LocalServerError};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::Host;

@@ -9,6 +9,7 @@ mod commands;
 mod embedded;
 mod load;
 mod local_server;
+mod memory;
 mod merge;
 mod migrate;
 mod refusals;

@@ -1,4 +1,4 @@
-//! The four tables: made, taken over, judged, mended and taken away on a real server.
+//! The four tables: made, taken over, judged, fixed and taken away on a real server.
 
 mod adoption;
 mod differences;
@@ -6,7 +6,7 @@ mod ledger;
 mod lifecycle;
 mod privileges;
 
-use profile_loader::migrate::{self, MigrateError};
+use profile_loader::internals::migrate::{self, MigrateError};
 use tokio_postgres::Client;
 
 /// The tables as another program makes them, with foreign keys of other names.

@@ -20,6 +20,9 @@ const DOCUMENTS: &str = "5000";
 /// No step here takes a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a test that waits looks; all the time would take the time of what it waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// The lanes' sessions of the load that runs.
 const LANES: &str = "pg_stat_activity
      WHERE application_name LIKE 'profile-loader run % lane' AND datname = current_database()";
@@ -49,7 +52,7 @@ async fn wait_for_documents(client: &Client) {
             return;
         }
         assert!(Instant::now() < deadline, "no document arrives");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -58,7 +61,7 @@ async fn wait_for_waiting_lanes(client: &Client, lanes: usize) {
     let deadline = Instant::now() + PATIENCE;
     while texts(client, &waiting).await.len() < lanes {
         assert!(Instant::now() < deadline, "lanes don't wait");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -1,5 +1,5 @@
 //! Loads whose result has reached nobody, or whose input is not what it was or not all there: unfinished in the
-//! ledger, and gone on with by the same command once that is mended.
+//! ledger, and gone on with by the same command once that is fixed.
 
 use std::{
     fs, io,
@@ -101,7 +101,7 @@ async fn a_report_without_room_is_written_by_the_same_command() {
     assert_all_stored(&store, &valid).await;
 }
 
-/// Half a document at the end of the first of two inputs, and then each way in which that can be mended badly.
+/// Half a document at the end of the first of two inputs, and then each way in which that can be fixed badly.
 #[tokio::test]
 async fn an_input_that_was_cut_off_is_completed_and_not_changed() {
     let store = Store::new("cut", Tables::Migrated);

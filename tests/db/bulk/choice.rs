@@ -114,8 +114,8 @@ async fn a_rule() {
 
 #[tokio::test]
 async fn tables_of_another_owner() {
-    let words = "only the owner of table customer_profile_addresses, postgres, or a member of that role may take \
-                 its indexes off";
+    let words = "only the owner of table customer_profile_addresses, postgres, or a member of that role may drop \
+                 its indexes";
     check_as_role("", words).await;
     let most = "GRANT CREATE ON SCHEMA public TO @role@;
                 ALTER TABLE customer_profile_addresses OWNER TO @role@; ALTER TABLE customer_profiles OWNER TO @role@;
@@ -128,7 +128,7 @@ async fn a_schema_in_which_nothing_may_be_built() {
     let tables = "ALTER TABLE customer_profiles OWNER TO @role@; ALTER TABLE customer_profile_addresses OWNER TO @role@;
                   ALTER TABLE customer_profile_emails OWNER TO @role@;
                   ALTER TABLE customer_profile_phone_numbers OWNER TO @role@";
-    let words = "building indexes again takes the privilege CREATE on schema public, which is missing";
+    let words = "restoring indexes takes the privilege CREATE on schema public, which is missing";
     check_as_role(tables, words).await;
 }
 
@@ -259,14 +259,10 @@ async fn tables_that_somebody_reads() {
         let (strategy, output) = load.join().expect("it runs");
         if strategy == "bulk" {
             assert_eq!(output.code, Some(4), "{}", output.stderr);
-            assert!(
-                output.stderr.contains("locking the tables to take their indexes off"),
-                "{}",
-                output.stderr
-            );
+            assert!(output.stderr.contains("locking the tables to drop their indexes"), "{}", output.stderr);
         } else {
             assert_eq!(output.code, Some(0), "{}", output.stderr);
-            assert!(output.stderr.contains("their indexes stay on"), "{}", output.stderr);
+            assert!(output.stderr.contains("their indexes are kept"), "{}", output.stderr);
             assert_eq!(report(&output)["load"]["strategy"], "merge");
         }
     }

@@ -135,13 +135,13 @@ async fn without_any_rules() {
 }
 
 #[tokio::test]
-async fn without_any_document_put_off() {
+async fn without_any_deferred_document() {
     check("reject", "", &generate(&["--count", "500", "--seed", "3"]), &[]).await;
     check("reject", "", b"\n \n", &[]).await;
     check("reject", "", b"", &[]).await;
 }
 
-/// Every document has the same id: all but the first are put off.
+/// Every document has the same id: all but the first are deferred.
 #[tokio::test]
 async fn one_id_and_nothing_else() {
     let version = |number: usize| super::document(7, &[("/firstName", json!(format!("Version {number}")))]);
@@ -185,7 +185,7 @@ async fn rows_too_long_for_an_index_are_rejected_one_by_one() {
     check("reject", "", &input, &[]).await;
 }
 
-/// Sources are told apart, in records about documents that were put off as well.
+/// Sources are told apart, in records about documents that were deferred as well.
 #[tokio::test]
 async fn several_sources_that_share_ids() {
     let first = generate(&["--count", "600", "--seed", "41", "--invalid", "0.05"]);

@@ -18,7 +18,7 @@ async fn check(of_owner: &str, kept: &[&str], expected: &[(usize, &str)]) -> Sto
     let before = catalog(&store.connect().await).await;
     let run = load(&store, &["--strategy", "bulk", "--connections", "1", "--chunk-bytes", "4000"]);
     assert_eq!(run.code, Some(i32::from(!expected.is_empty())), "{}", run.stderr);
-    let told = run.stderr.lines().find(|line| line.contains("so they stay on: "));
+    let told = run.stderr.lines().find(|line| line.contains("so they are kept: "));
     for name in kept {
         assert!(told.is_some_and(|line| line.contains(name)), "{name} is not told of: {}", run.stderr);
     }
@@ -155,7 +155,7 @@ async fn triggers_that_do_nothing_keep_nothing() {
         store("kept", triggers, &ndjson(&(0..50).map(|number| document(number, &[])).collect::<Vec<_>>()));
     let run = load_bulk(&store, &[]);
     assert_eq!((run.code, run.counts()), (Some(0), [50, 0, 0, 0, 0]), "{}", run.stderr);
-    assert!(!run.stderr.contains("they stay on"), "{}", run.stderr);
+    assert!(!run.stderr.contains("they are kept"), "{}", run.stderr);
 }
 
 /// Computed by the server, from what it likes.

@@ -1,5 +1,5 @@
-//! Bulk loads that don't come to their end at once: what they have taken off is told, keeps other loads away, and
-//! is brought back by the same command or by `runs abandon`.
+//! Bulk loads that don't come to their end at once: what they have dropped is told, keeps other loads away, and
+//! is restored by the same command or by `runs abandon`.
 
 use std::fs;
 
@@ -71,7 +71,7 @@ async fn nothing_else_is_loaded_meanwhile() {
     let off = catalog(&store.connect().await).await;
     store.file("input.ndjson", &input);
     store.file("other.ndjson", &generate(&["--count", "20", "--seed", "99"]));
-    let words = "run 1, which is unfinished, has taken indexes and foreign keys off the tables";
+    let words = "run 1, which is unfinished, has dropped indexes and foreign keys of the tables";
     let refuse = |output: &Output| {
         assert_eq!(output.code, Some(5), "{}", output.stderr);
         assert!(
@@ -109,7 +109,7 @@ async fn what_is_still_off_is_shown() {
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     let (_, list) = shown
         .stdout
-        .split_once("taken off the tables, and brought back when the run is gone on with or given up by:\n")
+        .split_once("dropped of the tables, and restored when the run is resumed or abandoned, by:\n")
         .expect("it is told");
     let statements: Vec<_> = list.lines().map(str::trim).collect();
     assert_eq!(statements.len(), 18, "{list}");
@@ -129,7 +129,7 @@ async fn what_is_still_off_is_shown() {
     assert_eq!(json["settings"]["strategy"], "bulk");
 }
 
-/// What differs is the run's to mend, and tables that it is to go on with are not dropped.
+/// What differs is the run's to fix, and tables that it is to go on with are not dropped.
 #[tokio::test]
 async fn migrations_know_of_it() {
     let (store, before, _) = unfinished("migrations").await;
@@ -174,7 +174,7 @@ async fn giving_up_brings_everything_back() {
     );
     assert_catalog(&store, &before).await;
     let shown = runs(&store, "show 1");
-    assert!(!shown.stdout.contains("taken off"), "{}", shown.stdout);
+    assert!(!shown.stdout.contains("dropped of the tables"), "{}", shown.stdout);
     let json: Value = serde_json::from_str(&runs(&store, "show 1 --output json").stdout).expect("it is JSON");
     assert_eq!(json["pending_ddl"], json!([]));
     // The same command begins anew, and finds rows in the tables.
@@ -215,9 +215,8 @@ const INTRUSIONS: [(&str, &str, &str); 3] = [
 /// The statement is told as pending by a command that ends with 5, and no value of a row is.
 fn assert_pending(output: &Output, statement: &str) {
     assert_eq!(output.code, Some(5), "{}", output.stderr);
-    assert!(output.stderr.contains("bringing back "), "{}", output.stderr);
-    let (_, list) =
-        output.stderr.split_once("still to be brought back, in this order:\n").expect("it is told");
+    assert!(output.stderr.contains("restoring "), "{}", output.stderr);
+    let (_, list) = output.stderr.split_once("still to be restored, in this order:\n").expect("it is told");
     assert!(list.contains(statement), "{}", output.stderr);
     for value in ["secret@example.com", "0b8f2f0a-6c1e", "Key ("] {
         assert!(!output.stderr.contains(value), "{}", output.stderr);
@@ -226,7 +225,7 @@ fn assert_pending(output: &Output, statement: &str) {
 
 #[tokio::test]
 async fn what_can_not_be_brought_back_is_told_and_mended() {
-    for (intrusion, mend, statement) in INTRUSIONS {
+    for (intrusion, fix, statement) in INTRUSIONS {
         let (store, before, input) = unfinished("intrusion").await;
         store.file("input.ndjson", &input);
         store.database.execute(intrusion);
@@ -234,7 +233,7 @@ async fn what_can_not_be_brought_back_is_told_and_mended() {
             let failed = attempt(&store, &BULK);
             assert_pending(&failed, statement);
             assert!(
-                failed.stderr.contains("once that is mended, the same command goes on"),
+                failed.stderr.contains("once that is fixed, the same command resumes it"),
                 "{}",
                 failed.stderr
             );
@@ -244,7 +243,7 @@ async fn what_can_not_be_brought_back_is_told_and_mended() {
                 "{shown}"
             );
         }
-        store.database.execute(mend);
+        store.database.execute(fix);
         let run = load(&store, &BULK);
         assert_eq!((run.code, run.counts()), (Some(0), [400, 0, 0, 0, 0]), "{}", run.stderr);
         assert_catalog(&store, &before).await;
@@ -255,21 +254,21 @@ async fn what_can_not_be_brought_back_is_told_and_mended() {
 
 #[tokio::test]
 async fn giving_up_waits_for_what_can_not_be_brought_back() {
-    for (intrusion, mend, statement) in INTRUSIONS {
+    for (intrusion, fix, statement) in INTRUSIONS {
         let (store, before, _) = unfinished("abandon_fails").await;
         store.database.execute(intrusion);
         let failed = runs(&store, "abandon 1");
         assert_pending(&failed, statement);
-        assert!(failed.stderr.contains("run 1 is not given up"), "{}", failed.stderr);
+        assert!(failed.stderr.contains("run 1 is not abandoned"), "{}", failed.stderr);
         assert_eq!(states(&store).await, ["bulk failed"]);
-        store.database.execute(mend);
+        store.database.execute(fix);
         let abandoned = runs(&store, "abandon 1");
         assert_eq!(abandoned.code, Some(0), "{}", abandoned.stderr);
         assert_catalog(&store, &before).await;
     }
 }
 
-/// A role that may load but does not own the tables can't bring back what the owner's load has taken off.
+/// A role that may load but does not own the tables can't restore what the owner's load has dropped.
 #[tokio::test]
 async fn giving_up_takes_the_owner() {
     let (store, _, _) = unfinished("not_owner").await;
@@ -286,7 +285,7 @@ async fn giving_up_takes_the_owner() {
     store.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
-/// The limit is passed while documents come in, or only when those are merged that were put off.
+/// The limit is passed while documents come in, or only when those are merged that were deferred.
 #[tokio::test]
 async fn too_many_rejects_end_a_load_with_everything_back() {
     let faulty = generate(&["--count", "500", "--seed", "43", "--invalid", "0.2"]);

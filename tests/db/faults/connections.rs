@@ -29,7 +29,7 @@ pub(crate) async fn disturb(
     class.injected(true);
     // What the proxy still holds open is none of the program's doing.
     drop(proxy);
-    // Where nothing had begun it gives up; from then on it mends what was cut by itself.
+    // Where nothing had begun it gives up; from then on it fixes what was cut by itself.
     assert!(matches!(ended.code(), Some(1 | 4)), "{moment:?} {action:?}: {}", ended.stderr);
     class.judge(case, store, ended).await;
     case.put_back(store).await;

@@ -177,7 +177,7 @@ async fn an_unfinished_run_may_be_given_up() {
         command.args(["--resume", "never"]);
         let ended = Loader::of(&store, command).end();
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-        assert!(ended.stderr.contains("is given up and a new one begins"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("is abandoned and a new one begins"), "{}", ended.stderr);
         case.assert_tables(&store).await;
         let states = "SELECT state FROM profile_loader.runs ORDER BY id DESC LIMIT 2";
         assert_eq!(texts(&store.connect().await, states).await, ["complete_with_rejects", "abandoned"]);

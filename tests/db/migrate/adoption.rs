@@ -1,6 +1,8 @@
 //! Tables that another program made.
 
-use profile_loader::migrate::{self, Applied, DeleteData, LedgerState, MigrateError, State, UpOutcome};
+use profile_loader::internals::migrate::{
+    self, Applied, DeleteData, LedgerState, MigrateError, State, UpOutcome,
+};
 
 use super::{FOREIGN, execute, objects, verify};
 use crate::support;

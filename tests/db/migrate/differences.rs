@@ -1,5 +1,5 @@
 //! Every way in which tables can differ: what it is called, whether it breaks a load, and that the SQL that is
-//! offered mends it.
+//! offered fixes it.
 
 mod columns;
 
@@ -9,22 +9,22 @@ use crate::support;
 const BREAKS: bool = true;
 const LOADS: bool = false;
 
-/// How often mending may turn one difference into a lesser one.
+/// How often fixing may turn one difference into a lesser one.
 const ROUNDS_MAX: usize = 3;
 
-/// Changes the tables, which hold a profile, and mends them again by what `verify` offers.
+/// Changes the tables, which hold a profile, and fixes them again by what `verify` offers.
 async fn check(change: &str, expected: &[(&str, bool)]) {
     let (mut client, _database) = differ(change, expected).await;
     for _ in 0..ROUNDS_MAX {
         for difference in verify(&mut client).await {
-            execute(&client, &difference.mend).await;
+            execute(&client, &difference.fix).await;
         }
     }
     assert_eq!(verify(&mut client).await, [], "{change}");
 }
 
-/// For what no SQL mends without knowing what the owner wants.
-async fn check_unmended(change: &str, expected: &[(&str, bool)]) {
+/// For what no SQL fixes without knowing what the owner wants.
+async fn check_not_fixable(change: &str, expected: &[(&str, bool)]) {
     differ(change, expected).await;
 }
 
@@ -74,7 +74,7 @@ async fn tables() {
         &[("table customer_profile_emails is unlogged, so a crash of the server empties it", LOADS)],
     )
     .await;
-    check_unmended(
+    check_not_fixable(
         "DROP TABLE customer_profile_addresses;
          CREATE TABLE customer_profile_addresses (
              customer_profile_id uuid PRIMARY KEY REFERENCES customer_profiles ON DELETE CASCADE,
@@ -168,7 +168,7 @@ async fn a_label_in_use_keeps_its_enum_as_it_is() {
     let (mut client, _database) = differ(change, &[(unknown, LOADS)]).await;
     execute(&client, "UPDATE customer_profile_phone_numbers SET type = 'fax'").await;
     let before = verify(&mut client).await;
-    client.batch_execute(&before[0].mend).await.expect_err("a row has the label");
+    client.batch_execute(&before[0].fix).await.expect_err("a row has the label");
     execute(&client, "ROLLBACK").await;
     assert_eq!(verify(&mut client).await, before);
 }

@@ -1,6 +1,6 @@
 //! The program's own tables: made, brought up to date, and left alone when they are not what a release left.
 
-use profile_loader::migrate::{self, DeleteData, LedgerState, MigrateError, UpOutcome};
+use profile_loader::internals::migrate::{self, DeleteData, LedgerState, MigrateError, UpOutcome};
 use tokio_postgres::Client;
 
 use super::{execute, objects, refused};
@@ -190,9 +190,9 @@ async fn a_damaged_ledger_can_be_given_up() {
     migrate::up(&mut client, "public").await.unwrap();
     execute(&client, "DELETE FROM profile_loader.ledger").await;
     let error = refused(&mut client, "public").await.to_string();
-    let mend = "ALTER SCHEMA profile_loader RENAME TO profile_loader_old";
-    assert!(error.contains(mend), "{error}");
-    execute(&client, mend).await;
+    let fix = "ALTER SCHEMA profile_loader RENAME TO profile_loader_old";
+    assert!(error.contains(fix), "{error}");
+    execute(&client, fix).await;
     let outcome = migrate::up(&mut client, "public").await.unwrap();
     assert_eq!((outcome.adopted.len(), outcome.ledger_was), (1, Some(LedgerState::Missing)));
 }

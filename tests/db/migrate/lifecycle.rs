@@ -1,6 +1,6 @@
 //! Up, down and what stands in between.
 
-use profile_loader::migrate::{
+use profile_loader::internals::migrate::{
     self, Applied, DeleteData, DownOutcome, LedgerState, MigrateError, State, UpOutcome,
 };
 
@@ -146,7 +146,7 @@ async fn a_schema_may_have_any_name() {
         let missing = migrate::verify(&mut client, name).await.unwrap();
         assert_eq!(missing.len(), 5, "{missing:?}");
         for difference in missing {
-            execute(&client, &difference.mend).await;
+            execute(&client, &difference.fix).await;
         }
         assert_eq!(migrate::verify(&mut client, name).await.unwrap(), []);
         migrate::up(&mut client, name).await.unwrap();
@@ -195,7 +195,7 @@ async fn an_up_waits_for_the_one_before_it() {
     let waiting = async {
         let waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
         while watcher.query(waits, &[]).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         execute(&holder, "COMMIT").await;
     };

@@ -1,6 +1,6 @@
 //! Roles that may not do everything: what they are told, and that doing it helps.
 
-use profile_loader::migrate::{self, DeleteData, MigrateError};
+use profile_loader::internals::migrate::{self, DeleteData, MigrateError};
 use tokio_postgres::Client;
 
 use super::execute;

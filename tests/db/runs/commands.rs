@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use profile_loader::{load::target_lock::try_take, migrate};
+use profile_loader::internals::{migrate, runs::target_lock::try_take};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -49,7 +49,7 @@ async fn wait_until(is_so: impl AsyncFn() -> bool, otherwise: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(Instant::now() < deadline, "{otherwise}");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -91,7 +91,7 @@ async fn runs_are_listed_newest_first() {
         "  run  state                  started               by   documents  rejected    written  input
     2  complete with rejects  2026-11-24T10:00:00Z  app  1,234,567         7  1,234,000  standard input
     1  interrupted (killed)   2026-11-24T10:00:00Z  app          -         -      1,020  export/one.ndjson.gz +1
-    to resume it, run the same command again; to give it up: profile-loader runs abandon 1
+    to resume it, run the same command again; to abandon it: profile-loader runs abandon 1
 1 into other schemas; --db-schema names one
 "
     );
@@ -127,7 +127,7 @@ async fn all_that_is_known_of_a_run_is_shown() {
   documents     not known: the last attempt did not come to an end
   committed     1,000 inserted, 20 updated, 3 unchanged, 4 skipped, 1 rejected by the server
   rows written  3,100
-  remains       to resume it, run the same command again; to give it up: profile-loader runs abandon 1
+  remains       to resume it, run the same command again; to abandon it: profile-loader runs abandon 1
 
   input                 bytes  digest
   export/one.ndjson.gz  4,096  aa
@@ -199,7 +199,7 @@ async fn a_run_is_running_while_its_loader_has_the_lock() {
         &database,
         "abandon 1",
         5,
-        "can't be given up while a loader is at work on schema public: pid ",
+        "can't be abandoned while a loader is at work on schema public: pid ",
     );
     let states = "SELECT state FROM profile_loader.runs WHERE id = 1";
     assert_eq!(texts(&client, states).await, ["running"]);

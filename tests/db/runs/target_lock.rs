@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use profile_loader::{
-    load::target_lock::{Holder, holder, try_take},
+use profile_loader::internals::{
     migrate,
+    runs::target_lock::{Holder, holder, try_take},
 };
 use tokio_postgres::Client;
 
@@ -112,6 +112,6 @@ async fn a_session_that_ends_gives_the_lock_back() {
     let deadline = Instant::now() + PATIENCE;
     while try_take(&other, "public").await.unwrap().is_err() {
         assert!(Instant::now() < deadline, "the backend is still there");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -20,11 +20,16 @@ pub(crate) const INPUT: &str = "input.ndjson";
 const REJECTS: &str = "rejects";
 const REPORT: &str = "report.json";
 
+/// Of one attempt to connect to one host, and of an answer that takes no time: much for a server that answers, and
+/// little for one that is silent.
+const CONNECT_WITHIN: &str = "2s";
+const ANSWER_WITHIN: &str = "7s";
+
 /// Longer than any load of a test takes; one that is not over by then hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Often enough for tests that wait, and seldom enough for those that work meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A load that runs; killed if the test ends before it.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub(crate) struct Ended {
 pub(crate) fn load_command(store: &Store, url: &str, options: &[&str]) -> Command {
     let mut command = binary();
     command.current_dir(store.path("")).args(["load", INPUT, "--database-url", url]);
+    command.env("PROFILE_LOADER_CONNECT_WITHIN", CONNECT_WITHIN);
+    command.env("PROFILE_LOADER_ANSWER_WITHIN", ANSWER_WITHIN);
     command.args(["--rejects", REJECTS, "--report", REPORT]).args(options);
     command
 }
@@ -56,10 +63,15 @@ impl Loader {
     }
 
     /// Runs a command; what it says goes to files, so it never waits for a reader.
-    pub(crate) fn of(store: &Store, mut command: Command) -> Self {
+    pub(crate) fn of(store: &Store, command: Command) -> Self {
+        Self::reading(store, command, Stdio::null())
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn reading(store: &Store, mut command: Command, stdin: Stdio) -> Self {
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| store.path(name));
         let create = |path: &Path| File::create(path).expect("the folder is writable");
-        command.stdin(Stdio::null()).stdout(create(&stdout)).stderr(create(&stderr));
+        command.stdin(stdin).stdout(create(&stdout)).stderr(create(&stderr));
         let child = command.spawn().expect("the program starts");
         Self { child, stdout, stderr }
     }

@@ -4,6 +4,7 @@
 //! A fault fires once and can prove it. Without faults the proxy changes nothing: bytes pass as they come,
 //! the end of one side is told to the other. Every connection has two threads; all of them end with the proxy.
 
+mod moment;
 mod pump;
 mod wire;
 
@@ -15,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use moment::{Action, Moment};
+use moment::{Armed, as_u64};
 use pump::Link;
 pub(crate) use wire::Side;
 use wire::{Encryption, Framer, Message, fatal_error};
@@ -22,43 +25,12 @@ use wire::{Encryption, Framer, Message, fatal_error};
 /// More than any step of a test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// When a fault fires; counted over all connections from when it was armed, the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// The side's N-th message.
-    Message(Side, u64),
-    /// Once so many of the side's bytes have passed.
-    Byte(Side, u64),
-    /// The side's N-th message with this type byte.
-    Kind(Side, u8, u64),
-    /// The N-th statement on its way to the server that has these words in it.
-    Statement(&'static str, u64),
-    /// The N-th COMMIT on its way to the server.
-    Commit(u64),
-    /// The N-th answer that says COMMIT was done, on its way back.
-    CommitAnswer(u64),
-}
-
-/// What happens then to the connection that the message came over. The moment of a byte is between it and
-/// the next; there `CutBefore` and `CutAfter` are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Both sides lose the connection; the message does not arrive.
-    CutBefore,
-    /// Both sides lose the connection once the message has arrived.
-    CutAfter,
-    /// The program loses the connection, the server hears nothing of it; the message does not arrive.
-    Orphan,
-    /// The connection stays, and nothing arrives any more in either direction.
-    Stall,
-    /// The message waits with all that come after it, until it is released.
-    Hold,
-}
-
 /// How connections are turned away.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Refusal {
     Close,
+    /// The connection is accepted, and nothing is ever said on it.
+    Silence,
     /// A fatal error with this SQLSTATE.
     Error(&'static str),
 }
@@ -103,18 +75,10 @@ struct State {
     counts: Counts,
     faults: Vec<Armed>,
     turn_away: Option<(u64, Refusal)>,
+    silent: Vec<TcpStream>,
     bytes_per_second: Option<u64>,
     links: Vec<Arc<Link>>,
     is_closed: bool,
-}
-
-#[derive(Debug)]
-struct Armed {
-    moment: Moment,
-    action: Action,
-    seen: u64,
-    has_fired: bool,
-    is_released: bool,
 }
 
 /// What is to be done with a message: the bytes that pass, then what happens.
@@ -145,15 +109,32 @@ impl Proxy {
     }
 
     pub(crate) fn arm(&self, moment: Moment, action: Action) -> Fault {
+        self.push(None, moment, action)
+    }
+
+    /// One that counts only what comes once the other has fired.
+    pub(crate) fn arm_after(&self, other: &Fault, moment: Moment, action: Action) -> Fault {
+        self.push(Some(other.index), moment, action)
+    }
+
+    fn push(&self, after: Option<usize>, moment: Moment, action: Action) -> Fault {
         let mut state = self.shared.lock();
-        let armed = Armed { moment, action, seen: 0, has_fired: false, is_released: false };
-        state.faults.push(armed);
+        state.faults.push(Armed::new(after, moment, action));
         Fault { index: state.faults.len() - 1, shared: Arc::clone(&self.shared) }
     }
 
     /// The next `count` connections are not let through; `counts().turned_away` tells how many came.
     pub(crate) fn turn_away(&self, count: u64, refusal: Refusal) {
         self.shared.lock().turn_away = Some((count, refusal));
+    }
+
+    /// All connections are let through again; those that meet silence stay as they are.
+    pub(crate) fn let_through(&self) {
+        self.shared.lock().turn_away = None;
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Bounds the rate of each direction of each connection.
@@ -167,6 +148,7 @@ impl Drop for Proxy {
         let links = {
             let mut state = self.shared.lock();
             state.is_closed = true;
+            state.silent.clear();
             std::mem::take(&mut state.links)
         };
         links.iter().for_each(|link| link.close());
@@ -220,16 +202,13 @@ impl Shared {
         let mut state = self.lock();
         let length = message.bytes.len();
         state.count(side, message);
-        let fired = state.faults.iter_mut().enumerate().find_map(|(index, fault)| {
-            let passing = fault.fires_at(side, message)?;
-            Some((index, fault.action, passing))
-        });
+        let fired = state.fired(side, message);
         let delay = state.delay(length);
         state.counts.delayed += delay;
         drop(state);
         self.changed.notify_all();
         match fired {
-            None => Verdict { passing: length, fault: None, delay },
+            None | Some((_, Action::Pass, _)) => Verdict { passing: length, fault: None, delay },
             Some((index, action, passing)) => Verdict { passing, fault: Some((index, action)), delay },
         }
     }
@@ -247,6 +226,17 @@ impl State {
         }
     }
 
+    /// The fault that fires at this message, and how many of its bytes pass.
+    fn fired(&mut self, side: Side, message: &Message) -> Option<(usize, Action, usize)> {
+        for index in 0..self.faults.len() {
+            let is_due = self.faults[index].after.is_none_or(|other| self.faults[other].has_fired);
+            if is_due && let Some(passing) = self.faults[index].fires_at(side, message) {
+                return Some((index, self.faults[index].action, passing));
+            }
+        }
+        None
+    }
+
     fn delay(&self, length: usize) -> Duration {
         let seconds = |rate| Duration::from_micros(as_u64(length) * 1_000_000 / rate);
         self.bytes_per_second.map_or(Duration::ZERO, seconds)
@@ -261,39 +251,6 @@ impl State {
     }
 }
 
-impl Armed {
-    /// How many bytes of the message pass before the fault, when it fires now.
-    fn fires_at(&mut self, side: Side, message: &Message) -> Option<usize> {
-        if self.has_fired {
-            return None;
-        }
-        let length = message.bytes.len();
-        let (is_meant, number) = match self.moment {
-            Moment::Message(of, number) => (side == of, number),
-            Moment::Kind(of, kind, number) => (side == of && message.kind == Some(kind), number),
-            Moment::Statement(words, number) => (side == Side::Frontend && message.asks(words), number),
-            Moment::Commit(number) => (side == Side::Frontend && message.is_commit(), number),
-            Moment::CommitAnswer(number) => (side == Side::Backend && message.is_commit_done(), number),
-            Moment::Byte(of, _) if side != of => return None,
-            Moment::Byte(_, number) => {
-                let before = self.seen;
-                self.seen += as_u64(length);
-                self.has_fired = self.seen >= number;
-                let passing = usize::try_from(number.saturating_sub(before)).expect("it is in memory");
-                return self.has_fired.then_some(passing);
-            }
-        };
-        self.seen += u64::from(is_meant);
-        self.has_fired = is_meant && self.seen == number;
-        let passing = if self.action == Action::CutAfter { length } else { 0 };
-        self.has_fired.then_some(passing)
-    }
-}
-
-fn as_u64(length: usize) -> u64 {
-    u64::try_from(length).expect("a length has 64 bits")
-}
-
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for client in listener.incoming() {
         let mut state = shared.lock();
@@ -301,14 +258,16 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(client) = client else { continue };
-        let refusal = state.refusal();
-        drop(state);
-        match refusal {
-            Some(Refusal::Close) => drop(client),
+        match state.refusal() {
+            Some(Refusal::Close) => {}
+            Some(Refusal::Silence) => state.silent.push(client),
             Some(Refusal::Error(sqlstate)) => {
                 thread::spawn(move || refuse(client, sqlstate));
             }
-            None => connect(client, shared),
+            None => {
+                drop(state);
+                connect(client, shared);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ async fn orphaned_at_messages_of_the_loader() {
     at_messages(&case, "bulk, update", Side::Frontend, Action::Orphan, [1, 61]).await;
 }
 
-/// The server has done what a COMMIT says, and nobody hears of it: take-off, batches, each step that brings back.
+/// The server has done what a COMMIT says, and nobody hears of it: dropping, batches, each step that restores.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn lost_answers_to_commit() {
     let case = bulk_case(Shape::Few, "reject").await;

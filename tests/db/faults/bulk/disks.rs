@@ -1,5 +1,5 @@
 //! Full disks: the server's, while documents are copied and while indexes come back, and that of the reject files,
-//! where the documents lie that are put off.
+//! where the documents lie that are deferred.
 
 use std::{fs, time::Duration};
 
@@ -39,7 +39,7 @@ async fn the_servers_disk_is_full() {
     class.tell();
 }
 
-/// Room for nothing, for some of the rejected documents or those that are put off, and for all of them, but not for
+/// Room for nothing, for some of the rejected documents or those that are deferred, and for all of them, but not for
 /// putting them together.
 const ROOMS_BYTES: [u64; 3] = [8 << 10, 64 << 10, 160 << 10];
 

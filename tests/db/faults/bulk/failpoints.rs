@@ -21,7 +21,7 @@ const ENDS: [&str; 6] =
 const OF_STEPS: [&str; 3] = ["restoring", "restore-before-commit", "restored"];
 const STEPS: [u32; 4] = [0, 4, 9, 16];
 
-/// Those that only merging what was put off passes.
+/// Those that only merging what was deferred passes.
 const OF_MERGING: [&str; 3] = ["lane-copying", "lane-staged", "lane-merged"];
 
 /// More than a backend needs to end on a busy machine.
@@ -93,16 +93,16 @@ async fn while_indexes_come_back(on_existing: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn while_what_was_put_off_is_merged_and_existing_profiles_reject() {
-    while_what_was_put_off_is_merged("reject").await;
+async fn while_what_was_deferred_is_merged_and_existing_profiles_reject() {
+    while_what_was_deferred_is_merged("reject").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn while_what_was_put_off_is_merged_and_existing_profiles_are_updated() {
-    while_what_was_put_off_is_merged("update").await;
+async fn while_what_was_deferred_is_merged_and_existing_profiles_are_updated() {
+    while_what_was_deferred_is_merged("update").await;
 }
 
-async fn while_what_was_put_off_is_merged(on_existing: &'static str) {
+async fn while_what_was_deferred_is_merged(on_existing: &'static str) {
     let case = bulk_case(Shape::Many, on_existing).await;
     let mut class = FaultClass::new(format!("bulk: abort while the spill is merged ({on_existing})"));
     for name in OF_MERGING {

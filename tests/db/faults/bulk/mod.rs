@@ -1,5 +1,5 @@
 //! Bulk loads, disturbed while indexes come off, documents are copied, indexes come back, and those documents are
-//! merged that were put off.
+//! merged that were deferred.
 
 mod connections;
 mod disks;
@@ -12,7 +12,7 @@ use crate::faults::{Moment, Side};
 
 pub(super) use failpoints::OF_BULK;
 
-/// While what slows the load down is taken off.
+/// While what slows the load down is dropped.
 const TAKING_OFF: Moment = Moment::Statement("DROP CONSTRAINT", 3);
 /// While documents are copied, and as a batch of them is about to be committed.
 const COPYING: [Moment; 2] =
@@ -24,7 +24,7 @@ const RESTORING: [Moment; 4] = [
     Moment::Statement("VALIDATE CONSTRAINT", 1),
     Moment::Statement("ANALYZE", 2),
 ];
-/// While what was put off is staged, and inserted.
+/// While what was deferred is staged, and inserted.
 const MERGING: [Moment; 2] = [
     Moment::Statement("COPY pg_temp.profile_loader_staged", 2),
     Moment::Statement("INSERT INTO \"public\".customer_profile_emails", 1),

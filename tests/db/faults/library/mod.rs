@@ -2,6 +2,7 @@
 
 mod exactly_once;
 mod loader;
+mod name_server;
 mod proxy;
 mod server;
 mod small_disk;

@@ -283,6 +283,56 @@ async fn connections_are_turned_away_as_often_as_told() {
 }
 
 #[tokio::test]
+async fn a_connection_may_meet_silence() {
+    let scene = Scene::new();
+    scene.proxy.turn_away(1, Refusal::Silence);
+    let mut silent = TcpStream::connect(("127.0.0.1", scene.proxy.port())).await.expect("it is accepted");
+    silent.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.expect("it may speak");
+    scene.connect().await;
+    scene.proxy.turn_away(u64::MAX, Refusal::Silence);
+    let answer = tokio::time::timeout(A_WHILE, scene.try_connect()).await;
+    assert!(answer.is_err(), "nobody answers, however many come");
+    scene.proxy.let_through();
+    scene.connect().await;
+    assert_eq!((scene.proxy.counts().turned_away, scene.proxy.counts().connections), (2, 2));
+    let answer = tokio::time::timeout(A_WHILE, silent.read_u8()).await;
+    assert!(answer.is_err(), "those that met silence meet it still");
+    drop(scene.proxy);
+    assert!(silent.read_u8().await.is_err(), "all connections end with the proxy");
+}
+
+#[tokio::test]
+async fn a_connection_fails_with_an_error_of_the_server() {
+    for (moment, expected) in [
+        (Moment::Message(Side::Frontend, 2), &["first"][..]),
+        (Moment::CommitAnswer(1), &["first", "second"]),
+    ] {
+        let scene = Scene::new();
+        let client = scene.connect().await;
+        insert(&client, "first").await.expect("no fault is armed");
+        let fault = scene.proxy.arm(moment, Action::Fail("25P03"));
+        let error = insert(&client, "second").await.expect_err("the server ends the session");
+        assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("25P03"), "{moment:?}");
+        assert!(fault.has_fired() && client.batch_execute("").await.is_err());
+        scene.no_session_is_left().await;
+        assert_eq!(scene.words().await, expected, "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_may_wait_for_another() {
+    let scene = Scene::new();
+    let first = scene.proxy.arm(Moment::Kind(Side::Frontend, b'Q', 3), Action::CutBefore);
+    let second = scene.proxy.arm_after(&first, Moment::Kind(Side::Frontend, b'Q', 2), Action::CutBefore);
+    let client = scene.connect().await;
+    assert!(insert(&client, "lost").await.is_err() && first.has_fired());
+    let client = scene.connect().await;
+    client.batch_execute(ONE).await.expect("it is the first since then");
+    assert!(!second.has_fired());
+    assert!(client.batch_execute(ONE).await.is_err() && second.has_fired());
+}
+
+#[tokio::test]
 async fn a_slow_connection_takes_its_time() {
     let scene = Scene::new();
     let client = scene.connect().await;

@@ -41,15 +41,15 @@ async fn types_of_columns() {
     .await;
 }
 
-/// The rows that are there are never cut: mending fails where one of them would be.
+/// The rows that are there are never cut: fixing fails where one of them would be.
 #[tokio::test]
 async fn a_value_that_is_too_long_is_not_cut() {
     let change = "ALTER TABLE customer_profile_addresses ALTER COLUMN country TYPE text;
                   UPDATE customer_profile_addresses SET country = 'LONG'";
     let what = "column customer_profile_addresses.country is text, where varchar(2) is expected";
     let (mut client, _database) = differ(change, &[(what, LOADS)]).await;
-    let mend = &verify(&mut client).await[0].mend;
-    client.batch_execute(mend).await.expect_err("a row is too long");
+    let fix = &verify(&mut client).await[0].fix;
+    client.batch_execute(fix).await.expect_err("a row is too long");
 }
 
 #[tokio::test]
@@ -139,8 +139,8 @@ async fn defaults() {
     ] {
         check(change, &[(sequence, BREAKS)]).await;
         let (mut client, _database) = differ(change, &[(sequence, BREAKS)]).await;
-        let mend = verify(&mut client).await.remove(0).mend;
-        execute(&client, &mend).await;
+        let fix = verify(&mut client).await.remove(0).fix;
+        execute(&client, &fix).await;
         execute(&client, insert).await;
     }
 }

@@ -9,8 +9,9 @@ use std::{
 };
 
 use super::{
-    Action, Shared, Side, as_u64,
-    wire::{Encryption, Framer, Message},
+    Action, Shared, Side,
+    moment::as_u64,
+    wire::{Encryption, Framer, Message, fatal_error},
 };
 
 /// As much as is read at once.
@@ -101,8 +102,14 @@ impl Link {
                 // What the other side says meanwhile comes too late.
                 self.state.store(if action_is_cut(action) { CUT } else { SILENT }, Ordering::SeqCst);
                 drop(to.write_all(passing));
-                if action != Action::Stall {
-                    drop(self.client.shutdown(Shutdown::Both));
+                match action {
+                    Action::Stall => {}
+                    Action::Fail(sqlstate) => {
+                        // What it still sends is read: unread, it would take the error's place.
+                        drop((&self.client).write_all(&fatal_error(sqlstate)));
+                        drop(self.client.shutdown(Shutdown::Write));
+                    }
+                    _ => drop(self.client.shutdown(Shutdown::Both)),
                 }
                 if action_is_cut(action) {
                     // What it was sent is read before the end is.
@@ -131,5 +138,5 @@ impl Link {
 }
 
 fn action_is_cut(action: Action) -> bool {
-    matches!(action, Action::CutBefore | Action::CutAfter)
+    matches!(action, Action::CutBefore | Action::CutAfter | Action::Fail(_))
 }

@@ -57,6 +57,13 @@ impl Message {
         self.kind == Some(b'C') && self.text() == "COMMIT"
     }
 
+    /// An `ErrorResponse` with this SQLSTATE.
+    pub(super) fn is_error(&self, sqlstate: &str) -> bool {
+        let is_code = |field: &[u8]| field.split_first() == Some((&b'C', sqlstate.as_bytes()));
+        self.kind == Some(b'E')
+            && self.bytes.get(5..).is_some_and(|body| body.split(|byte| *byte == 0).any(is_code))
+    }
+
     /// The string that the body is, for those messages whose body is one.
     fn text(&self) -> &str {
         let body = self.bytes.get(5..).unwrap_or_default();
@@ -246,6 +253,10 @@ mod tests {
         assert!(!message(b'Q', b"CREATE INDEX i\0").asks("COPY") && !message(b'd', b"COPY t").asks("COPY"));
         assert!(message(b'C', b"COMMIT\0").is_commit_done());
         assert!(!message(b'C', b"ROLLBACK\0").is_commit_done());
+        let error = |kind| Message { kind: Some(kind), bytes: typed(kind, &fatal_error("25006")[5..]) };
+        assert!(
+            error(b'E').is_error("25006") && !error(b'E').is_error("57P01") && !error(b'N').is_error("25006")
+        );
         assert!(!message(b'd', b"COMMIT\0").is_commit() && !message(b'd', b"COMMIT\0").is_commit_done());
     }
 }
