@@ -16,6 +16,12 @@ use flate2::bufread::GzDecoder;
 const STORED_BUFFER_BYTES: usize = 256 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;
 
+/// 32 MiB, as `zstd --ultra -20` makes them: the decoder keeps so much of what it has decompressed.
+const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+
+/// How zstd says that a frame wants more.
+const ZSTD_WINDOW_TOO_LARGE: &str = "too much memory";
+
 /// A source's decompressed stream, with what is needed to explain a fault in it.
 pub(super) struct Decompressed {
     stream: Box<dyn Read + Send>,
@@ -45,9 +51,18 @@ impl Decompressed {
         let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
             Form::Plain => ("plain", Box::new(counted)),
             Form::Gzip => ("gzip", Box::new(Members::new(counted))),
-            Form::Zstd => ("zstd", Box::new(zstd::stream::read::Decoder::with_buffer(counted)?)),
+            Form::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(counted)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                ("zstd", Box::new(decoder))
+            }
         };
         Ok(Self { stream, form, consumed, stored_read_failed })
+    }
+
+    /// Whether the stream was compressed with a window that this program does not make room for.
+    pub(super) fn is_window_too_large(&self, error: &io::Error) -> bool {
+        self.form == "zstd" && error.to_string().contains(ZSTD_WINDOW_TOO_LARGE)
     }
 
     pub(super) fn fault(&self) -> Fault {

@@ -47,6 +47,11 @@ pub enum InputError {
     #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
     Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
     #[error(
+        "{name} was compressed by zstd with a window above 32 MiB, which would take as much memory; decompress it into a \
+         pipe and name - as the input: zstd -dc --long=31 {name} | profile-loader …"
+    )]
+    Window { name: String },
+    #[error(
         "{name} ends in the middle of a document (line {line}, which starts at byte {byte_offset}): its producer \
          died or the copy is incomplete; complete it, or remove that line, and run the same command again"
     )]

@@ -146,7 +146,9 @@ impl OpenSource {
     fn explain(&self, source: io::Error, name: &str) -> InputError {
         let fault = self.stream.fault();
         let (name, byte_offset) = (name.to_owned(), fault.byte_offset);
-        if fault.unreadable {
+        if self.stream.is_window_too_large(&source) {
+            InputError::Window { name }
+        } else if fault.unreadable {
             InputError::Read { name, byte_offset, source }
         } else {
             InputError::Damaged { name, form: self.stream.form, byte_offset, source }

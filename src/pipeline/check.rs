@@ -25,8 +25,11 @@ pub(crate) struct Checker {
     long_line: Mutex<()>,
 }
 
-/// A line longer than this is checked by itself.
+/// A line longer than this is charged with what checking it takes.
 const LONG_LINE_BYTES: usize = 2 << 20;
+
+/// One longer than this is checked while no other of its kind is: its values may take 200 times as much as its text.
+const ALONE_BYTES: usize = 256 << 10;
 
 /// How many times its length a long line takes while it is checked.
 const LONG_LINE_FACTOR: usize = 4;
@@ -113,7 +116,7 @@ impl Checker {
             if is_blank(bytes) {
                 tally.blank += 1;
             } else {
-                let alone = (bytes.len() > LONG_LINE_BYTES)
+                let alone = (bytes.len() > ALONE_BYTES)
                     .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
                 let checked = check(bytes, &self.schema, |profile| {
                     if !parts.is_empty() {

@@ -218,3 +218,22 @@ fn unused_port() -> String {
     let port = listener.local_addr().expect("it is bound").port();
     format!("postgresql://loader:hunter2@127.0.0.1:{port}/app")
 }
+
+/// Of `zstd --long=27`, and `--ultra -22`: the decoder would keep 128 MiB.
+#[test]
+fn a_zstd_window_that_takes_too_much_memory_is_refused() {
+    for (log, code) in [(25, 0), (26, 2), (27, 2)] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("writing to a Vec");
+        encoder.window_log(log).expect("zstd has windows of this size");
+        encoder.write_all(&generated(20)).expect("writing to a Vec");
+        let folder = Folder::with("long.ndjson.zst", encoder.finish().expect("writing to a Vec"));
+        let output = folder.run("validate long.ndjson.zst");
+        assert_eq!(output.code, Some(code), "{log}: {}", output.stderr);
+        assert_eq!(
+            output.stderr.contains("zstd -dc --long=31 long.ndjson.zst |"),
+            code == 2,
+            "{}",
+            output.stderr
+        );
+    }
+}
