@@ -14,6 +14,8 @@
 // In reading order: each module uses only those above it.
 mod failpoint;
 
+mod path_text;
+
 pub mod settings;
 
 mod input;

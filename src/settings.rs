@@ -1,6 +1,6 @@
 //! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
 
-use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 /// How documents get into the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl RejectLimit {
 #[derive(Debug, Clone)]
 pub struct DocumentSettings {
     /// Files, patterns or `-`.
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
     pub json_schema: Option<PathBuf>,
     /// CPU workers, at least 1.
     pub jobs: usize,
@@ -89,9 +89,9 @@ pub struct DocumentSettings {
 
 impl DocumentSettings {
     /// These inputs, with everything else as the command line has it by default; nothing is kept of rejected documents.
-    pub fn of(inputs: impl IntoIterator<Item = String>) -> Self {
+    pub fn of(inputs: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
-            inputs: inputs.into_iter().collect(),
+            inputs: inputs.into_iter().map(Into::into).collect(),
             json_schema: None,
             jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             chunk_bytes: 1 << 20,

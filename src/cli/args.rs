@@ -1,6 +1,6 @@
 //! The arguments of the command line; their doc comments are the help.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{
     Args, ColorChoice, Subcommand, ValueEnum,
@@ -80,7 +80,7 @@ pub(super) enum Command {
 pub(super) struct InputArgs {
     /// NDJSON files, quoted globs, or - for standard input; gzip and zstd are recognised by content
     #[arg(value_name = "INPUT")]
-    pub(super) inputs: Vec<String>,
+    pub(super) inputs: Vec<OsString>,
     /// Check against this JSON Schema instead of the built-in one (what the tables can hold is still checked)
     #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
     pub(super) json_schema: Option<PathBuf>,

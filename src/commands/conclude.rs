@@ -55,8 +55,8 @@ pub(super) fn conclude(
         errors: groups.into_iter().map(|group| ErrorGroup::of(group, &header.source_names)).collect(),
         errors_not_listed,
         rejects: rejects.map(|paths| RejectFilesReport {
-            documents: paths.documents.display().to_string(),
-            errors: paths.errors.display().to_string(),
+            documents: crate::path_text::path_text(&paths.documents),
+            errors: crate::path_text::path_text(&paths.errors),
         }),
         throughput: Throughput::of(documents.read, finished.bytes, elapsed_seconds),
     };

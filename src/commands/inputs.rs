@@ -136,7 +136,7 @@ fn refuse_own_files(sources: &[Source], rejects: Option<&Path>, run_id: Option<i
                 exit::USAGE,
                 format!(
                     "{} is written by this very command; rename it, or name another folder with --rejects",
-                    path.display()
+                    crate::path_text::path_text(path)
                 ),
             ));
         }
@@ -159,7 +159,9 @@ pub(super) fn refuse_unwritable_reports(
     for report in reports {
         let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
         let reason = match folder {
-            Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+            Some(folder) if !folder.is_dir() => {
+                format!("there is no folder {}", crate::path_text::path_text(folder))
+            }
             _ if report.is_dir() => "it is a folder".to_owned(),
             _ if fs::canonicalize(report).is_ok_and(|report| read.contains(&report)) => {
                 "this very command reads it".to_owned()
@@ -168,7 +170,7 @@ pub(super) fn refuse_unwritable_reports(
         };
         return Err(Failure::new(
             exit::USAGE,
-            format!("the report {} can't be written: {reason}", report.display()),
+            format!("the report {} can't be written: {reason}", crate::path_text::path_text(report)),
         ));
     }
     Ok(())

@@ -41,11 +41,11 @@ const GUESSED_NAMES_MAX: usize = 100;
 /// Why a schema can't be used.
 #[derive(Debug, Error)]
 pub enum SchemaError {
-    #[error("the JSON Schema {} can't be read", path.display())]
+    #[error("the JSON Schema {} can't be read", crate::path_text::path_text(path))]
     Read { path: PathBuf, source: io::Error },
-    #[error("the JSON Schema {} is not JSON", path.display())]
+    #[error("the JSON Schema {} is not JSON", crate::path_text::path_text(path))]
     NotJson { path: PathBuf, source: serde_json::Error },
-    #[error("the JSON Schema {} can't be used: {reason}", path.display())]
+    #[error("the JSON Schema {} can't be used: {reason}", crate::path_text::path_text(path))]
     Invalid { path: PathBuf, reason: String },
 }
 
@@ -71,7 +71,7 @@ impl DocumentSchema {
     pub fn from_file(path: &Path) -> Result<Self, SchemaError> {
         let text =
             fs::read_to_string(path).map_err(|source| SchemaError::Read { path: path.to_owned(), source })?;
-        Self::compile(&text, &path.display().to_string())
+        Self::compile(&text, &crate::path_text::path_text(path))
     }
 
     fn compile(text: &str, source: &str) -> Result<Self, SchemaError> {

@@ -7,6 +7,7 @@ mod buffer;
 mod chunk;
 mod decompress;
 mod open_source;
+mod pattern;
 mod reader;
 mod sniff;
 mod source;
@@ -36,6 +37,8 @@ pub enum InputError {
     NoMatch { pattern: String },
     #[error("the pattern {pattern} can't be understood")]
     BadPattern { pattern: String, source: glob::PatternError },
+    #[error("the pattern {pattern} holds bytes that are not UTF-8; name the files themselves")]
+    PatternBytes { pattern: String },
     #[error("{name} is a directory; name its files, for example '{name}/*.ndjson'")]
     Directory { name: String },
     #[error("standard input (-) is named twice; it can be read once only")]

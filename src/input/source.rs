@@ -3,12 +3,17 @@
 //! An argument that names an existing file is that file, even when it holds `*`; only then is it a pattern.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use super::InputError;
+use super::{
+    InputError,
+    pattern::{is_pattern, matches},
+};
+use crate::path_text::path_text;
 
 /// One input: a file or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +26,7 @@ impl Source {
     /// The name that reports and errors use: the path as it was given, or `-`.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) => path_text(path),
             Self::Stdin => "-".to_owned(),
         }
     }
@@ -46,7 +51,7 @@ impl Source {
 }
 
 /// Turns INPUT arguments into sources: in their order, the matches of a pattern sorted by name.
-pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Source>, InputError> {
+pub(crate) fn resolve(arguments: &[OsString]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
     for argument in arguments {
         if argument == "-" {
@@ -61,40 +66,17 @@ pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Source>, InputError> {
     Ok(sources)
 }
 
-fn resolve_argument(argument: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
+fn resolve_argument(argument: &OsStr, sources: &mut Vec<Source>) -> Result<(), InputError> {
     let path = Path::new(argument);
+    let name = || path_text(path);
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(InputError::Directory { name: argument.to_owned() }),
-        Ok(_) => {
-            sources.push(Source::File(path.to_owned()));
-            Ok(())
-        }
-        Err(_) if argument.contains(['*', '?', '[']) => resolve_pattern(argument, sources),
+        Ok(metadata) if metadata.is_dir() => return Err(InputError::Directory { name: name() }),
+        Ok(_) => sources.push(Source::File(path.to_owned())),
+        Err(_) if is_pattern(argument) => sources.extend(matches(argument)?.into_iter().map(Source::File)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(InputError::Missing { name: argument.to_owned(), similar: similar_name(path) })
+            return Err(InputError::Missing { name: name(), similar: similar_name(path) });
         }
-        Err(source) => Err(InputError::Open { name: argument.to_owned(), source }),
-    }
-}
-
-fn resolve_pattern(pattern: &str, sources: &mut Vec<Source>) -> Result<(), InputError> {
-    let matches = glob::glob(pattern)
-        .map_err(|source| InputError::BadPattern { pattern: pattern.to_owned(), source })?;
-    let before = sources.len();
-    for entry in matches {
-        let path = entry.map_err(|error| InputError::Open {
-            name: error.path().display().to_string(),
-            source: error.into(),
-        })?;
-        // A link to nowhere is told before anything is done.
-        let metadata = fs::metadata(&path)
-            .map_err(|source| InputError::Open { name: path.display().to_string(), source })?;
-        if !metadata.is_dir() {
-            sources.push(Source::File(path));
-        }
-    }
-    if sources.len() == before {
-        return Err(InputError::NoMatch { pattern: pattern.to_owned() });
+        Err(source) => return Err(InputError::Open { name: name(), source }),
     }
     Ok(())
 }
@@ -114,7 +96,7 @@ fn similar_name(missing: &Path) -> Option<String> {
         .filter(|(like, _)| *like >= LIKENESS_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(like, name)| (name, like))?;
-    Some(missing.with_file_name(best).display().to_string())
+    Some(path_text(&missing.with_file_name(best)))
 }
 
 #[cfg(test)]
@@ -129,8 +111,8 @@ mod tests {
         folder
     }
 
-    fn word(folder: &tempfile::TempDir, name: &str) -> String {
-        folder.path().join(name).to_str().unwrap().to_owned()
+    fn word(folder: &tempfile::TempDir, name: &str) -> OsString {
+        folder.path().join(name).into_os_string()
     }
 
     #[test]
@@ -154,16 +136,16 @@ mod tests {
         let error = resolve(&[word(&folder, "custmers.ndjson")]).unwrap_err();
         assert!(error.to_string().ends_with("customers.ndjson meant?)"), "{error}");
         let error = resolve(&[word(&folder, "zzz")]).unwrap_err();
-        assert!(matches!(error, InputError::Missing { similar: None, .. }), "{error}");
+        assert!(std::matches!(error, InputError::Missing { similar: None, .. }), "{error}");
     }
 
     #[test]
     fn directories_empty_patterns_and_a_second_dash_are_refused() {
         let folder = folder(&[]);
-        let refused = |arguments: &[String]| resolve(arguments).unwrap_err();
-        assert!(matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
-        assert!(matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));
-        assert!(matches!(refused(&[word(&folder, "[")]), InputError::BadPattern { .. }));
-        assert!(matches!(refused(&["-".into(), "-".into()]), InputError::StdinTwice));
+        let refused = |arguments: &[OsString]| resolve(arguments).unwrap_err();
+        assert!(std::matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
+        assert!(std::matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));
+        assert!(std::matches!(refused(&[word(&folder, "[")]), InputError::BadPattern { .. }));
+        assert!(std::matches!(refused(&["-".into(), "-".into()]), InputError::StdinTwice));
     }
 }

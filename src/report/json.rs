@@ -14,7 +14,7 @@ use super::{RunReport, rejects_error::space_to_free};
 
 /// Why a report can't be written.
 #[derive(Debug, Error)]
-#[error("the report {} can't be written{}", path.display(), space_to_free(source, path))]
+#[error("the report {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
 pub(crate) struct ReportFileError {
     path: PathBuf,
     source: io::Error,

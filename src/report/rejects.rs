@@ -374,8 +374,8 @@ mod tests {
             error.to_string(),
             format!(
                 "the reject file {} can't be written; free space under {} and run the same command again",
-                partial.documents.display(),
-                dir.display()
+                crate::path_text::path_text(&partial.documents),
+                crate::path_text::path_text(dir)
             )
         );
         fs::remove_file(&partial.documents).unwrap();

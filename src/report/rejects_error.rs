@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// Why the reject files can't be written.
 #[derive(Debug, Error)]
-#[error("{what} {} can't be {done}{}", path.display(), space_to_free(source, path))]
+#[error("{what} {} can't be {done}{}", crate::path_text::path_text(path), space_to_free(source, path))]
 pub(crate) struct RejectsError {
     what: &'static str,
     path: PathBuf,
@@ -30,7 +30,7 @@ pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
         return String::new();
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    format!("; free space under {} and run the same command again", folder.display())
+    format!("; free space under {} and run the same command again", crate::path_text::path_text(folder))
 }
 
 fn is_out_of_space(error: &io::Error) -> bool {

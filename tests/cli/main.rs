@@ -8,6 +8,7 @@ mod exit_codes;
 mod folder;
 mod inputs;
 mod messages;
+mod paths;
 mod personal_data;
 mod rejects;
 mod signals;

@@ -1,0 +1,68 @@
+//! Names of inputs that are no text, that hide, or that stand where nobody may look.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    documents::valid,
+    folder::Folder,
+    process::{binary, run},
+};
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65534;
+
+/// A name that is not UTF-8 is an input like any other, whether a pattern finds it or the shell writes it out.
+#[test]
+fn names_that_are_not_utf_8() {
+    let folder = Folder::new();
+    folder.write("a.ndjson", valid(1));
+    let odd = OsStr::from_bytes(b"b\xff.ndjson");
+    fs::write(folder.path("").join(odd), valid(2)).expect("any byte may be in a name");
+    for input in [OsStr::new("*.ndjson"), odd] {
+        let output = run(folder.command("validate --output json").arg(input));
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert!(output.stdout.contains(r"b\\xff.ndjson"), "{}", output.stdout);
+    }
+}
+
+/// A leading dot has to be written out, as in every shell.
+#[test]
+fn hidden_files_are_left_out() {
+    let folder = Folder::new();
+    folder.write("a.ndjson", valid(1));
+    folder.write("._a.ndjson", "binary");
+    let output = folder.run("validate *.ndjson");
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert_eq!(folder.run("validate ._*.ndjson").code, Some(1));
+}
+
+/// A folder that can't be entered may hold files that would be missing.
+#[test]
+fn folders_that_cannot_be_entered() {
+    let folder = Folder::new();
+    folder.write("x/one/a.ndjson", valid(1));
+    folder.write("x/two/a.ndjson", valid(2));
+    let mode = |name: &str, mode| {
+        fs::set_permissions(folder.path(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    // Root may enter any; somebody else needs a program that is within reach.
+    fs::copy(binary().get_program(), folder.path("program")).expect("the folder is writable");
+    mode("", 0o755);
+    mode("x/two", 0o000);
+    for pattern in ["x/*/a.ndjson", "x/*/*.ndjson", "x/**/*.ndjson"] {
+        let mut command = Command::new(folder.path("program"));
+        command.args(["validate", pattern]).current_dir(folder.path("")).stdin(Stdio::null());
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = run(&mut command);
+        assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains("x/two"), "{}", output.stderr);
+    }
+    mode("x/two", 0o755);
+}
