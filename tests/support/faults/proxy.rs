@@ -39,7 +39,7 @@ pub(crate) enum Refusal {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) connections: u64,
-    /// Of the frontend and the backend.
+    /// Of the frontend and the backend; rows that follow each other are one.
     pub(crate) messages: [u64; 2],
     pub(crate) bytes: [u64; 2],
     pub(crate) commits: u64,
@@ -218,7 +218,7 @@ impl State {
     fn count(&mut self, side: Side, message: &Message) {
         let counts = &mut self.counts;
         let index = usize::from(side == Side::Backend);
-        counts.messages[index] += 1;
+        counts.messages[index] += u64::from(!message.is_one_more);
         counts.bytes[index] += as_u64(message.bytes.len());
         match side {
             Side::Frontend => counts.commits += u64::from(message.is_commit()),

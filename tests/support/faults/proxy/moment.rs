@@ -65,7 +65,7 @@ impl Armed {
         }
         let length = message.bytes.len();
         let (is_meant, number) = match self.moment {
-            Moment::Message(of, number) => (side == of, number),
+            Moment::Message(of, number) => (side == of && !message.is_one_more, number),
             Moment::Kind(of, kind, number) => (side == of && message.kind == Some(kind), number),
             Moment::Statement(words, number) => (side == Side::Frontend && message.asks(words), number),
             Moment::Commit(number) => (side == Side::Frontend && message.is_commit(), number),

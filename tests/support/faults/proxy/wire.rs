@@ -39,6 +39,9 @@ pub(super) struct Message {
     pub(super) kind: Option<u8>,
     /// All of it, header and all.
     pub(super) bytes: Vec<u8>,
+    /// A row after a row, or a parameter after a parameter: what happens there happens at the first of them as well, and
+    /// the catalog is many rows.
+    pub(super) is_one_more: bool,
 }
 
 impl Message {
@@ -85,6 +88,7 @@ pub(super) struct Framer {
     side: Side,
     phase: Phase,
     buffer: Vec<u8>,
+    last_kind: Option<u8>,
 }
 
 impl Framer {
@@ -93,7 +97,7 @@ impl Framer {
             Side::Frontend => Phase::Startup,
             Side::Backend => Phase::Typed,
         };
-        Self { side, phase, buffer: Vec::new() }
+        Self { side, phase, buffer: Vec::new(), last_kind: None }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -158,7 +162,10 @@ impl Framer {
         }
         let rest = self.buffer.split_off(length);
         let bytes = std::mem::replace(&mut self.buffer, rest);
-        Some(Message { kind, bytes })
+        let is_one_more =
+            matches!(kind, Some(b'D' | b'S')) && self.side == Side::Backend && kind == self.last_kind;
+        self.last_kind = kind;
+        Some(Message { kind, bytes, is_one_more })
     }
 }
 
@@ -240,7 +247,11 @@ mod tests {
 
     #[test]
     fn statements_and_answers_are_told_from_all_else() {
-        let message = |kind: u8, body: &[u8]| Message { kind: Some(kind), bytes: typed(kind, body) };
+        let message = |kind: u8, body: &[u8]| Message {
+            kind: Some(kind),
+            bytes: typed(kind, body),
+            is_one_more: false,
+        };
         for (text, expected) in
             [("COMMIT", true), ("UPDATE x; COMMIT;", true), ("ROLLBACK", false), ("COMMITTED ", false)]
         {
@@ -253,7 +264,11 @@ mod tests {
         assert!(!message(b'Q', b"CREATE INDEX i\0").asks("COPY") && !message(b'd', b"COPY t").asks("COPY"));
         assert!(message(b'C', b"COMMIT\0").is_commit_done());
         assert!(!message(b'C', b"ROLLBACK\0").is_commit_done());
-        let error = |kind| Message { kind: Some(kind), bytes: typed(kind, &fatal_error("25006")[5..]) };
+        let error = |kind| Message {
+            kind: Some(kind),
+            bytes: typed(kind, &fatal_error("25006")[5..]),
+            is_one_more: false,
+        };
         assert!(
             error(b'E').is_error("25006") && !error(b'E').is_error("57P01") && !error(b'N').is_error("25006")
         );
