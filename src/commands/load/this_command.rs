@@ -1,67 +1,80 @@
-//! The command that this process was started with, as it can be typed again; passwords are left out.
+//! The command that this process was started with, as it can be typed again. How to reach the database is left out: it may
+//! hold a password, and nobody can tell in which of all spellings.
 
-use std::env;
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+};
 
-/// In the words of a POSIX shell.
+const DATABASE_URL: &str = "--database-url";
+
+/// In the words of a POSIX shell, with what has to be added to it, if anything.
 pub(super) fn this_command() -> String {
-    let words = env::args_os().map(|word| quoted(&without_password(&word.to_string_lossy())));
-    words.collect::<Vec<_>>().join(" ")
+    text_of(env::args_os())
 }
 
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+fn text_of(arguments: impl Iterator<Item = OsString>) -> String {
+    let mut words = Vec::new();
+    let mut has_url = false;
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let bytes = argument.as_encoded_bytes();
+        if argument == DATABASE_URL {
+            arguments.next();
+            has_url = true;
+        } else if bytes.starts_with(DATABASE_URL.as_bytes()) && bytes.get(DATABASE_URL.len()) == Some(&b'=') {
+            has_url = true;
+        } else {
+            words.push(quoted(&argument));
+        }
     }
+    let command = words.join(" ");
+    if has_url { format!("{command}   (with the same {DATABASE_URL})") } else { command }
 }
 
-/// Of a URL or keyword string, everything but the password.
-fn without_password(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return hide_value(word, ' ');
-    };
-    let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |end| rest.split_at(end));
-    let authority = match authority.rsplit_once('@').map(|(user, host)| (user.split_once(':'), host)) {
-        Some((Some((user, _)), host)) => format!("{user}:…@{host}"),
-        _ => authority.to_owned(),
-    };
-    format!("{scheme}://{authority}{}", hide_value(path, '&'))
-}
-
-fn hide_value(text: &str, separator: char) -> String {
-    const KEY: &str = "password=";
-    let Some(at) = text.find(KEY) else { return text.to_owned() };
-    let (before, value) = text.split_at(at + KEY.len());
-    let end = match value.strip_prefix('\'') {
-        Some(quoted) => quoted.find('\'').map_or(value.len(), |end| end + 2),
-        None => value.find(separator).unwrap_or(value.len()),
-    };
-    format!("{before}…{}", &value[end..])
+fn quoted(word: &OsStr) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) if !text.chars().any(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let escape = |&byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", word.as_encoded_bytes().iter().map(escape).collect::<String>())
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
-    fn passwords_are_left_out_and_words_quoted() {
+    fn words_are_quoted() {
         for (word, expected) in [
-            ("load", "load"),
-            ("", "''"),
-            ("it's *.ndjson", r"'it'\''s *.ndjson'"),
-            ("postgresql://app@db/x", "postgresql://app@db/x"),
-            ("--database-url=postgresql://app:s3cret@db:1/x", "'--database-url=postgresql://app:…@db:1/x'"),
-            ("postgresql://app:a@b:c@db/x", "'postgresql://app:…@db/x'"),
-            (
-                "postgresql://db/x?user=a&password=s3cret&port=1",
-                "'postgresql://db/x?user=a&password=…&port=1'",
-            ),
-            ("host=db password=s3cret user=a", "'host=db password=… user=a'"),
-            ("host=db password='s3 cret' user=a", "'host=db password=… user=a'"),
+            (&b"load"[..], "load"),
+            (b"", "''"),
+            (b"it's *.ndjson", r"'it'\''s *.ndjson'"),
+            (b"a\xff'\\\n", r"$'a\xff\'\\\x0a'"),
         ] {
-            assert_eq!(quoted(&without_password(word)), expected);
+            assert_eq!(quoted(OsStr::from_bytes(word)), expected);
+        }
+    }
+
+    #[test]
+    fn how_to_reach_the_database_is_left_out() {
+        for (words, expected) in [
+            ("x load --database-url u:p@h a", "x load a   (with the same --database-url)"),
+            ("x --database-url=u:p@h load a", "x load a   (with the same --database-url)"),
+            ("x load a --database-urls", "x load a --database-urls"),
+            ("x load a --database-url", "x load a   (with the same --database-url)"),
+        ] {
+            assert_eq!(text_of(words.split(' ').map(OsString::from)), expected);
         }
     }
 }
