@@ -3,7 +3,7 @@ SELECT c.relname::text AS name,
        c.relkind <> 'r' AS is_no_plain_table,
        c.relrowsecurity AS has_row_security,
        EXISTS (
-           SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid AND w.ev_type = '3'
+           SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid AND w.ev_type = '3' AND w.ev_enabled <> 'D'
        ) AS has_insert_rule,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS is_owner,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     console::Console,
-    migrate::{self, Applied, LEDGER_VERSION, LedgerState, MigrateError, State, UpOutcome},
+    migrate::{self, Applied, BULK_VERSION, LEDGER_VERSION, LedgerState, MigrateError, State, UpOutcome},
     runs::{PendingStep, pending_steps},
     settings::{LoadSettings, MissingDdl},
 };
@@ -28,7 +28,13 @@ pub(super) async fn ensure_tables(
             console.info(up_message(&outcome).trim_end());
         }
     };
-    let status = migrate::status(client, db_schema).await.map_err(failure_of_migration)?;
+    let mut status = migrate::status(client, db_schema).await.map_err(failure_of_migration)?;
+    let may_apply = settings.missing_ddl == MissingDdl::Apply;
+    if may_apply && matches!(status.ledger, LedgerState::Outdated { version } if version >= BULK_VERSION) {
+        // It may have an unfinished bulk load, which is resumed with what this release keeps account of.
+        report(migrate::up_ledger(client, db_schema).await.map_err(failure_of_migration)?);
+        status = migrate::status(client, db_schema).await.map_err(failure_of_migration)?;
+    }
     if status.ledger == LedgerState::Current {
         migrate::check_ledger(client, db_schema).await.map_err(failure_of_migration)?;
     }
@@ -37,7 +43,6 @@ pub(super) async fn ensure_tables(
         return Ok(pending);
     }
     let is_any = |state| status.migrations.iter().any(|migration| migration.state == state);
-    let may_apply = settings.missing_ddl == MissingDdl::Apply;
     if !may_apply {
         refuse_missing(is_any(State::Pending), status.ledger)?;
     } else if is_any(State::Pending) {

@@ -11,9 +11,11 @@ use crate::{
     migrate::{self, failed},
     postgres::Target,
     runs::{
+        RunError,
         history::{self, HistoryError, RunRecord, RunState},
-        ledger, target_lock,
+        ledger, plan, target_lock,
     },
+    settings::Strategy,
 };
 
 /// How long to wait for a transaction that a killed loader left behind: its backend notices that nobody is there any
@@ -26,6 +28,7 @@ pub(crate) async fn abandon(
     target: &Target,
     id: i64,
 ) -> Result<RunRecord, HistoryError> {
+    history::refuse_outdated(client).await?;
     let (run, ..) = history::show(client, id).await?;
     let db_schema = run.settings.db_schema.clone();
     if !run.state.can_resume() && run.state != RunState::RUNNING {
@@ -33,7 +36,9 @@ pub(crate) async fn abandon(
     }
     let taken = target_lock::try_take(client, &db_schema).await.map_err(failed("locking the target"))?;
     taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
-    restore(client, target, &run).await?;
+    if run.settings.strategy == Strategy::Bulk.name() {
+        restore(client, target, &run).await?;
+    }
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -53,13 +58,24 @@ pub(crate) async fn abandon(
 async fn restore(client: &mut Client, target: &Target, run: &RunRecord) -> Result<(), HistoryError> {
     let id = run.id;
     if history::read_pending(client, run).await?.is_empty() {
-        return Ok(());
+        return refuse_incomplete(client, id).await;
     }
     ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Run { source })?;
     let steps = history::read_pending(client, run).await?;
-    let Err(source) = bulk::restore_alone(client, target, &steps).await else { return Ok(()) };
+    let Err(source) = bulk::restore_alone(client, target, &steps).await else {
+        return refuse_incomplete(client, id).await;
+    };
     let pending = history::read_pending(client, run).await.unwrap_or_default();
     Err(HistoryError::Restore { id, source, pending })
+}
+
+/// Refuses tables that lack something that the run has dropped, whatever the ledger says.
+async fn refuse_incomplete(client: &mut Client, id: i64) -> Result<(), HistoryError> {
+    let missing = plan::not_restored(client, id).await.map_err(|source| HistoryError::Run { source })?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(HistoryError::Run { source: RunError::NotRestored { missing } })
 }
 
 /// What a killed loader sent last may still be at work; it holds the row of its lane.
@@ -94,6 +110,7 @@ async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError
         "DELETE FROM profile_loader.run_transactions WHERE run_id = $1",
         "DELETE FROM profile_loader.run_spills WHERE run_id = $1",
         "DELETE FROM profile_loader.run_ddl WHERE run_id = $1",
+        "DELETE FROM profile_loader.run_plans WHERE run_id = $1",
     ] {
         transaction.execute(sql, &[&id]).await.map_err(failed("abandoning the run"))?;
     }

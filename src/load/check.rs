@@ -25,6 +25,11 @@ pub(crate) enum Unfit {
         limit: i32,
         statement: String,
     },
+    /// Rules, and the statements that take them out of the way.
+    Rules {
+        rules: Vec<String>,
+        statements: Vec<String>,
+    },
 }
 
 impl fmt::Display for Unfit {
@@ -33,6 +38,13 @@ impl fmt::Display for Unfit {
             Self::Privileges(statements) => write!(
                 f,
                 "loading needs privileges that are missing, so nothing was begun; somebody who may has to run: {}",
+                statements.join("; ")
+            ),
+            Self::Rules { rules, statements } => write!(
+                f,
+                "rules rewrite what a load writes to the tables, so nothing was begun: {}; make triggers of them, or take \
+                 them out of the way: {}",
+                rules.join(", "),
                 statements.join("; ")
             ),
             Self::Connections { limit, statement } => write!(
@@ -61,7 +73,20 @@ pub(crate) async fn check_role(
         .await
         .map_err(failed("reading the privileges on the tables"))?;
     let missing: Vec<String> = rows.iter().map(|row| row.get("statement")).collect();
-    Ok((!missing.is_empty()).then_some(Unfit::Privileges(missing)))
+    if !missing.is_empty() {
+        return Ok(Some(Unfit::Privileges(missing)));
+    }
+    rules(client, db_schema, on_existing).await
+}
+
+async fn rules(client: &Client, db_schema: &str, on_existing: OnExisting) -> Result<Option<Unfit>, RunError> {
+    let (names, updates): (&[&str], _) = (&Table::ALL.map(Table::name), on_existing == OnExisting::Update);
+    let rows = client
+        .query(include_str!("../../sql/runs/rules.sql"), &[&db_schema, &names, &updates])
+        .await
+        .map_err(failed("reading the rules of the tables"))?;
+    let of = |column: &str| rows.iter().map(|row| row.get(column)).collect();
+    Ok((!rows.is_empty()).then(|| Unfit::Rules { rules: of("rule"), statements: of("statement") }))
 }
 
 fn needed(on_existing: OnExisting) -> Vec<(&'static str, Table)> {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
 use super::{
-    begin::{self, BegunRun},
+    begin::{self, BegunRun, NewRun},
     bulk::Obstacle,
     check::{self, Unfit},
 };
@@ -23,7 +23,7 @@ use crate::{
         within,
     },
     session::{Backend, Client, Retries, SessionError, SessionPool},
-    settings::{OnExisting, Strategy, Timeouts, WhenHeld},
+    settings::{OnExisting, Timeouts, WhenHeld},
 };
 
 /// How long the connection may take to answer when it is looked after.
@@ -140,16 +140,9 @@ impl Control {
     }
 
     /// A new run; nothing is begun where something stands in the way of a bulk load.
-    pub(crate) async fn begin(
-        &mut self,
-        key: &RunKey,
-        strategy: Strategy,
-        lanes: usize,
-        input: &InputIdentity,
-    ) -> Result<Result<BegunRun, Obstacle>, RunError> {
+    pub(crate) async fn begin(&mut self, new: NewRun<'_>) -> Result<Result<BegunRun, Obstacle>, RunError> {
         let answer = self.timeouts.answer;
-        let begin = begin::begin(self.client(), key, strategy, lanes, input);
-        let begun = within(answer, begin).await.flatten()?;
+        let begun = within(answer, begin::begin(self.client(), new)).await.flatten()?;
         if let Ok(begun) = &begun {
             self.take_name(&begun.run).await?;
         }

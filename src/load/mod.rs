@@ -13,7 +13,10 @@ mod lane;
 mod merge;
 
 pub(crate) use abandon::abandon;
-pub(crate) use begin::BegunRun;
+pub(crate) use begin::{BegunRun, NewRun};
 pub(crate) use check::check_sessions;
 pub(crate) use control::{Control, ControlError};
-pub(crate) use lane::{BatchLimits, LaneContext, LaneEvent, LaneInput, Settled, Stop, Stopping, run_lane};
+pub(crate) use lane::{
+    BatchLimits, LaneContext, LaneEvent, LaneInput, LaneWork, Settled, Stop, Stopping, run_lane,
+};
+pub(crate) use merge::OnClash;

@@ -2,16 +2,16 @@
 //! every one of them that writes holds the migration lock first: of two at the same time, the second finds
 //! the work done.
 
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use tokio_postgres::{Client, Error, IsolationLevel, Transaction};
 
 use super::{
     Difference, LedgerState, MigrateError, MigrationStatus, State, denied_or_failed, failed, ledger,
     script::{self, DdlContext, Step},
     situation::{self, Applied, Server, Situation},
-    verify::differences,
+    verify::{differences, in_words, refusing_columns},
 };
 use crate::{
-    postgres::{RelationKind, quote_identifier},
+    postgres::{Catalog, RelationKind, quote_identifier},
     report::RowCounts,
     tables::Table,
 };
@@ -124,6 +124,14 @@ pub async fn verify(client: &mut Client, db_schema: &str) -> Result<Vec<Differen
     let transaction = begin_read_only(client).await?;
     Server::find(&transaction, db_schema).await?;
     Ok(differences(&situation::read_catalog(&transaction, db_schema).await?))
+}
+
+/// What the columns of the tables are now that refuses documents, in one line; changes the search path of the
+/// transaction.
+pub(crate) async fn drift(transaction: &Transaction<'_>, db_schema: &str) -> Result<Option<String>, Error> {
+    let catalog = Catalog::read(transaction, db_schema).await?;
+    let differences = refusing_columns(&catalog);
+    Ok((!differences.is_empty()).then(|| in_words(&differences)))
 }
 
 /// The SQL that `up` would run, to the letter; without a client, that for a database without the tables.

@@ -71,6 +71,12 @@ pub(super) fn create_bulk(place: &DdlContext<'_>) -> Step {
     }
 }
 
+/// What a ledger of version 3 lacks.
+pub(super) fn create_plans(place: &DdlContext<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0004_plans.sql").to_owned();
+    Step { what: "creating profile_loader.run_plans", sql, needed: grant_create_in_ledger(place) }
+}
+
 fn grant_create_in_ledger(place: &DdlContext<'_>) -> String {
     format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }

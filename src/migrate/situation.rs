@@ -117,8 +117,12 @@ impl Situation {
             LedgerState::Current => LEDGER_VERSION,
         };
         let ledger = || script::create_ledger(&place, self.ledger.has_schema);
-        let steps: [(i32, &dyn Fn() -> Step); 3] =
-            [(1, &ledger), (2, &|| script::create_runs(&place)), (3, &|| script::create_bulk(&place))];
+        let steps: [(i32, &dyn Fn() -> Step); 4] = [
+            (1, &ledger),
+            (2, &|| script::create_runs(&place)),
+            (3, &|| script::create_bulk(&place)),
+            (4, &|| script::create_plans(&place)),
+        ];
         steps.iter().filter(|(since, _)| *since > version).map(|(_, step)| step()).collect()
     }
 

@@ -17,6 +17,16 @@ pub(crate) enum RunError {
     TakenOver { run_id: i64 },
     #[error("another loader took the target while the connection that held it was lost: {holder}")]
     LockLost { holder: String },
+    #[error(
+        "what the run had dropped of the tables is not all restored, though the ledger has no more of it to do; \
+         somebody has to run: {}", missing.join("; ")
+    )]
+    NotRestored { missing: Vec<String> },
+    #[error(
+        "the tables were changed while the run loads into them, and refuse documents for it: {differences}; nothing of \
+         the batch at hand is loaded ('profile-loader migrate verify' gives the SQL that fixes each)"
+    )]
+    Drift { differences: String },
     #[error("the ledger is not what this run left there: {0}")]
     Ledger(String),
 }
@@ -35,7 +45,11 @@ impl RunError {
         match self {
             Self::Session(error) => error.class(),
             Self::Restore { source, .. } => source.class(),
-            Self::TakenOver { .. } | Self::LockLost { .. } | Self::Ledger(_) => ErrorClass::Permanent,
+            Self::TakenOver { .. }
+            | Self::LockLost { .. }
+            | Self::NotRestored { .. }
+            | Self::Drift { .. }
+            | Self::Ledger(_) => ErrorClass::Permanent,
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::{PendingStep, RunError, pending_steps, target_lock::Holder};
 use crate::{
-    migrate::{self, LedgerState, MigrateError, denied_or_failed, failed},
+    migrate::{self, BULK_VERSION, LedgerState, MigrateError, denied_or_failed, failed},
     postgres::quote_identifier,
 };
 
@@ -114,9 +114,23 @@ pub(crate) async fn role(transaction: &Transaction<'_>) -> Result<String, Migrat
     Ok(quote_identifier(row.get(0)))
 }
 
-/// False where no ledger is there, or one from before there were runs.
+/// False where no ledger is there, or one from before there were bulk loads.
 async fn has_runs(transaction: &Transaction<'_>, needed: &str) -> Result<bool, MigrateError> {
-    Ok(migrate::ledger_state(transaction, needed).await? == LedgerState::Current)
+    Ok(match migrate::ledger_state(transaction, needed).await? {
+        LedgerState::Current => true,
+        LedgerState::Outdated { version } => version >= BULK_VERSION,
+        LedgerState::Missing => false,
+    })
+}
+
+/// Only a ledger of this release can be written to.
+pub(crate) async fn refuse_outdated(client: &mut Client) -> Result<(), HistoryError> {
+    let transaction = begin_to_look(client).await?;
+    let needed = migrate::grant_to_look(&role(&transaction).await?);
+    match migrate::ledger_state(&transaction, &needed).await? {
+        LedgerState::Outdated { version } if version >= BULK_VERSION => Err(MigrateError::NoLedger.into()),
+        LedgerState::Current | LedgerState::Missing | LedgerState::Outdated { .. } => Ok(()),
+    }
 }
 
 pub(crate) async fn read_run(

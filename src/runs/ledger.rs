@@ -5,7 +5,10 @@
 
 use tokio_postgres::{Client, Row, Transaction};
 
-use super::{Ending, InputIdentity, LaneState, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed};
+use super::{
+    Ending, InputIdentity, LaneState, Run, RunError, RunKey, RunPlan, SessionRole, UnfinishedRun, failed,
+    plan,
+};
 use crate::{failpoint, input::Watermark, settings::Strategy};
 
 /// The unfinished runs that may be of this input, the newest first.
@@ -23,6 +26,7 @@ pub(crate) async fn unfinished(
         Ok(UnfinishedRun {
             id: row.get("id"),
             strategy: strategy_of(row)?,
+            defers: row.get("defers"),
             differs_in: key.differs_in(row),
             has_same_names: input.has_names(&names),
             has_same_head: input.has_head(row.get("head_bytes"), row.get("head_digest")),
@@ -37,6 +41,7 @@ pub(crate) async fn insert(
     transaction: &Transaction<'_>,
     key: &RunKey,
     strategy: Strategy,
+    plan: RunPlan,
     lanes: usize,
     input: &InputIdentity,
 ) -> Result<Run, RunError> {
@@ -62,7 +67,7 @@ pub(crate) async fn insert(
         .map_err(failed(what))?;
     let (id, attempt): (i64, i32) = (row.get("id"), row.get("attempts"));
     write_inputs(transaction, id, &input.names).await?;
-    let all_lanes = if strategy == Strategy::Bulk { 2 * lanes } else { lanes };
+    let all_lanes = if plan.defers { 2 * lanes } else { lanes };
     transaction
         .execute(
             "INSERT INTO profile_loader.run_lanes (run_id, lane, attempt)
@@ -77,6 +82,7 @@ pub(crate) async fn insert(
         attempt,
         key: key.clone(),
         strategy,
+        plan,
         lanes: (0..lanes).map(state).collect(),
         spill_lanes: (lanes..all_lanes).map(state).collect(),
     })
@@ -94,6 +100,7 @@ pub(crate) async fn resume(client: &mut Client, id: i64, key: &RunKey) -> Result
     let row = row.ok_or_else(|| RunError::Ledger(format!("run {id} was ended by another")))?;
     let (attempt, lanes): (i32, i32) = (row.get("attempts"), row.get("lanes"));
     let strategy = strategy_of(&row)?;
+    let plan = plan::read(&transaction, id).await?;
     transaction
         .execute(include_str!("../../sql/runs/take_lanes.sql"), &[&id, &attempt])
         .await
@@ -103,14 +110,14 @@ pub(crate) async fn resume(client: &mut Client, id: i64, key: &RunKey) -> Result
     let states = rows.iter().map(LaneState::of).collect::<Result<Vec<_>, _>>()?;
     let is_whole = (0..).zip(&states).all(|(number, lane)| lane.lane == number);
     let (lanes, all_lanes) = (usize::try_from(lanes).unwrap_or(0), states.len());
-    let expected = if strategy == Strategy::Bulk { 2 * lanes } else { lanes };
+    let expected = if plan.defers { 2 * lanes } else { lanes };
     if lanes == 0 || !is_whole || all_lanes != expected {
         return Err(RunError::Ledger(format!("run {id} lacks rows of its lanes")));
     }
     transaction.commit().await.map_err(failed("COMMIT"))?;
     let mut lanes_of_run = states;
     let spill_lanes = lanes_of_run.split_off(lanes);
-    Ok(Run { id, attempt, key: key.clone(), strategy, lanes: lanes_of_run, spill_lanes })
+    Ok(Run { id, attempt, key: key.clone(), strategy, plan, lanes: lanes_of_run, spill_lanes })
 }
 
 /// Ends what a killed loader has left on the server.
@@ -152,7 +159,7 @@ pub(crate) async fn abandon(client: &mut Client, id: i64) -> Result<(), RunError
 
 /// What is only needed to go on with a run.
 async fn forget(transaction: &Transaction<'_>, id: i64) -> Result<(), RunError> {
-    for table in ["run_rejections", "run_transactions", "run_spills", "run_ddl"] {
+    for table in ["run_rejections", "run_transactions", "run_spills", "run_ddl", "run_plans"] {
         transaction
             .execute(&format!("DELETE FROM profile_loader.{table} WHERE run_id = $1"), &[&id])
             .await

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod history;
 mod lane_row;
 pub(crate) mod ledger;
+pub(crate) mod plan;
 mod run;
 pub mod target_lock;
 
@@ -17,4 +18,5 @@ pub(crate) use ddl::{PendingStep, pending_steps};
 pub(crate) use error::RunError;
 pub(crate) use error::{failed, within};
 pub(crate) use lane_row::LaneState;
+pub(crate) use plan::RunPlan;
 pub(crate) use run::{Ending, InputIdentity, Run, RunKey, SessionRole, UnfinishedRun};

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::{LaneState, LoadCounts};
+use super::{LaneState, LoadCounts, RunPlan};
 use crate::{
     input::{SourceDigest, Watermark},
     report::Outcome,
@@ -36,8 +36,9 @@ pub(crate) struct Run {
     pub(crate) attempt: i32,
     pub(crate) key: RunKey,
     pub(crate) strategy: Strategy,
+    pub(crate) plan: RunPlan,
     pub(crate) lanes: Vec<LaneState>,
-    /// Of a bulk load: the lanes that merge the deferred documents, as many as there are of the others. Their
+    /// The lanes that merge the deferred documents, where there may be any, as many as there are of the others. Their
     /// watermarks are positions in the spill.
     pub(crate) spill_lanes: Vec<LaneState>,
 }
@@ -47,6 +48,8 @@ pub(crate) struct Run {
 pub(crate) struct UnfinishedRun {
     pub(crate) id: i64,
     pub(crate) strategy: Strategy,
+    /// Whether it may have deferred documents.
+    pub(crate) defers: bool,
     /// Settings that are not those at hand; nothing can be resumed then.
     pub(crate) differs_in: Vec<&'static str>,
     pub(crate) has_same_names: bool,
@@ -138,7 +141,12 @@ impl Run {
         counts_of(&self.spill_lanes)
     }
 
-    /// The part of the run that merges the documents that a bulk load has deferred.
+    /// How its lanes write.
+    pub(crate) fn lane_strategy(&self) -> Strategy {
+        if self.plan.copies { Strategy::Bulk } else { Strategy::Merge }
+    }
+
+    /// The part of the run that merges the documents that were deferred.
     #[must_use]
     pub(crate) fn of_spill(&self) -> Self {
         Self { lanes: self.spill_lanes.clone(), spill_lanes: Vec::new(), ..self.clone() }

@@ -5,6 +5,7 @@ mod support;
 
 mod accept_insert;
 mod bulk;
+mod clashes;
 mod commands;
 mod embedded;
 mod load;
@@ -12,6 +13,7 @@ mod local_server;
 mod memory;
 mod merge;
 mod migrate;
+mod owners_rules;
 mod refusals;
 mod runs;
 mod stopped;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::{
-    bulk::BulkFinisher,
+    after_input::Finisher,
     choose::name_of,
-    context::AttemptContext,
+    context::{AttemptContext, Phase},
     finish::{Finish, RunEnd},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) fn complete(
         Err(failure) => return finish.failed(failure),
     };
     let schema = Arc::clone(&opened.schema);
-    let form = if run.strategy == Strategy::Bulk { RowForm::Tables } else { RowForm::Staged };
+    let form = if run.plan.copies { RowForm::Tables } else { RowForm::Staged };
     let rows = RowsFor { lanes: run.lanes.len(), form };
     let started = opened.start("load", request.documents, request.console, files, rows);
     let header = started.header.clone();
@@ -73,16 +73,14 @@ fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFi
     let AttemptContext { request, run, .. } = context;
     let rejects = create_reject_files(request.documents, sources, Some(run.id))?;
     // With the rejected documents, for these are customers' data as well.
-    let deferral = match (&request.documents.rejects, run.strategy) {
-        (Some(dir), Strategy::Bulk) => {
-            Deferral::Writing(SpillFiles::create(dir, run.id).map_err(failure_of_rejects)?)
-        }
+    let deferral = match (&request.documents.rejects, run.plan.defers) {
+        (Some(dir), true) => Deferral::Writing(SpillFiles::create(dir, run.id).map_err(failure_of_rejects)?),
         _ => Deferral::None,
     };
     Ok(RunFiles { rejects, deferral })
 }
 
-/// The pipeline and, for a bulk load, what comes after it, while a task holds the target.
+/// The pipeline and, for a bulk load and deferred documents, what comes after it, while a task holds the target.
 fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>) -> (Finished, Finish<'_>) {
     let Finish { context, control } = finish;
     let AttemptContext { request, target, runtime, run, .. } = context;
@@ -94,8 +92,8 @@ fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>)
     };
     let watch_target = target.named(&run.application_name(SessionRole::Watch));
     let watch = Arc::new(Watch::new(&watch_target, &request.settings.timeouts));
-    let lane_context = context.lane_context(run.strategy, &watch);
-    let lanes = context.lanes(Arc::clone(&lane_context), run.clone());
+    let lane_context = context.lane_context(Phase::Input, &watch);
+    let lanes = context.lanes(Phase::Input, Arc::clone(&lane_context), run.clone());
     let mut watching = None;
     let (reader, settings, progress) = (started.reader, started.settings, started.progress);
     let mut finished = pipeline::run(reader, settings, Some(lanes), runtime.handle(), &progress, |stopper| {
@@ -104,9 +102,9 @@ fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>)
     progress.finish();
     watching.inspect(JoinHandle::abort);
     lane_context.end_sessions();
-    if run.strategy == Strategy::Bulk {
+    if run.strategy == Strategy::Bulk || run.plan.defers {
         let source_names = &started.header.source_names;
-        let finisher = BulkFinisher { context, schema, source_names, watch: &watch, interrupts: &interrupts };
+        let finisher = Finisher { context, schema, source_names, watch: &watch, interrupts: &interrupts };
         finished = finisher.complete(finished);
     }
     let control = runtime.block_on(held.release());

@@ -1,24 +1,25 @@
 //! Begins the run that was chosen, or resumes it. From here on the ledger has it, so whoever calls this ends it, too.
 
 use super::{
+    LoadRequest,
     choose::{Choice, NewStrategy, RunChoice},
     failure_of_ledger,
 };
 use crate::{
     commands::{Failure, exit},
     console::Console,
-    load::{BegunRun, Control},
+    load::{BegunRun, Control, NewRun},
     postgres::ErrorClass,
     runs::Run,
-    settings::{LoadSettings, Strategy},
+    settings::Strategy,
 };
 
 pub(super) async fn begin_run(
     control: &mut Control,
-    settings: &LoadSettings,
+    request: LoadRequest<'_>,
     choice: RunChoice,
-    console: Console,
 ) -> Result<Run, Failure> {
+    let LoadRequest { settings, console, documents } = request;
     let RunChoice { key, input, what } = choice;
     let (strategy, abandon) = match what {
         Choice::Resume { id, .. } => {
@@ -36,9 +37,12 @@ pub(super) async fn begin_run(
         ));
     }
     let lanes = if settings.atomic { 1 } else { settings.connections };
-    let is_bulk = strategy != NewStrategy::Merge;
-    if is_bulk {
-        match control.begin(&key, Strategy::Bulk, lanes, &input).await {
+    let new = |strategy| {
+        let may_defer = documents.rejects.is_some();
+        NewRun { key: &key, strategy, lanes, may_defer, input: &input }
+    };
+    if strategy != NewStrategy::Merge {
+        match control.begin(new(Strategy::Bulk)).await {
             Ok(Ok(begun)) => return Ok(report_begun(begun, console)),
             Ok(Err(obstacle)) if strategy == NewStrategy::Bulk => {
                 return Err(Failure::new(
@@ -53,7 +57,7 @@ pub(super) async fn begin_run(
             Err(error) => return Err(failure_of_ledger(&error)),
         }
     }
-    let begun = control.begin(&key, Strategy::Merge, lanes, &input).await;
+    let begun = control.begin(new(Strategy::Merge)).await;
     let begun =
         begun.map_err(|error| failure_of_ledger(&error))?.expect("nothing stands in the way of merging");
     Ok(report_begun(begun, console))
@@ -62,6 +66,13 @@ pub(super) async fn begin_run(
 fn report_begun(begun: BegunRun, console: Console) -> Run {
     let id = begun.run.id;
     console.detail(&format!("this is run {id}"));
+    if begun.run.plan.in_order {
+        console.info(&format!(
+            "documents are loaded in input order by one connection, because these constraints may hold between \
+             profiles: {}",
+            begun.clashes.join(", ")
+        ));
+    }
     let Some(dropped) = &begun.dropped else { return begun.run };
     if dropped.steps > 0 {
         console.info(&format!(

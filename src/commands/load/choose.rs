@@ -12,6 +12,7 @@ use crate::{
     console::Console,
     input::{ChunkReader, InputError, Source, Watermark},
     load::Control,
+    path_text::path_text,
     runs::{InputIdentity, PendingStep, RunKey, UnfinishedRun},
     settings::{Resume, Strategy, StrategyRequest},
 };
@@ -32,12 +33,11 @@ pub(super) enum Choice {
     Resume {
         id: i64,
         strategy: Strategy,
+        /// Whether it may have deferred documents.
+        defers: bool,
     },
     /// `abandon` is an unfinished run of this input that is not to be resumed.
-    Begin {
-        strategy: NewStrategy,
-        abandon: Option<i64>,
-    },
+    Begin { strategy: NewStrategy, abandon: Option<i64> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,9 @@ pub(super) async fn choose_run(
     let unfinished = control.unfinished(&key, &input).await.map_err(|error| failure_of_ledger(&error))?;
     let same = same_run(control, &unfinished, opened.reader.sources()).await?;
     let what = match (same, settings.resume) {
-        (Some(run), Resume::Auto) => Choice::Resume { id: run.id, strategy: run.strategy },
+        (Some(run), Resume::Auto) => {
+            Choice::Resume { id: run.id, strategy: run.strategy, defers: run.defers }
+        }
         (_, _) if !pending.is_empty() => return Err(refuse_beside_bulk(pending)),
         (same, _) => {
             if same.is_none() {
@@ -90,11 +92,15 @@ pub(super) async fn choose_run(
             Choice::Begin { strategy, abandon: same.map(|run| run.id) }
         }
     };
-    if documents.rejects.is_none() && what.strategy() == Strategy::Bulk {
+    let defers = match what {
+        Choice::Resume { defers, .. } => defers,
+        Choice::Begin { .. } => what.strategy() == Strategy::Bulk,
+    };
+    if documents.rejects.is_none() && defers {
         return Err(Failure::new(
             exit::USAGE,
-            "a bulk load defers some documents to a file and needs a folder for it; name one for rejected documents, \
-             or load with the strategy merge",
+            "this load defers some documents to a file and needs a folder for it; name one for rejected documents, \
+             or begin a load with the strategy merge",
         ));
     }
     Ok(RunChoice { key, input, what })
@@ -152,7 +158,7 @@ pub(super) fn name_of(source: &Source) -> String {
     match source {
         Source::Stdin => source.name(),
         Source::File(path) => {
-            std::path::absolute(path).map_or_else(|_| source.name(), |path| path.display().to_string())
+            std::path::absolute(path).map_or_else(|_| source.name(), |path| path_text(&path))
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::LoadRequest;
 use crate::{
     commands::{runtime::CommandRuntime, signals::Signals},
-    load::{BatchLimits, LaneContext},
+    load::{BatchLimits, LaneContext, LaneWork, OnClash},
     pipeline::{BATCH_CHUNKS, Lanes},
     postgres::Target,
     runs::{Run, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
-    settings::Strategy,
+    settings::{LoadSettings, Strategy},
 };
 
 #[derive(Clone, Copy)]
@@ -22,10 +22,21 @@ pub(super) struct AttemptContext<'a> {
     pub(super) run: &'a Run,
 }
 
+/// What lanes load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Input,
+    Deferred,
+}
+
 impl AttemptContext<'_> {
     /// What the lanes of one phase share; their sessions are made as they are needed.
-    pub(super) fn lane_context(self, strategy: Strategy, watch: &Arc<Watch>) -> Arc<LaneContext> {
+    pub(super) fn lane_context(self, phase: Phase, watch: &Arc<Watch>) -> Arc<LaneContext> {
         let settings = self.request.settings;
+        let strategy = match phase {
+            Phase::Input => self.run.lane_strategy(),
+            Phase::Deferred => Strategy::Merge,
+        };
         let kind = match strategy {
             Strategy::Bulk => SessionSettings::Fill,
             Strategy::Merge if settings.atomic => SessionSettings::MergeAtomic,
@@ -34,13 +45,28 @@ impl AttemptContext<'_> {
         let target = self.target.named(&self.run.application_name(SessionRole::Lane));
         let size = settings.connections.min(self.run.lanes.len());
         let sessions = SessionPool::new(&target, kind, size);
-        let limits = BatchLimits { cost_bytes: settings.batch_bytes, chunks: BATCH_CHUNKS };
+        let limits = BatchLimits { cost_bytes: self.batch_bytes(phase), chunks: BATCH_CHUNKS };
         let db_wait = settings.timeouts.db_wait;
-        Arc::new(LaneContext::new(self.run, strategy, sessions, Arc::clone(watch), limits, db_wait))
+        let on_clash = match phase {
+            Phase::Input if self.run.plan.defers => OnClash::Defer,
+            _ if self.run.plan.in_order => OnClash::Decide,
+            _ => OnClash::Reject,
+        };
+        let work = LaneWork { strategy, on_clash };
+        Arc::new(LaneContext::new(self.run, work, sessions, Arc::clone(watch), limits, db_wait))
     }
 
-    pub(super) fn lanes(self, context: Arc<LaneContext>, run: Run) -> Lanes {
+    /// Documents that take over from each other what only one may have are decided together, if a batch holds them all.
+    fn batch_bytes(self, phase: Phase) -> usize {
+        let of_settings = self.request.settings.batch_bytes;
+        match phase {
+            Phase::Deferred if self.run.plan.in_order => of_settings.max(LoadSettings::BATCH_BYTES),
+            Phase::Input | Phase::Deferred => of_settings,
+        }
+    }
+
+    pub(super) fn lanes(self, phase: Phase, context: Arc<LaneContext>, run: Run) -> Lanes {
         let settings = self.request.settings;
-        Lanes { context, run, batch_bytes: settings.batch_bytes, stop_within: settings.timeouts.stop }
+        Lanes { context, run, batch_bytes: self.batch_bytes(phase), stop_within: settings.timeouts.stop }
     }
 }

@@ -16,7 +16,6 @@ use crate::{
     load::Control,
     report::{Outcome, RejectFiles, RunReport},
     runs::{Ending, RunError},
-    settings::Strategy,
 };
 
 /// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
@@ -129,7 +128,7 @@ impl Finish<'_> {
 /// Of a run that has begun and not come to its end.
 pub(super) fn say_how_to_go_on(context: AttemptContext<'_>, exit_code: u8) {
     let (id, console) = (context.run.id, context.request.console);
-    if context.run.strategy == Strategy::Bulk {
+    if context.run.plan.copies {
         console.info("until it has ended, the tables may lack indexes and foreign keys");
     }
     if matches!(exit_code, exit::USAGE | exit::NEEDS_A_PERSON) {

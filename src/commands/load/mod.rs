@@ -3,9 +3,9 @@
 //! Until the run is begun, an error or a signal leaves nothing behind. From then on every way out goes through
 //! `finish`, which writes the end to the ledger and says how to go on.
 
+mod after_input;
 mod attempt;
 mod begin;
-mod bulk;
 mod choose;
 mod context;
 mod finish;
@@ -84,7 +84,7 @@ pub(crate) fn load_all(
     });
     let (mut control, choice) = prepared?;
     // Not stopped by a signal: it takes no longer than one answer may, and what has begun has to be ended.
-    let begun = begin_run(&mut control, request.settings, choice, request.console);
+    let begun = begin_run(&mut control, request, choice);
     let run = runtime.block_on(begun)?;
     let context =
         AttemptContext { request, target: &target, runtime: &runtime, signals: &signals, run: &run };

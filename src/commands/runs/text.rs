@@ -231,11 +231,9 @@ fn write_lanes(run: &RunRecord, lanes: &[LaneRecord], out: &mut String) -> std::
 
 pub(super) fn abandoned(run: &RunRecord) -> String {
     let (inserted, updated) = (grouped(run.load.inserted), grouped(run.load.updated));
-    let spill =
-        if run.settings.strategy == "bulk" { format!(", spill.run-{}.*", run.id) } else { String::new() };
     format!(
         "run {id} is abandoned; what it had loaded stays: {inserted} documents inserted, {updated} updated\n\
-         its reject files (rejects.run-{id}.*{spill}) can be deleted; the same command starts a new run now\n",
+         its reject files (rejects.run-{id}.*, spill.run-{id}.*) can be deleted; the same command starts a new run now\n",
         id = run.id
     )
 }

@@ -53,6 +53,8 @@ pub(crate) struct DroppedDdl {
     pub steps: usize,
     /// Indexes, and perhaps foreign keys, that are kept.
     pub kept: Vec<String>,
+    /// JSON.
+    pub objects: String,
 }
 
 /// What stands in the way of filling the tables in bulk, if anything does.
@@ -98,11 +100,13 @@ fn obstacle_of(row: &Row, db_schema: &str) -> Option<Obstacle> {
     }
 }
 
-/// Locks the tables, and drops what slows their filling down; writes to the ledger what restores it.
+/// Locks the tables, and drops what slows their filling down, where lanes copy into them; writes to the ledger what
+/// restores it.
 pub(crate) async fn drop_ddl(
     transaction: &Transaction<'_>,
     run_id: i64,
     db_schema: &str,
+    copies: bool,
 ) -> Result<Result<DroppedDdl, Obstacle>, RunError> {
     let tables: Vec<_> = Table::ALL.iter().map(|&table| qualified(db_schema, table)).collect();
     let lock = format!(
@@ -113,15 +117,20 @@ pub(crate) async fn drop_ddl(
     if let Some(obstacle) = obstacle(transaction, db_schema).await? {
         return Ok(Err(obstacle));
     }
-    let plan = read_plan(transaction, db_schema).await?;
+    let plan = read_plan(transaction, db_schema, copies).await?;
     for statement in &plan.drop {
         transaction.batch_execute(statement).await.map_err(failed("dropping indexes and foreign keys"))?;
     }
     record(transaction, run_id, &plan).await?;
-    Ok(Ok(DroppedDdl { steps: plan.restore.len(), kept: plan.kept }))
+    let objects = serde_json::to_string(&plan.dropped).expect("names and statements are texts");
+    Ok(Ok(DroppedDdl { steps: plan.restore.len(), kept: plan.kept, objects }))
 }
 
-async fn read_plan(transaction: &Transaction<'_>, db_schema: &str) -> Result<BulkPlan, RunError> {
+async fn read_plan(
+    transaction: &Transaction<'_>,
+    db_schema: &str,
+    copies: bool,
+) -> Result<BulkPlan, RunError> {
     let what = || failed("reading the indexes and foreign keys of the tables");
     let names: &[&str] = &Table::ALL.map(Table::name);
     // So that definitions name every schema.
@@ -132,18 +141,15 @@ async fn read_plan(transaction: &Transaction<'_>, db_schema: &str) -> Result<Bul
         .query(include_str!("../../../sql/bulk/foreign_keys.sql"), &tables)
         .await
         .map_err(what())?;
-    let oids: Vec<u32> = foreign_keys.iter().map(|row| row.get("oid")).collect();
+    let dropped = foreign_keys.iter().filter(|row| row.get("is_validated"));
+    let oids: Vec<u32> = dropped.map(|row| row.get("oid")).collect();
     let indexes = transaction
         .query(include_str!("../../../sql/bulk/indexes.sql"), &[&db_schema, &names, &oids])
         .await
         .map_err(what())?;
     let foreign_keys: Vec<_> = foreign_keys.iter().map(foreign_key).collect();
     let indexes: Vec<_> = indexes.iter().map(index).collect();
-    let triggers = transaction
-        .query_one(include_str!("../../../sql/bulk/insert_triggers.sql"), &tables)
-        .await
-        .map_err(what())?;
-    if triggers.get("are_there") {
+    if !copies {
         return Ok(BulkPlan::of_nothing(&indexes, &foreign_keys));
     }
     Ok(BulkPlan::of(db_schema, &indexes, &foreign_keys))

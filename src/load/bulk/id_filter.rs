@@ -42,6 +42,11 @@ impl IdFilter {
         Self { filters: Vec::new(), room: 0, next_ids: first_ids.max(1), ids_max: ids_max.max(1) }
     }
 
+    /// Whether an id may have been met.
+    pub(crate) fn has_met(&self, id: &[u8; 16]) -> bool {
+        self.filters.iter().any(|filter| filter.contains(id))
+    }
+
     /// Takes an id in; whether it may have been met before.
     pub(crate) fn meet(&mut self, id: &[u8; 16]) -> bool {
         if self.room == 0 {

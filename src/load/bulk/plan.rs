@@ -6,6 +6,8 @@
 //! not the whole table at the end. Whatever something else depends on stays as well, and so does everything where the
 //! owner's triggers act on the rows.
 
+use serde::Serialize;
+
 use crate::{
     postgres::{quote_identifier, quote_literal},
     tables::Table,
@@ -72,6 +74,19 @@ pub(super) struct BulkPlan {
     pub(super) restore: Vec<RestoreStep>,
     /// Names of what is kept, and slows the load down.
     pub(super) kept: Vec<String>,
+    /// What has to be there once everything is restored.
+    pub(super) dropped: Vec<DroppedObject>,
+}
+
+/// Something that was dropped, as `sql/bulk/not_restored.sql` looks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct DroppedObject {
+    kind: &'static str,
+    table: String,
+    name: String,
+    definition: String,
+    /// Restores it.
+    sql: String,
 }
 
 /// The largest tables first: their indexes take longest.
@@ -81,7 +96,10 @@ impl BulkPlan {
     pub(super) fn of(db_schema: &str, indexes: &[Index], foreign_keys: &[ForeignKey]) -> Self {
         let schema = quote_identifier(db_schema);
         let mut plan = Self::default();
-        for key in foreign_keys {
+        // One that is not validated would not say what was orphaned while it was dropped.
+        let (foreign_keys, kept): (Vec<_>, Vec<_>) = foreign_keys.iter().partition(|key| key.is_validated);
+        plan.kept.extend(kept.iter().map(|key| key.name.clone()));
+        for key in &foreign_keys {
             plan.drop.push(format!(
                 "ALTER TABLE {schema}.{} DROP CONSTRAINT {}",
                 key.table,
@@ -91,7 +109,7 @@ impl BulkPlan {
         for table in ORDER {
             plan.drop_indexes(&schema, table, indexes);
         }
-        plan.restore_foreign_keys(&schema, foreign_keys);
+        plan.restore_foreign_keys(&schema, &foreign_keys);
         plan
     }
 
@@ -129,7 +147,24 @@ impl BulkPlan {
                 ),
                 after: Vec::new(),
             });
-            attach.extend(index.attach(schema, table));
+            let statements = index.attach(schema, table);
+            self.dropped.push(DroppedObject {
+                kind: "index",
+                table: index.table.clone(),
+                name: index.name.clone(),
+                definition: index.definition.clone(),
+                sql: index.definition.clone(),
+            });
+            if index.constraint.is_some() {
+                self.dropped.push(DroppedObject {
+                    kind: "key",
+                    table: index.table.clone(),
+                    name: index.name.clone(),
+                    definition: String::new(),
+                    sql: statements.first().cloned().unwrap_or_default(),
+                });
+            }
+            attach.extend(statements);
         }
         if !attach.is_empty() {
             // It locks the table, so it waits for all that is being built on it.
@@ -143,7 +178,7 @@ impl BulkPlan {
         }
     }
 
-    fn restore_foreign_keys(&mut self, schema: &str, foreign_keys: &[ForeignKey]) {
+    fn restore_foreign_keys(&mut self, schema: &str, foreign_keys: &[&ForeignKey]) {
         let is_before = |step: &RestoreStep, key: &ForeignKey| {
             step.table == key.table || step.table == Table::Profiles.name()
         };
@@ -151,21 +186,27 @@ impl BulkPlan {
         for key in foreign_keys {
             let name = quote_identifier(&key.name);
             let table = format!("{schema}.{}", key.table);
-            let definition = key.definition.trim_end_matches(" NOT VALID");
-            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID");
+            let definition = &key.definition;
+            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}");
+            self.dropped.push(DroppedObject {
+                kind: "foreign key",
+                table: key.table.clone(),
+                name: key.name.clone(),
+                definition: definition.clone(),
+                sql: add.clone(),
+            });
+            let add = add + " NOT VALID";
             let comment_on = format!("CONSTRAINT {name} ON {table}");
             let after = (0..indexes).filter(|&step| is_before(&self.restore[step], key)).collect();
             let (table_name, label) = (key.table.clone(), format!("foreign key {}", key.name));
             let sql = with_comment(add, &comment_on, key.comment.as_ref());
             self.restore.push(RestoreStep { table: table_name.clone(), label, sql, after });
-            if key.is_validated {
-                self.restore.push(RestoreStep {
-                    table: table_name,
-                    label: format!("check of foreign key {}", key.name),
-                    sql: format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
-                    after: vec![self.restore.len() - 1],
-                });
-            }
+            self.restore.push(RestoreStep {
+                table: table_name,
+                label: format!("check of foreign key {}", key.name),
+                sql: format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
+                after: vec![self.restore.len() - 1],
+            });
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use crate::{
     failpoint,
     postgres::{ErrorClass, Target, quote_identifier},
-    runs::{PendingStep, RunError, failed, pending_steps},
+    runs::{PendingStep, RunError, failed, pending_steps, plan::not_restored},
     session::{Backend, Outage, Pulse, Retries, SessionPool, SessionSettings, Watch},
     tables::Table,
 };
@@ -143,6 +143,22 @@ impl Restoring {
         };
         let steps = self.patiently(report, read).await?;
         Ok(steps.into_iter().filter(|step| step.run_id == run_id).collect())
+    }
+
+    /// Refuses tables that lack something that the run has dropped, whatever the ledger says.
+    pub(crate) async fn refuse_incomplete(
+        &self,
+        run_id: i64,
+        report: &impl Fn(String),
+    ) -> Result<(), RunError> {
+        let look = async |client: &mut Client, pulse: &Pulse| {
+            identify(client, pulse).await?;
+            not_restored(client, run_id).await
+        };
+        match self.patiently(report, look).await? {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(RunError::NotRestored { missing }),
+        }
     }
 
     /// Ends the sessions, whose work is done, for those of the next phase.

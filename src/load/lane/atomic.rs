@@ -152,7 +152,7 @@ async fn load<F>(
 where
     F: Fn(LaneEvent) + Send + Sync,
 {
-    let documents = pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
+    let documents = pending.iter().flat_map(|one| documents_from(&one.part, one.first, &one.deferred));
     let batch = Batch::new(documents.collect());
     let mut own = OwnTransactions::new(&lane.state.own_transactions, false);
     let done = transaction.load(&batch, &mut own, &lane.stop).await?;

@@ -28,6 +28,9 @@ where
     while let Some(pending) = lane.next_batch(&mut parts).await? {
         let mut unconfirmed = None;
         let done = lane.load(&pending, &mut unconfirmed).await;
+        if let Ok(Some(done)) = &done {
+            lane.remember_deferred(&pending, done);
+        }
         let decided = match &done {
             Ok(Some(done)) => Decided::Done(done),
             Ok(None) | Err(_) if unconfirmed.is_some() => Decided::Unknown,
@@ -58,15 +61,15 @@ impl<'a> Work<'a> {
             Strategy::Bulk => {
                 let part = |one: &'a Pending| BulkPart {
                     part: &one.part,
-                    tables: &one.bulk().tables,
+                    tables: one.tables.as_ref().expect("the rows of a bulk load are the tables'"),
                     first: one.first,
-                    deferred: one.bulk().deferred(),
+                    deferred: &one.deferred,
                 };
                 Self::Bulk(BulkBatch::new(pending.iter().map(part).collect()))
             }
             Strategy::Merge => {
                 let documents =
-                    pending.iter().flat_map(|pending| documents_from(&pending.part, pending.first));
+                    pending.iter().flat_map(|one| documents_from(&one.part, one.first, &one.deferred));
                 Self::Merge(Batch::new(documents.collect()))
             }
         }

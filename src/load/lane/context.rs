@@ -7,7 +7,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::stop::Stop;
 use crate::{
     document::Fault,
-    load::{bulk::CopySql, merge::MergeSql},
+    load::{
+        bulk::CopySql,
+        merge::{MergeSql, OnClash},
+    },
     rows::LanePart,
     runs::{LaneState, LoadCounts, Run},
     session::{Outage, SessionPool, Watch},
@@ -22,6 +25,14 @@ pub(crate) struct BatchLimits {
     pub(crate) chunks: usize,
 }
 
+/// What the lanes of a phase do with documents.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LaneWork {
+    /// The run's, or merging for the documents that were deferred.
+    pub(crate) strategy: Strategy,
+    pub(crate) on_clash: OnClash,
+}
+
 /// What the lanes of a run share.
 #[derive(Debug)]
 pub(crate) struct LaneContext {
@@ -34,6 +45,8 @@ pub(crate) struct LaneContext {
     pub(crate) limits: BatchLimits,
     pub(crate) db_wait: Duration,
     pub(crate) strategy: Strategy,
+    pub(crate) on_clash: OnClash,
+    pub(crate) db_schema: String,
     /// Whether a stored profile that differs is this run's own, whoever wrote it: the tables were empty.
     pub(crate) owns_all: bool,
     pub(crate) sql: MergeSql,
@@ -83,11 +96,10 @@ pub(crate) struct Settled {
 }
 
 impl LaneContext {
-    /// `limits` bound a batch; `db_wait` is how long a server that is gone is waited for. `strategy` is that of these
-    /// lanes: the run's, or merging for the documents that a bulk load has deferred.
+    /// `limits` bound a batch; `db_wait` is how long a server that is gone is waited for.
     pub(crate) fn new(
         run: &Run,
-        strategy: Strategy,
+        LaneWork { strategy, on_clash }: LaneWork,
         sessions: SessionPool,
         watch: Arc<Watch>,
         limits: BatchLimits,
@@ -102,6 +114,8 @@ impl LaneContext {
             limits,
             db_wait,
             strategy,
+            on_clash,
+            db_schema: run.key.db_schema.clone(),
             owns_all: run.strategy == Strategy::Bulk,
             sql: MergeSql::in_schema(&run.key.db_schema),
             copy_sql: CopySql::in_schema(&run.key.db_schema),

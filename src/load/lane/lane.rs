@@ -28,8 +28,8 @@ pub(super) struct Lane<'c, F> {
     verified: watch::Receiver<bool>,
     pub(super) stop: Stop,
     retries: Retries,
-    /// Of a bulk load.
-    pub(super) filter: Option<IdFilter>,
+    /// Where lanes copy, of all ids; where they merge and defer, of those of deferred documents.
+    pub(super) filter: IdFilter,
     pub(super) report: &'c F,
 }
 
@@ -52,7 +52,7 @@ impl<'c, F: Fn(LaneEvent) + Send + Sync> Lane<'c, F> {
         report: &'c F,
     ) -> Self {
         let retries = Retries::new(context.db_wait);
-        let filter = (context.strategy == Strategy::Bulk).then(|| IdFilter::new(context.lanes));
+        let filter = IdFilter::new(context.lanes);
         Self { context, state, verified, stop, retries, filter, report }
     }
 
@@ -117,6 +117,20 @@ impl<'c, F: Fn(LaneEvent) + Send + Sync> Lane<'c, F> {
                 }
             }
             (self.report)(LaneEvent::Settled(settled));
+        }
+    }
+
+    /// What comes with the same id as a document that was deferred has to follow it.
+    pub(super) fn remember_deferred(&mut self, batch: &[Pending], done: &Done) {
+        if self.context.strategy == Strategy::Bulk {
+            // It has met all ids.
+            return;
+        }
+        let documents = batch.iter().flat_map(|pending| &pending.part.documents()[pending.first..]);
+        for (document, verdict) in documents.zip(&done.verdicts) {
+            if matches!(verdict, Verdict::Deferred { .. }) {
+                self.filter.meet(&document.id);
+            }
         }
     }
 

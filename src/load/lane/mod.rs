@@ -13,7 +13,7 @@ mod transaction;
 
 use std::sync::Arc;
 
-pub(crate) use context::{BatchLimits, LaneContext, LaneEvent, LaneInput, Settled};
+pub(crate) use context::{BatchLimits, LaneContext, LaneEvent, LaneInput, LaneWork, Settled};
 pub(crate) use stop::{Stop, Stopping};
 
 use crate::runs::RunError;

@@ -13,42 +13,44 @@ pub(crate) struct Pending {
     pub(crate) replayed: u64,
     /// Those before `first` that the server had refused: line offset in the chunk, rising.
     pub(crate) rejected: Vec<(u32, Fault)>,
-    /// Of a bulk load.
-    pub(crate) bulk: Option<PendingBulk>,
-}
-
-/// What a bulk load knows of a part besides.
-#[derive(Debug)]
-pub(crate) struct PendingBulk {
-    /// The rows, a buffer a table.
-    pub(crate) tables: [Bytes; 4],
     /// Indices, rising, of the documents that are deferred.
-    deferred: Vec<usize>,
+    pub(crate) deferred: Vec<usize>,
+    /// The rows, a buffer a table, where they are copied.
+    pub(crate) tables: Option<[Bytes; 4]>,
 }
 
-impl PendingBulk {
-    /// Documents are deferred whose id may have come before, and those that an owner's index may not hold.
-    pub(crate) fn of(part: &mut LanePart, filter: &mut IdFilter) -> Self {
-        let tables = part.take_table_rows().0.map(Bytes::from);
-        let mut deferred = Vec::new();
-        for (index, document) in part.documents().iter().enumerate() {
-            // In any case, so that whatever comes after it with the same id follows it.
-            if filter.meet(&document.id) || document.has_long_row {
-                deferred.push(index);
-            }
-        }
-        Self { tables, deferred }
+impl Pending {
+    /// All of a part is to be loaded.
+    pub(crate) fn whole(part: LanePart) -> Self {
+        Self { part, first: 0, replayed: 0, rejected: Vec::new(), deferred: Vec::new(), tables: None }
     }
 
-    /// Indices, rising.
-    pub(crate) fn deferred(&self) -> &[usize] {
-        &self.deferred
+    /// For copying. Documents are deferred whose id may have come before, and those that an owner's index may not hold.
+    pub(crate) fn defer_for_copying(&mut self, filter: &mut IdFilter) {
+        self.tables = Some(self.part.take_table_rows().0.map(Bytes::from));
+        for (index, document) in self.part.documents().iter().enumerate() {
+            // In any case, so that whatever comes after it with the same id follows it.
+            if filter.meet(&document.id) || document.has_long_row {
+                self.deferred.push(index);
+            }
+        }
+    }
+
+    /// For merging: `filter` has the ids of deferred documents, and what comes after one of them with the same id has
+    /// to follow it. What is deferred of those before `first` is known.
+    pub(crate) fn defer_for_merging(&mut self, filter: &mut IdFilter) {
+        for &index in &self.deferred {
+            filter.meet(&self.part.documents()[index].id);
+        }
+        let documents = self.part.documents().iter().enumerate().skip(self.first);
+        let deferred = documents.filter(|(_, document)| filter.has_met(&document.id));
+        self.deferred.extend(deferred.map(|(index, _)| index));
     }
 
     /// Adds documents that the server had refused, by the line offsets in the chunk.
-    pub(crate) fn add(&mut self, part: &LanePart, offsets: &[u32]) -> Result<(), RunError> {
+    pub(crate) fn add_deferred(&mut self, offsets: &[u32]) -> Result<(), RunError> {
         for offset in offsets {
-            let index = part.documents().binary_search_by_key(offset, |document| document.offset);
+            let index = self.part.documents().binary_search_by_key(offset, |document| document.offset);
             let index = index.map_err(|_| {
                 RunError::Ledger("it has a document as deferred that is not accepted any more".to_owned())
             })?;
@@ -58,26 +60,20 @@ impl PendingBulk {
         }
         Ok(())
     }
-}
 
-impl Pending {
-    /// What a bulk load knows of it.
-    pub(crate) fn bulk(&self) -> &PendingBulk {
-        self.bulk.as_ref().expect("the rows of a bulk load are the tables'")
+    pub(crate) fn is_deferred(&self, index: usize) -> bool {
+        self.deferred.binary_search(&index).is_ok()
     }
 
     /// How many documents a transaction has to decide on that are not deferred already.
     pub(crate) fn undecided(&self) -> u64 {
-        let is_deferred =
-            |index: usize| self.bulk.as_ref().is_some_and(|bulk| bulk.deferred.binary_search(&index).is_ok());
-        let undecided = (self.first..self.part.documents().len()).filter(|&index| !is_deferred(index));
+        let undecided = (self.first..self.part.documents().len()).filter(|&index| !self.is_deferred(index));
         u64::try_from(undecided.count()).expect("a length has 64 bits")
     }
 
     /// Line offsets in the chunk, rising, of the documents before `first` that are deferred.
     pub(crate) fn deferred_before(&self) -> impl Iterator<Item = u32> {
-        let deferred = self.bulk.as_ref().map_or(&[][..], |bulk| &bulk.deferred);
-        let committed = deferred.iter().take_while(|index| **index < self.first);
+        let committed = self.deferred.iter().take_while(|index| **index < self.first);
         committed.map(|&index| self.part.documents()[index].offset)
     }
 }

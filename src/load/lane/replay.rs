@@ -5,13 +5,15 @@ use tokio::sync::mpsc;
 use super::{
     context::LaneEvent,
     lane::{Decided, Lane},
-    pending::{Pending, PendingBulk},
+    pending::Pending,
 };
 use crate::{
     document::Fault,
     input::Position,
+    load::merge::OnClash,
     rows::LanePart,
     runs::{RunError, failed, ledger::bigint},
+    settings::Strategy,
 };
 
 impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
@@ -35,12 +37,24 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         Ok((!batch.is_empty()).then_some(batch))
     }
 
-    async fn replay(&mut self, mut part: LanePart) -> Result<Pending, RunError> {
-        let bulk = self.filter.as_mut().map(|filter| PendingBulk::of(&mut part, filter));
-        let Some(watermark) = &self.state.watermark else {
-            return Ok(Pending { part, first: 0, replayed: 0, rejected: Vec::new(), bulk });
-        };
-        let mark = watermark.position;
+    async fn replay(&mut self, part: LanePart) -> Result<Pending, RunError> {
+        let mut pending = Pending::whole(part);
+        if self.context.strategy == Strategy::Bulk {
+            pending.defer_for_copying(&mut self.filter);
+        }
+        if let Some(watermark) = &self.state.watermark {
+            let mark = watermark.position;
+            self.replay_committed(&mut pending, mark).await?;
+        }
+        if self.context.on_clash == OnClash::Defer && self.context.strategy == Strategy::Merge {
+            pending.defer_for_merging(&mut self.filter);
+        }
+        Ok(pending)
+    }
+
+    /// Recognises the documents before the watermark.
+    async fn replay_committed(&mut self, pending: &mut Pending, mark: Position) -> Result<(), RunError> {
+        let part = &pending.part;
         let source = part.end.position.source;
         let is_committed =
             |offset: u32| Position { source, byte_offset: part.byte_offset + u64::from(offset) } < mark;
@@ -51,7 +65,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
             part.end.position.byte_offset
         };
         let section = Section { source, start: part.byte_offset, end };
-        let mut pending = Pending { part, first, replayed: 0, rejected: Vec::new(), bulk };
+        pending.first = first;
         if first > 0 && self.state.rejected_before > 0 {
             let rows = self.ask(include_str!("../../../sql/lanes/rejected.sql"), section).await?;
             pending.rejected = rows.iter().map(|row| (section.offset_of(row), fault_of(row))).collect();
@@ -59,16 +73,14 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         if first > 0 && self.state.has_refused {
             let rows = self.ask(include_str!("../../../sql/lanes/spilled.sql"), section).await?;
             let offsets: Vec<_> = rows.iter().map(|row| section.offset_of(row)).collect();
-            if let Some(bulk) = &mut pending.bulk {
-                bulk.add(&pending.part, &offsets)?;
-            }
+            pending.add_deferred(&offsets)?;
         }
         let uncommitted = pending.rejected.len() + pending.deferred_before().count();
         let committed = first.checked_sub(uncommitted).ok_or_else(|| {
             RunError::Ledger(format!("it has more rejections of lane {} than documents", self.state.lane))
         })?;
         pending.replayed = u64::try_from(committed).expect("a length has 64 bits");
-        Ok(pending)
+        Ok(())
     }
 
     /// What the ledger keeps of an earlier attempt about a section of the input.

@@ -16,9 +16,11 @@ use crate::{
         bulk::{BulkBatch, copy_documents},
         merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions},
     },
+    migrate,
     rows::{COPY_HEADER, COPY_TRAILER},
     runs::{LaneState, LoadCounts, RunError, Verdict, failed, ledger::bigint},
     session::{Backend, Client, Pulse},
+    tables::Table,
 };
 
 const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FORMAT binary)";
@@ -122,6 +124,9 @@ impl<'c> LaneTransaction<'c> {
             let mut merge = Merge {
                 transaction: &self.transaction,
                 sql: &self.context.sql,
+                db_schema: &self.context.db_schema,
+                on_clash: self.context.on_clash,
+                has_triggers: self.has_triggers().await?,
                 on_existing: self.context.on_existing,
                 own,
                 is_stopping: &|| stop.is_requested(),
@@ -131,6 +136,7 @@ impl<'c> LaneTransaction<'c> {
             merge.documents(&batch.originals).await?
         };
         failpoint("lane-merged");
+        self.refuse_drift(&verdicts).await?;
         let verdicts = batch.verdicts_of_all(verdicts);
         let mut counts = LoadCounts { rows, ..LoadCounts::default() };
         verdicts.iter().for_each(|verdict| counts.count(verdict));
@@ -147,10 +153,42 @@ impl<'c> LaneTransaction<'c> {
             self.pulse,
         )
         .await?;
+        self.refuse_drift(&verdicts).await?;
         let mut counts = LoadCounts { rows, ..LoadCounts::default() };
         verdicts.iter().for_each(|verdict| counts.count(verdict));
         failpoint("bulk-copied");
         Ok(Done { verdicts, counts })
+    }
+
+    async fn has_triggers(&self) -> Result<bool, RunError> {
+        let names: &[&str] = &Table::ALL.map(Table::name);
+        let row = self
+            .transaction
+            .query_one(include_str!("../../../sql/merge/triggers.sql"), &[&self.context.db_schema, &names])
+            .await
+            .map_err(failed("reading the triggers of the tables"))?;
+        Ok(row.get("are_there"))
+    }
+
+    /// Where the server refused documents, it may be for tables that somebody has changed meanwhile, which is not the
+    /// documents' fault.
+    async fn refuse_drift(&self, verdicts: &[Verdict]) -> Result<(), RunError> {
+        let is_refused = |verdict: &Verdict| match verdict {
+            Verdict::Rejected(fault) => fault.code.starts_with("db:"),
+            Verdict::Deferred { by_server } => *by_server,
+            _ => false,
+        };
+        if !verdicts.iter().any(is_refused) {
+            return Ok(());
+        }
+        let what = "reading what the tables are like";
+        // Looking changes the search path, which somebody's triggers may need.
+        self.transaction.batch_execute("SAVEPOINT looked").await.map_err(failed(what))?;
+        let drift = migrate::drift(&self.transaction, &self.context.db_schema).await.map_err(failed(what))?;
+        let back = "ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked";
+        self.transaction.batch_execute(back).await.map_err(failed(what))?;
+        self.pulse.beat();
+        drift.map_or(Ok(()), |differences| Err(RunError::Drift { differences }))
     }
 
     /// COPY in the order of the ids, which is the order that the indexes like.

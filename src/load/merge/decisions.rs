@@ -13,9 +13,8 @@ use crate::{
     settings::OnExisting,
 };
 
-/// How often a document may be neither inserted nor found stored: once for another session that stored and
-/// deleted the same id in between, and once more to be sure.
-const ATTEMPTS_MAX: u8 = 3;
+/// How often a document may be neither inserted nor found stored: once for another session that did both in between.
+const ATTEMPTS_MAX: u8 = 2;
 
 /// A document of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -24,15 +23,22 @@ pub(crate) struct BatchDocument<'a> {
     pub(crate) id: [u8; 16],
     pub(crate) children: ChildRows,
     pub(crate) row: StagedRow<'a>,
+    /// It follows one that was deferred.
+    pub(crate) is_deferred: bool,
 }
 
-/// The documents of `part` from the one at `first` on, in input order.
-pub(crate) fn documents_from(part: &LanePart, first: usize) -> impl Iterator<Item = BatchDocument<'_>> {
+/// The documents of `part` from the one at `first` on, in input order; `deferred` are indices, rising.
+pub(crate) fn documents_from<'a>(
+    part: &'a LanePart,
+    first: usize,
+    deferred: &'a [usize],
+) -> impl Iterator<Item = BatchDocument<'a>> {
     part.documents().iter().enumerate().skip(first).map(|(index, document)| BatchDocument {
         seq: part.seq(document.offset),
         id: document.id,
         children: document.children,
         row: part.row(index),
+        is_deferred: deferred.binary_search(&index).is_ok(),
     })
 }
 
@@ -51,6 +57,7 @@ enum Origin {
     Own,
     /// Index of the document that it is a copy of.
     CopyOf(usize),
+    Deferred,
 }
 
 impl<'a> Batch<'a> {
@@ -58,6 +65,7 @@ impl<'a> Batch<'a> {
         let mut latest = HashMap::with_capacity(documents.len());
         let origin = |(index, document): (usize, &BatchDocument<'_>)| match latest.insert(document.id, index)
         {
+            _ if document.is_deferred => Origin::Deferred,
             Some(before) if documents[before].row.contents() == document.row.contents() => {
                 Origin::CopyOf(before)
             }
@@ -78,6 +86,7 @@ impl<'a> Batch<'a> {
             let verdict = match origin {
                 Origin::Own => own.next().expect("they were just counted"),
                 Origin::CopyOf(before) => verdict_of_copy(&verdicts[*before]),
+                Origin::Deferred => Verdict::Deferred { by_server: true },
             };
             verdicts.push(verdict);
         }
@@ -219,9 +228,11 @@ impl<'a> Decisions<'a> {
         }
     }
 
-    /// Takes in which of the `tried` documents were written; the others are looked up again, a bounded
-    /// number of times.
-    pub(crate) fn written(&mut self, tried: &[usize], ids: &HashSet<[u8; 16]>, verdict: &Verdict) {
+    /// Takes in which of the `tried` documents were written; the others are looked up again, a bounded number of times:
+    /// `false` when that has not helped, for it is somebody's trigger that leaves them out.
+    #[must_use]
+    pub(crate) fn written(&mut self, tried: &[usize], ids: &HashSet<[u8; 16]>, verdict: &Verdict) -> bool {
+        let mut is_over = false;
         for &index in tried {
             let id = self.documents[index].id;
             if ids.contains(&id) {
@@ -229,12 +240,11 @@ impl<'a> Decisions<'a> {
                 self.verdicts[index] = Some(verdict.clone());
             } else {
                 self.attempts[index] += 1;
-                if self.attempts[index] == ATTEMPTS_MAX {
-                    self.verdicts[index] = Some(Verdict::Rejected(refusal::suppressed()));
-                }
+                is_over |= self.attempts[index] == ATTEMPTS_MAX;
             }
         }
         self.forget_decided();
+        !is_over
     }
 
     fn forget_decided(&mut self) {
@@ -254,7 +264,7 @@ fn verdict_of_copy(of: &Verdict) -> Verdict {
         Verdict::Inserted | Verdict::Updated | Verdict::Unchanged => Verdict::Unchanged,
         Verdict::Skipped => Verdict::Skipped,
         Verdict::Rejected(fault) => Verdict::Rejected(fault.clone()),
-        Verdict::Deferred { .. } => unreachable!("a merge decides on every document"),
+        Verdict::Deferred { by_server } => Verdict::Deferred { by_server: *by_server },
     }
 }
 
@@ -286,7 +296,7 @@ mod tests {
     /// Plays the server: a table of id to first name (and whether we wrote it).
     fn run(documents: &[(u8, &str)], stored: &[(u8, &str)], on_existing: OnExisting) -> (String, usize) {
         let part = part(documents);
-        let all = Batch::new(documents_from(&part, 0).collect());
+        let all = Batch::new(documents_from(&part, 0, &[]).collect());
         let batch = &all.originals;
         let name_of = |index: usize| documents[usize::try_from(batch[index].seq).unwrap()].1;
         let mut table: HashMap<u8, (String, bool)> =
@@ -316,7 +326,7 @@ mod tests {
                     table.insert(batch[index].id[0], (name_of(index).to_owned(), true));
                 }
                 let ids = indices.iter().map(|&index| decisions.id(index)).collect();
-                decisions.written(indices, &ids, &verdict);
+                assert!(decisions.written(indices, &ids, &verdict));
             }
         }
         let letter = |verdict: Verdict| match verdict {
@@ -353,15 +363,15 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_never_arrives_is_rejected() {
-        let part = part(&[(1, "a"), (1, "a")]);
-        let batch = Batch::new(documents_from(&part, 0).collect());
+    fn a_document_that_never_arrives_is_left_out() {
+        let part = part(&[(1, "a"), (1, "b")]);
+        let batch = Batch::new(documents_from(&part, 0, &[]).collect());
         let mut decisions = Decisions::new(&batch.originals, OnExisting::Reject);
         let mut rounds = 0;
-        while let round = decisions.next_round()
-            && !round.is_empty()
-        {
+        loop {
             rounds += 1;
+            let round = decisions.next_round();
+            assert_eq!(round, [0]);
             let not_stored = |index: &usize| Compared {
                 seq: batch.originals[*index].seq,
                 ctid: Ctid::default(),
@@ -369,10 +379,22 @@ mod tests {
             };
             let found: Vec<_> = round.iter().map(not_stored).collect();
             let writes = decisions.classify(&round, &found);
-            decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted);
+            if !decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted) {
+                break;
+            }
         }
         assert_eq!(rounds, usize::from(ATTEMPTS_MAX));
-        let verdicts = batch.verdicts_of_all(decisions.into_verdicts());
-        assert_eq!(verdicts, vec![Verdict::Rejected(refusal::suppressed()); 2]);
+    }
+
+    #[test]
+    fn what_follows_a_deferred_document_is_deferred() {
+        let part = part(&[(1, "a"), (2, "a"), (2, "a"), (3, "a")]);
+        let batch = Batch::new(documents_from(&part, 0, &[1, 2]).collect());
+        assert_eq!(batch.originals.len(), 2);
+        let deferred = || Verdict::Deferred { by_server: true };
+        assert_eq!(
+            batch.verdicts_of_all(vec![Verdict::Inserted, Verdict::Updated]),
+            [Verdict::Inserted, deferred(), deferred(), Verdict::Updated]
+        );
     }
 }

@@ -1,11 +1,14 @@
 //! Merging: documents are compared with what is stored, and only what differs is written.
 
+mod clash;
 mod decisions;
 mod execute;
+mod narrow;
 mod refusal;
 mod statements;
+mod write;
 
 pub(crate) use decisions::{Batch, BatchDocument, documents_from};
-pub(crate) use execute::{Merge, MergeError, Merged, OwnTransactions};
+pub(crate) use execute::{Merge, MergeError, Merged, OnClash, OwnTransactions};
 pub(crate) use refusal::of_a_document;
 pub(crate) use statements::MergeSql;

@@ -19,8 +19,36 @@ pub(crate) fn of_a_document(error: &RunError) -> Option<&DbError> {
     (ErrorClass::of_sqlstate(error.code().code()) == ErrorClass::Data).then_some(error)
 }
 
+/// Why the server refuses one of the documents.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A unique or exclusion constraint: what the document wants to have is another's.
+    Clash(Clash),
+    /// Rows of it did not arrive, or its values are refused.
+    Fault(Fault),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Clash {
+    pub(crate) table: String,
+    pub(crate) constraint: String,
+    pub(crate) fault: Fault,
+}
+
+impl Refused {
+    pub(crate) fn of(error: &DbError) -> Self {
+        let fault = fault(error);
+        match (error.code().code(), error.table(), error.constraint()) {
+            ("23505" | "23P01", Some(table), Some(constraint)) => {
+                Self::Clash(Clash { table: table.to_owned(), constraint: constraint.to_owned(), fault })
+            }
+            _ => Self::Fault(fault),
+        }
+    }
+}
+
 /// The rejection of the document that the error was narrowed down to.
-pub(crate) fn fault(error: &DbError) -> Fault {
+fn fault(error: &DbError) -> Fault {
     let message = format!("the server refused the document: {}", reason(error.code()));
     Fault::of_document(format!("db:{}", error.code().code()), message + &object_names(error))
 }
@@ -29,7 +57,8 @@ pub(crate) fn fault(error: &DbError) -> Fault {
 pub(crate) fn suppressed() -> Fault {
     Fault::of_document(
         "db:suppressed",
-        "the server left rows of the document out without an error; a trigger or rule of the tables' owner does that",
+        "the server left rows of the document out without an error, or stored them under another id; a trigger or rule \
+         of the tables' owner does that",
     )
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct MergeSql {
     pub(crate) lock_profiles: String,
     /// Of profiles, addresses, e-mails and phone numbers; each returns how many rows it wrote and should have.
     pub(crate) updates: [String; 4],
+    /// Whether a document that was written lacks rows.
+    pub(crate) incomplete: String,
 }
 
 impl MergeSql {
@@ -47,6 +49,7 @@ impl MergeSql {
                 sql(include_str!("../../../sql/merge/update_emails.sql")),
                 sql(include_str!("../../../sql/merge/update_phone_numbers.sql")),
             ],
+            incomplete: sql(include_str!("../../../sql/merge/incomplete.sql")),
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 9] = [
+pub(super) static TABLES: [LedgerTable; 10] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -117,6 +117,11 @@ pub(super) static TABLES: [LedgerTable; 9] = [
         name: "run_spills",
         since: 3,
         columns: &["run_id bigint", "lane integer", "source integer", "byte_offset bigint"],
+    },
+    LedgerTable {
+        name: "run_plans",
+        since: 4,
+        columns: &["run_id bigint", "copies boolean", "in_order boolean", "defers boolean", "dropped jsonb"],
     },
 ];
 

@@ -52,6 +52,24 @@ pub(super) fn differences(catalog: &Catalog) -> Vec<Difference> {
     all
 }
 
+/// Those of the columns alone, for which documents are refused: what keys and indexes there are is another matter while a
+/// bulk load has dropped them.
+pub(super) fn refusing_columns(catalog: &Catalog) -> Vec<Difference> {
+    let ddl = Ddl { db_schema: &catalog.db_schema };
+    let mut all = phone_type::differences(ddl, catalog.phone_type.as_ref());
+    for table in Table::ALL {
+        match catalog.relation(table) {
+            Some(relation) => all.extend(columns::differences(ddl, table, relation)),
+            None => all.push(Difference::breaking(
+                format!("table {} is missing", table.name()),
+                ddl.create_table(table),
+            )),
+        }
+    }
+    all.retain(|difference| difference.breaks_load);
+    all
+}
+
 /// All of them in one line.
 pub(super) fn in_words(differences: &[Difference]) -> String {
     differences.iter().map(|difference| difference.what.as_str()).collect::<Vec<_>>().join("; ")

@@ -86,6 +86,7 @@ async fn check(on_existing: &'static str, of_owner: &str, input: &[u8], codes: &
     let in_bulk = load_bulk(&bulk, &options);
     let merged = load(&merge, &[&["--strategy", "merge"], &options[..]].concat());
     assert_eq!(in_bulk.code, merged.code, "{}", in_bulk.stderr);
+    assert_eq!(in_bulk.rejected(), merged.rejected(), "{on_existing}");
     assert_eq!(comparable(&in_bulk), comparable(&merged), "{on_existing}");
     assert!(reject_files(&bulk) == reject_files(&merge), "{on_existing}: the reject files differ");
     let names: &[&str] = if codes.is_empty() { &[] } else { &["rejects.errors.ndjson", "rejects.ndjson"] };

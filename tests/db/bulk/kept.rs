@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{assert_catalog, document, load, load_bulk, rejected, store};
-use crate::support::{Store, assert_stored, catalog, ndjson};
+use crate::support::{Store, assert_stored, catalog, ndjson, texts};
 
 /// Loads 300 documents, of which 20, 21 and 299 have the e-mails of others before them, names of 30 are `Named`,
 /// and the last name of 40 is `1`; returns the lines and codes of those that are rejected.
@@ -79,6 +79,17 @@ async fn a_primary_key_that_another_table_refers_to() {
     let orders = "CREATE TABLE orders (customer uuid REFERENCES customer_profiles ON DELETE CASCADE)";
     let store = check(orders, &["pk_customer_profiles"], &[]).await;
     store.database.execute("INSERT INTO orders SELECT id FROM customer_profiles LIMIT 3");
+}
+
+/// Nothing would tell what was orphaned while it was dropped.
+#[tokio::test]
+async fn a_foreign_key_that_is_not_validated() {
+    let again = "ALTER TABLE customer_profile_emails ADD CONSTRAINT again FOREIGN KEY (customer_profile_id)
+                 REFERENCES customer_profiles ON DELETE CASCADE NOT VALID";
+    let store = check(again, &["again", "pk_customer_profiles"], &[]).await;
+    store.database.execute("DELETE FROM customer_profiles");
+    let orphans = "SELECT count(*)::text FROM customer_profile_emails";
+    assert_eq!(texts(&store.connect().await, orphans).await, ["0"]);
 }
 
 #[tokio::test]

@@ -314,3 +314,32 @@ async fn too_many_rejects_end_a_load_with_everything_back() {
         assert_eq!(attempt(&store, &["--strategy", "merge"]).code, Some(1));
     }
 }
+
+/// Whoever deletes rows of the ledger while a load goes on gets no tables without keys for it.
+#[tokio::test]
+async fn complete_is_what_the_catalog_says() {
+    let input = valid(400);
+    let store = store("forgotten", "CREATE INDEX \"By name\" ON customer_profiles (last_name)", &input);
+    let up = run(binary().args(["migrate", "up", "--database-url", &store.database.url]));
+    assert_eq!(up.code, Some(0), "{}", up.stderr);
+    let before = catalog(&store.connect().await).await;
+    store.database.execute(
+        "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN DELETE FROM profile_loader.run_ddl; RETURN NULL; END $$;
+         CREATE TRIGGER forget AFTER UPDATE ON profile_loader.run_lanes FOR EACH ROW EXECUTE FUNCTION forget()",
+    );
+    let forgotten = attempt(&store, &BULK);
+    assert_eq!(forgotten.code, Some(5), "{}", forgotten.stderr);
+    let line = forgotten.stderr.lines().find(|line| line.contains("not all restored")).expect("it is told");
+    let (_, statements) = line.split_once("has to run: ").expect("it says how");
+    assert!(statements.contains("By name") && statements.contains("PRIMARY KEY"), "{statements}");
+    assert_eq!(states(&store).await, ["bulk failed"]);
+    let abandoned = runs(&store, "abandon 1");
+    assert_eq!(abandoned.code, Some(5), "{}", abandoned.stderr);
+    assert!(abandoned.stderr.contains(statements), "{}", abandoned.stderr);
+    store.database.execute("DROP TRIGGER forget ON profile_loader.run_lanes");
+    store.database.execute(statements);
+    let again = load(&store, &BULK);
+    assert_eq!((again.code, again.counts()), (Some(0), [400, 0, 0, 0, 0]), "{}", again.stderr);
+    assert_catalog(&store, &before).await;
+}

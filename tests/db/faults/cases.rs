@@ -31,6 +31,11 @@ pub(crate) async fn bulk_case(shape: Shape, on_existing: &'static str) -> Arc<Ca
     Box::pin(once(("bulk", shape, on_existing), Case::bulk(server(), shape, on_existing))).await
 }
 
+/// The same for a merge of documents that clash with each other.
+pub(crate) async fn in_order_case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
+    Box::pin(once(("in order", shape, on_existing), Case::in_order(server(), shape, on_existing))).await
+}
+
 /// Tests that need the same one wait for the first of them, and not for others.
 async fn once(key: Key, make: impl Future<Output = Case>) -> Arc<Case> {
     static CASES: Mutex<BTreeMap<Key, Arc<OnceCell<Arc<Case>>>>> = Mutex::const_new(BTreeMap::new());

@@ -28,7 +28,7 @@ const FAILPOINTS: [&str; 11] = [
 const OF_ATOMIC: [&str; 1] = ["atomic-answered"];
 
 /// Those that a load passes with every batch.
-const OF_BATCHES: [&str; 5] =
+pub(crate) const OF_BATCHES: [&str; 5] =
     ["lane-copying", "lane-staged", "lane-merged", "lane-before-commit", "lane-after-commit"];
 
 fn start(case: &Case, store: &Store, options: &[&str], failpoint: &str) -> Loader {

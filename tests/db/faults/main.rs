@@ -16,6 +16,7 @@ mod disks;
 mod early_signals;
 mod failover;
 mod failpoints;
+mod in_order;
 mod killed;
 mod library;
 mod lock_regained;

@@ -59,7 +59,7 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
         (
             "lanes",
             format!(
-                "SELECT concat_ws(' ', r.lanes * CASE r.strategy WHEN 'bulk' THEN 2 ELSE 1 END = count(l.run_id),
+                "SELECT concat_ws(' ', count(l.run_id) = 2 * r.lanes OR r.strategy <> 'bulk' AND count(l.run_id) = r.lanes,
                      bool_and(l.attempt <= r.attempts))
                  FROM profile_loader.runs AS r LEFT JOIN profile_loader.run_lanes AS l ON l.run_id = r.id
                  WHERE r.id = {run} GROUP BY r.lanes, r.strategy"
@@ -79,7 +79,8 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
             "SELECT ((SELECT count(*) FROM profile_loader.run_rejections)
                    + (SELECT count(*) FROM profile_loader.run_transactions)
                    + (SELECT count(*) FROM profile_loader.run_spills)
-                   + (SELECT count(*) FROM profile_loader.run_ddl))::text"
+                   + (SELECT count(*) FROM profile_loader.run_ddl)
+                   + (SELECT count(*) FROM profile_loader.run_plans))::text"
                 .to_owned(),
             "0".to_owned(),
         ),

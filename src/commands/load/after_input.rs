@@ -1,4 +1,4 @@
-//! What a bulk load does once its input is in the tables: indexes and foreign keys are restored, and then the deferred
+//! What a load does once its input is in the tables: what a bulk load has dropped is restored, and then the deferred
 //! documents are merged.
 //!
 //! A crash leaves what the ledger has as pending; the same command reads the input again, loads nothing of it twice,
@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, mem, sync::Arc};
 
-use super::context::AttemptContext;
+use super::context::{AttemptContext, Phase};
 use crate::{
     commands::{database::exit_code_of, exit, interrupts::Interrupts, pending::show_pending},
     document::DocumentSchema,
@@ -22,7 +22,7 @@ use crate::{
     settings::Strategy,
 };
 
-pub(super) struct BulkFinisher<'a> {
+pub(super) struct Finisher<'a> {
     pub(super) context: AttemptContext<'a>,
     pub(super) schema: Arc<DocumentSchema>,
     pub(super) source_names: &'a [String],
@@ -30,12 +30,16 @@ pub(super) struct BulkFinisher<'a> {
     pub(super) interrupts: &'a Interrupts,
 }
 
-impl BulkFinisher<'_> {
+impl Finisher<'_> {
     /// Completes a run whose input is in the tables; one that was stopped is left as it is, to be resumed, unless it
     /// is not to be.
     pub(super) fn complete(&self, mut finished: Finished) -> Finished {
         let is_to_be_restored = matches!(finished.end, End::Complete | End::RejectLimit);
-        if is_to_be_restored && let Err(end) = self.restore() {
+        let is_bulk = self.context.run.strategy == Strategy::Bulk;
+        if is_bulk
+            && is_to_be_restored
+            && let Err(end) = self.restore()
+        {
             finished.end = end;
         }
         let deferral = mem::replace(&mut finished.deferral, Deferral::None);
@@ -87,6 +91,7 @@ impl BulkFinisher<'_> {
                 let steps = restoring.pending(run.id, &report).await?;
                 bulk::restore(&restoring, &steps, sessions, &report, &show).await?;
                 failpoint("all-restored");
+                restoring.refuse_incomplete(run.id, &report).await?;
                 bulk::analyze(&restoring, &report).await
             };
             tokio::select! {
@@ -132,8 +137,8 @@ impl BulkFinisher<'_> {
         let deferral =
             Deferral::Reading { spill, read: finished.tally.read, rejected: finished.tally.rejected };
         let settings = self.pipeline_settings(deferral, deferred_rejects, run.lanes.len());
-        let context = self.context.lane_context(Strategy::Merge, self.watch);
-        let lanes = self.context.lanes(Arc::clone(&context), run);
+        let context = self.context.lane_context(Phase::Deferred, self.watch);
+        let lanes = self.context.lanes(Phase::Deferred, Arc::clone(&context), run);
         let watching = RefCell::new(None);
         let on_start =
             |stopper| *watching.borrow_mut() = Some(self.interrupts.watch(self.context.runtime, stopper));
