@@ -182,7 +182,7 @@ pub(super) fn failure_of_input(error: InputError) -> Failure {
 
 pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
     match error {
-        InputError::Changed { .. } => exit::NEEDS_A_PERSON,
+        InputError::Changed { .. } | InputError::Damaged { .. } => exit::NEEDS_A_PERSON,
         error if error.is_temporary() => exit::TEMPORARY,
         _ => exit::USAGE,
     }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use flate2::bufread::GzDecoder;
+use thiserror::Error;
 
 const STORED_BUFFER_BYTES: usize = 256 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;
@@ -19,8 +20,10 @@ const MAGIC_BYTES_MAX: usize = 6;
 /// 32 MiB, as `zstd --ultra -20` makes them: the decoder keeps so much of what it has decompressed.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
-/// How zstd says that a frame wants more.
+/// Parts of what zstd says (`ZSTD_getErrorName`).
 const ZSTD_WINDOW_TOO_LARGE: &str = "too much memory";
+const ZSTD_DICTIONARY: &str = "Dictionary mismatch";
+const ZSTD_NO_FRAME: &str = "Unknown frame descriptor";
 
 /// A source's decompressed stream, with what is needed to explain a fault in it.
 pub(super) struct Decompressed {
@@ -28,13 +31,36 @@ pub(super) struct Decompressed {
     pub(super) form: &'static str,
     consumed: Arc<AtomicU64>,
     stored_read_failed: Arc<AtomicBool>,
+    /// How much text the members before this one have; of zstd, whose frames are not told apart, nothing.
+    text_before_member: Arc<AtomicU64>,
 }
 
-/// Where in the stored bytes a read failed, and whether they could not be read or made no sense.
+/// Where in the stored bytes a read failed, and why.
 pub(super) struct Fault {
     pub(super) byte_offset: u64,
-    pub(super) unreadable: bool,
+    pub(super) kind: FaultKind,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// The stored bytes can't be read.
+    Unreadable,
+    /// They end too early.
+    BrokenOff,
+    /// They are not what was compressed: what was read of this member may be something else, too.
+    Damaged,
+    /// All that came before is sound.
+    Trailing,
+    /// Compressed with a window that this program does not make room for.
+    Window,
+    /// Compressed with a dictionary.
+    Dictionary,
+}
+
+/// What follows the last member of a gzip file is none.
+#[derive(Debug, Error)]
+#[error("what follows the last member is no gzip member")]
+struct Trailing;
 
 impl Decompressed {
     /// Wraps `stored`; `consumed` counts its bytes as they are used, for progress.
@@ -48,27 +74,43 @@ impl Decompressed {
             inner: BufReader::with_capacity(STORED_BUFFER_BYTES, rest),
             consumed: Arc::clone(&consumed),
         };
+        let text_before_member = Arc::new(AtomicU64::new(0));
         let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
             Form::Plain => ("plain", Box::new(counted)),
-            Form::Gzip => ("gzip", Box::new(Members::new(counted))),
+            Form::Gzip => ("gzip", Box::new(Members::new(counted, Arc::clone(&text_before_member)))),
             Form::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(counted)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 ("zstd", Box::new(decoder))
             }
         };
-        Ok(Self { stream, form, consumed, stored_read_failed })
+        Ok(Self { stream, form, consumed, stored_read_failed, text_before_member })
     }
 
-    /// Whether the stream was compressed with a window that this program does not make room for.
-    pub(super) fn is_window_too_large(&self, error: &io::Error) -> bool {
-        self.form == "zstd" && error.to_string().contains(ZSTD_WINDOW_TOO_LARGE)
+    /// Where in the text the member began that is read now.
+    pub(super) fn text_before_member(&self) -> u64 {
+        self.text_before_member.load(Ordering::Relaxed)
     }
 
-    pub(super) fn fault(&self) -> Fault {
-        Fault {
-            byte_offset: self.consumed.load(Ordering::Relaxed),
-            unreadable: self.form == "plain" || self.stored_read_failed.load(Ordering::Relaxed),
+    pub(super) fn fault(&self, error: &io::Error) -> Fault {
+        Fault { byte_offset: self.consumed.load(Ordering::Relaxed), kind: self.kind_of(error) }
+    }
+
+    fn kind_of(&self, error: &io::Error) -> FaultKind {
+        let words = error.to_string();
+        let says = |words_of_zstd: &str| self.form == "zstd" && words.contains(words_of_zstd);
+        if self.form == "plain" || self.stored_read_failed.load(Ordering::Relaxed) {
+            FaultKind::Unreadable
+        } else if error.kind() == ErrorKind::UnexpectedEof {
+            FaultKind::BrokenOff
+        } else if error.get_ref().is_some_and(|error| error.is::<Trailing>()) || says(ZSTD_NO_FRAME) {
+            FaultKind::Trailing
+        } else if says(ZSTD_WINDOW_TOO_LARGE) {
+            FaultKind::Window
+        } else if says(ZSTD_DICTIONARY) {
+            FaultKind::Dictionary
+        } else {
+            FaultKind::Damaged
         }
     }
 }
@@ -107,11 +149,13 @@ fn read_magic(stored: &mut dyn Read) -> io::Result<Vec<u8>> {
 struct Members<R> {
     /// `None` after the last member.
     member: Option<GzDecoder<R>>,
+    text: u64,
+    text_before_member: Arc<AtomicU64>,
 }
 
 impl<R: BufRead> Members<R> {
-    fn new(stored: R) -> Self {
-        Self { member: Some(GzDecoder::new(stored)) }
+    fn new(stored: R, text_before_member: Arc<AtomicU64>) -> Self {
+        Self { member: Some(GzDecoder::new(stored)), text: 0, text_before_member }
     }
 
     /// What follows a member that has ended.
@@ -123,10 +167,8 @@ impl<R: BufRead> Members<R> {
             match bytes.get(zeros) {
                 None if bytes.is_empty() => return Ok(None),
                 None => is_padding = true,
-                Some(_) if !is_padding && zeros == 0 => return Ok(Some(GzDecoder::new(stored))),
-                Some(_) => {
-                    return Err(io::Error::new(ErrorKind::InvalidData, "something follows zero bytes"));
-                }
+                Some(0x1f) if !is_padding && zeros == 0 => return Ok(Some(GzDecoder::new(stored))),
+                Some(_) => return Err(io::Error::new(ErrorKind::InvalidData, Trailing)),
             }
             stored.consume(zeros);
         }
@@ -138,8 +180,10 @@ impl<R: BufRead> Read for Members<R> {
         while let Some(member) = &mut self.member {
             let count = member.read(buffer)?;
             if count > 0 || buffer.is_empty() {
+                self.text += count as u64;
                 return Ok(count);
             }
+            self.text_before_member.store(self.text, Ordering::Relaxed);
             if let Some(ended) = self.member.take() {
                 self.member = Self::next_member(ended.into_inner())?;
             }
@@ -205,12 +249,18 @@ mod tests {
         zstd::encode_all(text, 3).unwrap()
     }
 
-    fn read(stored: Vec<u8>) -> (io::Result<Vec<u8>>, Fault) {
+    fn read(stored: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let mut stream =
             Decompressed::new(Box::new(Cursor::new(stored)), Arc::new(AtomicU64::new(0))).unwrap();
         let mut text = Vec::new();
-        let result = stream.read_to_end(&mut text).map(|_| text);
-        (result, stream.fault())
+        match stream.read_to_end(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(stream.fault(&error)),
+        }
+    }
+
+    fn fault_kind(stored: Vec<u8>) -> FaultKind {
+        read(stored).err().expect("it is at fault").kind
     }
 
     #[test]
@@ -230,35 +280,52 @@ mod tests {
             (skippable, b"abc"),
         ];
         for (stored, text) in cases {
-            assert_eq!(read(stored).0.unwrap(), text);
+            assert_eq!(read(stored).ok().unwrap(), text);
         }
     }
 
     #[test]
-    fn a_cut_stream_is_damaged_at_its_last_byte() {
+    fn a_cut_stream_breaks_off_at_its_last_byte() {
         for whole in [gzip(b"some text that is long enough"), zstd(b"some text that is long enough")] {
             for cut in 7..whole.len() {
-                let (result, fault) = read(whole[..cut].to_vec());
-                assert!(result.is_err(), "cut at {cut} of {}", whole.len());
-                assert!(fault.byte_offset <= cut as u64 && !fault.unreadable);
+                let fault = read(whole[..cut].to_vec()).err().expect("it is cut");
+                assert_eq!(fault.kind, FaultKind::BrokenOff, "cut at {cut} of {}", whole.len());
+                assert!(fault.byte_offset <= cut as u64);
             }
         }
+        assert_eq!(fault_kind([gzip(b"abc"), gzip(b"def")[..9].to_vec()].concat()), FaultKind::BrokenOff);
     }
 
     #[test]
-    fn what_follows_the_last_member_is_damage() {
-        for rest in [&b"x"[..], b"\0\0x", &[&[0], &gzip(b"def")[..]].concat(), &gzip(b"def")[..9]] {
-            let (result, fault) = read([gzip(b"abc"), rest.to_vec()].concat());
-            assert!(result.is_err() && !fault.unreadable, "{rest:?}");
+    fn what_follows_the_last_member_is_no_damage_of_it() {
+        for rest in [&b"x"[..], b"{}\n", b"\0\0x", &[&[0], &gzip(b"def")[..]].concat(), &zstd(b"def")] {
+            assert_eq!(fault_kind([gzip(b"abc"), rest.to_vec()].concat()), FaultKind::Trailing, "{rest:?}");
+        }
+        for rest in [&b"{\"id\": 1}\n"[..], &[0; 9], &gzip(b"def")] {
+            assert_eq!(fault_kind([zstd(b"abc"), rest.to_vec()].concat()), FaultKind::Trailing, "{rest:?}");
         }
     }
 
     #[test]
     fn a_flipped_byte_is_damage_not_text() {
-        let mut stored = gzip(b"some text that is long enough");
+        let text = b"some text that is long enough";
+        let mut stored = gzip(text);
         let checksum = stored.len() - 6;
         stored[checksum] ^= 1;
-        let (result, fault) = read(stored);
-        assert!(result.is_err() && !fault.unreadable);
+        assert_eq!(fault_kind(stored), FaultKind::Damaged);
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(text).unwrap();
+        let mut stored = encoder.finish().unwrap();
+        let checksum = stored.len() - 2;
+        stored[checksum] ^= 1;
+        assert_eq!(fault_kind(stored), FaultKind::Damaged);
+    }
+
+    #[test]
+    fn a_dictionary_is_told() {
+        // RFC 8878, section 3.1.1: a single segment of 3 bytes, of dictionary 5, in one raw block.
+        let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x21, 5, 3, 0x19, 0, 0][..], b"abc"].concat();
+        assert_eq!(fault_kind(frame), FaultKind::Dictionary);
     }
 }

@@ -47,8 +47,26 @@ pub enum InputError {
     Open { name: String, source: io::Error },
     #[error("{name} is not NDJSON but {found}; {fix}")]
     Format { name: String, found: &'static str, fix: String },
-    #[error("{name} breaks off or is damaged at byte {byte_offset} of the {form} stream")]
-    Damaged { name: String, form: &'static str, byte_offset: u64, source: io::Error },
+    #[error(
+        "{name} breaks off at byte {byte_offset} of the {form} stream: its producer died or the copy is incomplete; \
+         complete it and run the same command again"
+    )]
+    BrokenOff { name: String, form: &'static str, byte_offset: u64, source: io::Error },
+    #[error(
+        "{name} is damaged at byte {byte_offset} of the {form} stream, so what was read of it can't be trusted: that is \
+         lines {} to {}; bring a sound copy", lines.0, lines.1
+    )]
+    Damaged { name: String, form: &'static str, byte_offset: u64, lines: (u64, u64), source: io::Error },
+    #[error(
+        "{name} holds something behind its {form} stream, from byte {byte_offset} on, that is no part of it; what comes \
+         before is sound: cut the rest off, or decompress it into a pipe and name - as the input"
+    )]
+    Trailing { name: String, form: &'static str, byte_offset: u64 },
+    #[error(
+        "{name} was compressed by zstd with a dictionary; decompress it into a pipe and name - as the input: \
+         zstd -dc -D DICTIONARY {name} | profile-loader …"
+    )]
+    Dictionary { name: String },
     #[error(
         "{name} was compressed by zstd with a window above 32 MiB, which would take as much memory; decompress it into a \
          pipe and name - as the input: zstd -dc --long=31 {name} | profile-loader …"
@@ -69,7 +87,7 @@ impl InputError {
     /// Whether the same command may succeed once the world has changed (a repaired or complete file),
     /// as against a command or an input that has to be written differently.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Read { .. } | Self::CutOff { .. })
+        matches!(self, Self::BrokenOff { .. } | Self::Read { .. } | Self::CutOff { .. })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     InputError,
     buffer::Buffer,
     chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
-    decompress::Decompressed,
+    decompress::{Decompressed, Fault, FaultKind},
     sniff,
 };
 
@@ -30,6 +30,9 @@ pub(super) struct OpenSource {
     at_start: bool,
     ended: bool,
     failed: Option<io::Error>,
+    /// Where the member began that was read last, in the text, and the line there or one shortly before.
+    member_starts_at: u64,
+    member_line: u64,
 }
 
 impl OpenSource {
@@ -45,6 +48,8 @@ impl OpenSource {
             at_start: true,
             ended: false,
             failed: None,
+            member_starts_at: 0,
+            member_line: 1,
         }
     }
 
@@ -59,6 +64,7 @@ impl OpenSource {
         buffer.push(&self.rest);
         self.rest.clear();
         self.fill(&mut buffer, chunk_bytes);
+        self.note_member();
         if mem::take(&mut self.at_start) {
             self.fill(&mut buffer, HEAD_BYTES);
             self.head = buffer.filled()[..buffer.filled().len().min(HEAD_BYTES)].to_vec();
@@ -144,14 +150,26 @@ impl OpenSource {
     }
 
     fn explain(&self, source: io::Error, name: &str) -> InputError {
-        let fault = self.stream.fault();
-        let (name, byte_offset) = (name.to_owned(), fault.byte_offset);
-        if self.stream.is_window_too_large(&source) {
-            InputError::Window { name }
-        } else if fault.unreadable {
-            InputError::Read { name, byte_offset, source }
-        } else {
-            InputError::Damaged { name, form: self.stream.form, byte_offset, source }
+        let Fault { byte_offset, kind } = self.stream.fault(&source);
+        let (name, form) = (name.to_owned(), self.stream.form);
+        match kind {
+            FaultKind::Unreadable => InputError::Read { name, byte_offset, source },
+            FaultKind::BrokenOff => InputError::BrokenOff { name, form, byte_offset, source },
+            FaultKind::Damaged => {
+                let lines = (self.member_line, self.line.saturating_sub(1));
+                InputError::Damaged { name, form, byte_offset, lines, source }
+            }
+            FaultKind::Trailing => InputError::Trailing { name, form, byte_offset },
+            FaultKind::Window => InputError::Window { name },
+            FaultKind::Dictionary => InputError::Dictionary { name },
+        }
+    }
+
+    /// Remembers where the text of the member at hand begins: at this line, or in the chunk that begins with it.
+    fn note_member(&mut self) {
+        let starts_at = self.stream.text_before_member();
+        if starts_at != self.member_starts_at {
+            (self.member_starts_at, self.member_line) = (starts_at, self.line);
         }
     }
 }

@@ -97,7 +97,7 @@ fn damage_comes_after_the_whole_lines_before_it() {
     };
     assert!(!read.is_empty() && read.ends_with(b"\n") && text.as_bytes().starts_with(&read));
     assert!(error.is_temporary());
-    assert!(matches!(error, InputError::Damaged { byte_offset, .. } if byte_offset <= cut as u64));
+    assert!(matches!(error, InputError::BrokenOff { byte_offset, .. } if byte_offset <= cut as u64));
 }
 
 #[test]

@@ -204,5 +204,5 @@ fn damage_before_a_watermark_is_damage() {
     let whole = encoder.finish().unwrap();
     assert!(replay(&[&whole], 4096, &recorded).1.is_none(), "compression is no change");
     let (chunks, error) = replay(&[&whole[..whole.len() / 2]], 4096, &recorded);
-    assert!(!chunks.is_empty() && matches!(error, Some(InputError::Damaged { .. })), "{error:?}");
+    assert!(!chunks.is_empty() && matches!(error, Some(InputError::BrokenOff { .. })), "{error:?}");
 }

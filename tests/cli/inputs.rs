@@ -105,33 +105,68 @@ fn lines_end_in_several_ways() {
     check(format!("\u{feff}{}\u{feff}{}", valid(1), valid(2)), [2, 1, 0]);
 }
 
-/// Cut or spoilt near its end: documents before the damage are checked, and the report says how far it came.
+/// Cut or spoilt: documents before that are checked, and the report says how far it came.
 #[test]
-fn a_damaged_stream_ends_with_4_and_names_source_and_byte() {
+fn a_stream_that_breaks_off_or_is_damaged_names_source_and_byte() {
     let text = generated(3000);
     for (name, whole, form) in [("a.gz", gzip(&text), "gzip"), ("a.zst", zstd(&text), "zstd")] {
         let mut spoilt = whole.clone();
         let from = spoilt.len() / 2;
         spoilt[from..from + 64].fill(0x55);
-        for stored in [whole[..whole.len() - 9].to_vec(), whole[..whole.len() / 2].to_vec(), spoilt] {
+        for (stored, code, what) in [
+            (whole[..whole.len() - 9].to_vec(), 4, "breaks off"),
+            (whole[..whole.len() / 2].to_vec(), 4, "breaks off"),
+            (spoilt, 5, "is damaged"),
+        ] {
             let folder = Folder::with(name, &stored);
             folder.write("good.ndjson", valid(1));
             let words = "--chunk-bytes 1000 --rejects rejects --output json";
             let output = folder.run(&format!("validate good.ndjson {name} {words}"));
-            assert_eq!(output.code, Some(4), "{}", output.stderr);
-            let begin = format!("error: {name} breaks off or is damaged at byte ");
+            assert_eq!(output.code, Some(code), "{}", output.stderr);
+            let begin = format!("error: {name} {what} at byte ");
             let rest = output.stderr.strip_prefix(&begin).unwrap_or_else(|| panic!("{}", output.stderr));
             let (byte, rest) = rest.split_once(' ').expect("words follow the number");
             assert!(byte.parse::<usize>().expect("a number") <= stored.len(), "{}", output.stderr);
-            assert!(rest.starts_with(&format!("of the {form} stream: ")), "{}", output.stderr);
+            assert!(rest.starts_with(&format!("of the {form} stream")), "{}", output.stderr);
 
             let report = report_of(&output);
-            assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
+            assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &code.into()));
             let [read, rejected, _] = counts(&report);
             assert!(read > 1 && read <= 3001 && rejected > 0, "{read} read, {rejected} rejected");
+            if code == 5 {
+                assert!(rest.contains(&format!("that is lines 1 to {}", read - 1)), "{}", output.stderr);
+            }
             assert_eq!(report["inputs"][0]["bytes"], valid(1).len());
             assert_eq!(report["inputs"][1]["bytes"], Value::Null, "it was not read to its end");
             assert_eq!(folder.names("rejects"), ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"]);
+        }
+    }
+}
+
+/// Only the damaged member can't be trusted.
+#[test]
+fn lines_of_the_members_before_it_are_not_of_a_damaged_one() {
+    let mut second = gzip(generated(2000).as_slice());
+    let checksum = second.len() - 6;
+    second[checksum] ^= 1;
+    let folder = Folder::with("a.gz", [gzip(&generated(1000)), second].concat());
+    let output = folder.run("validate a.gz --chunk-bytes 1000");
+    assert_eq!(output.code, Some(5), "{}", output.stderr);
+    let (_, rest) = output.stderr.split_once("that is lines ").expect("it is told");
+    let (first, rest) = rest.split_once(" to ").expect("a range");
+    let first: u64 = first.parse().expect("a number");
+    assert!((990..=1001).contains(&first) && rest.starts_with("3000;"), "{}", output.stderr);
+}
+
+/// Sound, but with something behind it that is none of ours: no attempt will ever read it.
+#[test]
+fn what_is_behind_a_stream_is_no_reason_to_try_again() {
+    for (name, stored) in [("a.gz", gzip(valid(1).as_bytes())), ("a.zst", zstd(valid(1).as_bytes()))] {
+        for rest in [valid(2).into_bytes(), b"\r\n".to_vec()] {
+            let folder = Folder::with(name, [stored.clone(), rest].concat());
+            let output = folder.run(&format!("validate {name}"));
+            assert_eq!(output.code, Some(2), "{}", output.stderr);
+            assert!(output.stderr.contains("holds something behind its"), "{}", output.stderr);
         }
     }
 }

@@ -7,6 +7,7 @@ mod accept_insert;
 mod bulk;
 mod clashes;
 mod commands;
+mod damaged;
 mod embedded;
 mod load;
 mod local_server;

@@ -11,7 +11,7 @@ use crate::{
     commands::{database::exit_code_of, exit, interrupts::Interrupts, pending::show_pending},
     document::DocumentSchema,
     failpoint,
-    input::{ChunkReader, Source},
+    input::{ChunkReader, InputError, Source},
     load::bulk::{self, RestoreProgress, Restoring},
     pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings},
     progress::{PhaseProgress, Progress},
@@ -34,7 +34,11 @@ impl Finisher<'_> {
     /// Completes a run whose input is in the tables; one that was stopped is left as it is, to be resumed, unless it
     /// is not to be.
     pub(super) fn complete(&self, mut finished: Finished) -> Finished {
-        let is_to_be_restored = matches!(finished.end, End::Complete | End::RejectLimit);
+        let is_to_be_restored = matches!(
+            finished.end,
+            // Such a run is abandoned.
+            End::Complete | End::RejectLimit | End::Input(InputError::Damaged { .. })
+        );
         let is_bulk = self.context.run.strategy == Strategy::Bulk;
         if is_bulk
             && is_to_be_restored

@@ -20,7 +20,7 @@ use crate::{
         reject_files::end_or_hold,
     },
     document::DocumentSchema,
-    input::Source,
+    input::{InputError, Source},
     load::Control,
     pipeline::{self, Deferral, End, Finished},
     report::{RunReport, SpillFiles},
@@ -59,6 +59,7 @@ pub(super) fn complete(
              can be run again",
         ));
     }
+    let is_damaged = matches!(finished.end, End::Input(InputError::Damaged { .. }));
     let (paths, held) = end_or_hold(&mut finished, &sources);
     let digests = finished.digests.clone();
     let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
@@ -66,7 +67,7 @@ pub(super) fn complete(
     let load = LoadHeader { run_id: run.id, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
-    finish.concluded(RunEnd { report, told, digests, names, held })
+    finish.concluded(RunEnd { report, told, digests, names, held, is_damaged })
 }
 
 fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {

@@ -35,6 +35,8 @@ pub(super) struct RunEnd {
     pub(super) names: Option<Vec<String>>,
     /// Reject files that get their names last.
     pub(super) held: Option<RejectFiles>,
+    /// The input can't be trusted, so there is nothing to resume.
+    pub(super) is_damaged: bool,
 }
 
 impl Finish<'_> {
@@ -56,7 +58,7 @@ impl Finish<'_> {
     /// Ends an attempt whose report was given out, or should have been.
     pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
         failpoint("finish");
-        let RunEnd { report, told, digests, names, held } = end;
+        let RunEnd { report, told, digests, names, held, is_damaged } = end;
         let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
@@ -67,6 +69,9 @@ impl Finish<'_> {
         } else {
             self.write_until_signal(&ending)
         };
+        if is_damaged && matches!(written, Ok(Ok(()))) && self.abandon() {
+            return told.map(|()| report);
+        }
         if !outcome.is_final() {
             say_how_to_go_on(
                 self.context,
@@ -86,6 +91,20 @@ impl Finish<'_> {
                 Err(Failure::new(signals::exit_code(signal), message))
             }
         }
+    }
+
+    /// Says what to do with a sound copy of the input; `false` where the run can't be abandoned, which is said as usual.
+    fn abandon(&mut self) -> bool {
+        let AttemptContext { runtime, run, request, .. } = self.context;
+        let id = run.id;
+        if runtime.block_on(self.control.abandon(id)).is_err() {
+            return false;
+        }
+        request.console.info(&format!(
+            "run {id} is abandoned, for its input can't be trusted; what it had loaded stays: load a sound copy with \
+             --on-existing update, which corrects what differs"
+        ));
+        true
     }
 
     fn write(&mut self, ending: &Ending, db_wait: Duration) -> Result<(), RunError> {
