@@ -58,6 +58,15 @@ impl Buffer {
         bytes
     }
 
+    /// The same, with the memory back where little of it is filled: a chunk holds about as much as its text is long.
+    pub(super) fn into_bytes_and_spare(self, length: usize) -> (Vec<u8>, Option<Vec<u8>>) {
+        const SLACK_MAX: usize = 4;
+        if self.bytes.capacity() <= SLACK_MAX * length {
+            return (self.into_bytes(length), None);
+        }
+        (self.filled()[..length].to_vec(), Some(self.bytes))
+    }
+
     fn grow(&mut self, length: usize) {
         if let Some(missing) = length.checked_sub(self.bytes.len()) {
             self.bytes.reserve_exact(missing);
@@ -107,5 +116,19 @@ mod tests {
         assert!(buffer.fill(&mut stream, 20).unwrap());
         assert_eq!(buffer.filled(), b"1abcdefgh");
         assert_eq!(buffer.into_bytes(3), b"1ab");
+    }
+
+    #[test]
+    fn a_short_chunk_takes_little_memory() {
+        let buffer = |length| {
+            let mut buffer = Buffer::reusing(vec![0; 1000]);
+            buffer.push(&vec![1; length]);
+            buffer
+        };
+        let (bytes, spare) = buffer(100).into_bytes_and_spare(90);
+        assert!(bytes == [1; 90] && bytes.capacity() < 200);
+        assert_eq!(spare.map(|spare| spare.capacity()), Some(1000));
+        let (bytes, spare) = buffer(400).into_bytes_and_spare(300);
+        assert!(bytes == [1; 300] && spare.is_none());
     }
 }

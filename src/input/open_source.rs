@@ -53,13 +53,13 @@ impl OpenSource {
         }
     }
 
-    /// The next chunk, or the unused buffer at the end of the source.
+    /// The next chunk, with the buffer if it is not in it, or the unused buffer at the end of the source.
     pub(super) fn read_chunk(
         &mut self,
         buffer: Vec<u8>,
         chunk_bytes: usize,
         name: &str,
-    ) -> Result<Result<Chunk, Vec<u8>>, InputError> {
+    ) -> Result<Result<(Chunk, Option<Vec<u8>>), Vec<u8>>, InputError> {
         let mut buffer = Buffer::reusing(buffer);
         buffer.push(&self.rest);
         self.rest.clear();
@@ -80,7 +80,7 @@ impl OpenSource {
             };
         };
         self.rest.extend_from_slice(&buffer.filled()[length..]);
-        let bytes = buffer.into_bytes(length);
+        let (bytes, spare) = buffer.into_bytes_and_spare(length);
         let chunk = Chunk {
             sequence: 0,
             source: self.index,
@@ -96,7 +96,7 @@ impl OpenSource {
         };
         self.byte_offset += length as u64;
         self.line += lines as u64;
-        Ok(Ok(chunk))
+        Ok(Ok((chunk, spare)))
     }
 
     /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line

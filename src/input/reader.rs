@@ -38,6 +38,8 @@ pub struct ChunkReader {
     /// The first bytes of the first source that is not empty.
     head: Vec<u8>,
     first: Option<Chunk>,
+    /// A buffer that was read into and is in no chunk.
+    spare: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for ChunkReader {
@@ -68,6 +70,7 @@ impl ChunkReader {
             ended_before: 0,
             head: Vec::new(),
             first: None,
+            spare: None,
         };
         reader.first = reader.read_chunk(Vec::new())?;
         Ok(reader)
@@ -115,7 +118,8 @@ impl ChunkReader {
         Ok(Some(chunk))
     }
 
-    fn read_chunk(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+    fn read_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
+        let mut buffer = self.spare.take().unwrap_or(buffer);
         loop {
             let Some(mut open) = self.current.take() else {
                 if self.next_source == self.sources.len() {
@@ -126,7 +130,8 @@ impl ChunkReader {
             };
             let name = || self.sources[open.index].name();
             match open.read_chunk(buffer, self.chunk_bytes, &name())? {
-                Ok(mut chunk) => {
+                Ok((mut chunk, spare)) => {
+                    self.spare = spare;
                     if self.head.is_empty() {
                         self.head = mem::take(&mut open.head);
                     }

@@ -302,3 +302,51 @@ fn of_a_load(strategy: &str, options: &[&str]) {
         check(&store, shape, &[&load[..], options].concat(), LOAD_MIB);
     }
 }
+
+/// Files of one document each take no buffer each, and large ones no more than one.
+#[test]
+fn of_many_files() {
+    let text = crate::support::generate(&["--count", "4000", "--seed", "71"]);
+    let store = Store::new("memory", Tables::Migrated);
+    let folder = store.path("many");
+    fs::create_dir(&folder).expect("the folder is ours");
+    for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        fs::write(folder.join(format!("{number:05}.ndjson")), line).expect("the folder is ours");
+    }
+    let large = crate::support::generate(&["--count", "100000", "--seed", "72", "--invalid", "0"]);
+    for number in 0..10 {
+        let to = 1 + large[..(number + 1) * (large.len() / 10)]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .expect("lines");
+        let from = large[..number * (large.len() / 10)]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        fs::write(store.path(&format!("large{number}.ndjson")), &large[from..to])
+            .expect("the folder is ours");
+    }
+    for (name, files, limit_mib, load) in [
+        ("many", "many/*.ndjson", VALIDATE_MIB, None),
+        ("many", "many/*.ndjson", LOAD_MIB, Some("merge")),
+        ("large", "large*.ndjson", VALIDATE_MIB, None),
+        ("large", "large*.ndjson", LOAD_MIB, Some("bulk")),
+    ] {
+        let store = Store::new("memory", Tables::Migrated);
+        let mut program = binary();
+        match load {
+            None => program.arg("validate"),
+            Some(strategy) => {
+                program.args(["load", "--database-url", &store.database.url, "--strategy", strategy])
+            }
+        };
+        program
+            .arg(folder.parent().expect("it has one").join(files))
+            .args(["--jobs", "2", "--output", "json"]);
+        program.arg("--rejects").arg(store.path("rejects"));
+        let (peak_mib, report) = peak(program);
+        eprintln!("{peak_mib:>4} MiB  {name} {load:?}");
+        assert!(report["documents"]["read"].as_u64() >= Some(4000), "{report}");
+        assert!(peak_mib > 0 && peak_mib <= limit_mib, "{name} {load:?}: {peak_mib} MiB of {limit_mib}");
+    }
+}
