@@ -8,6 +8,8 @@ mod profile;
 mod rejection;
 mod scan;
 mod schema;
+mod schema_message;
+mod shapes;
 mod uuid;
 
 pub use profile::{PhoneNumber, PostalAddress, Profile};

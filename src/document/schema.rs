@@ -11,16 +11,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jsonschema::{
-    EmailOptions, Validator,
-    error::{TypeKind, ValidationErrorKind},
-};
+use jsonschema::{EmailOptions, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
     rejection::{FAULTS_MAX, Fault, Segment},
+    schema_message::{instance_type, plain_message, type_names},
+    shapes,
     uuid::parse_uuid,
 };
 
@@ -33,6 +32,11 @@ const VALIDATOR_BYTES_MAX: usize = 16 << 20;
 
 /// What a fault takes in the validator besides its path, about.
 const VALIDATOR_FAULT_BYTES: usize = 500;
+
+/// Neither right nor wrong: the schema's fault.
+const UNDECIDED: &str = "schema:undecided";
+const UNDECIDED_MESSAGE: &str = "the pattern of the JSON Schema gives up on it (too much backtracking), so it is neither \
+                                 known to be right nor wrong; write the pattern without nested repetition or lookaround";
 
 /// Longest unknown name that is compared with those of the schema, and how many of an object's are.
 const GUESSED_NAME_BYTES_MAX: usize = 64;
@@ -49,10 +53,22 @@ pub enum SchemaError {
     Invalid { path: PathBuf, reason: String },
 }
 
+/// How faults are found in a document that is not valid.
+#[derive(Debug)]
+enum Finder {
+    Validator,
+    /// Of a form of the schema that gathers less.
+    OfShapes(Validator),
+    /// There is no such form.
+    None,
+}
+
 /// A compiled schema; shared by all workers.
 #[derive(Debug)]
 pub struct DocumentSchema {
     validator: Validator,
+    /// What finds faults where the validator would gather too much of them.
+    finder: Finder,
     /// Every property name that the schema itself speaks of, and its plain form.
     names: BTreeMap<String, String>,
     is_built_in: bool,
@@ -78,22 +94,24 @@ impl DocumentSchema {
         let path = PathBuf::from(source);
         let schema: Value = serde_json::from_str(text)
             .map_err(|error| SchemaError::NotJson { path: path.clone(), source: error })?;
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .with_format("uuid", |text: &str| parse_uuid(text).is_some())
-            .with_email_options(EmailOptions::default().without_display_text())
-            .offline()
-            .build(&schema)
-            // The instance of such an error is the schema, which is the operator's own text.
-            .map_err(|error| SchemaError::Invalid { path, reason: at_place(&error) })?;
+        // The instance of such an error is the schema, which is the operator's own text.
+        let invalid =
+            |error: jsonschema::ValidationError<'_>| SchemaError::Invalid { path, reason: at_place(&error) };
+        let validator = validator_of(&schema).map_err(invalid)?;
+        let form = shapes::are_nested(&schema).then(|| shapes::answering_only(&schema));
+        let finder = match form {
+            None => Finder::Validator,
+            Some(form) => {
+                form.and_then(|form| validator_of(&form).ok()).map_or(Finder::None, Finder::OfShapes)
+            }
+        };
         let mut names = BTreeMap::new();
         collect_names(&schema, &mut names);
         let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").expect("writing to a String");
             hex
         });
-        Ok(Self { validator, names, is_built_in: false, source: source.to_owned(), sha256 })
+        Ok(Self { validator, finder, names, is_built_in: false, source: source.to_owned(), sha256 })
     }
 
     /// Whether it is the one that `scan` knows.
@@ -107,23 +125,46 @@ impl DocumentSchema {
 
     /// The rules of the schema that the document breaks, and whether these are all.
     pub(super) fn faults(&self, document: &Value) -> (Vec<Fault>, bool) {
+        let finder = match &self.finder {
+            Finder::Validator => &self.validator,
+            Finder::OfShapes(finder) => finder,
+            Finder::None => return (vec![unexplained()], false),
+        };
         let is_complete = validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX;
         let errors: Vec<_> = if is_complete {
-            self.validator.iter_errors(document).take(FAULTS_MAX + 1).collect()
+            finder.iter_errors(document).take(FAULTS_MAX + 1).collect()
         } else {
-            self.validator.validate(document).err().into_iter().collect()
+            finder.validate(document).err().into_iter().collect()
         };
-        let faults = errors
-            .iter()
-            .map(|error| {
-                let code = format!("schema:{}", error.kind().keyword());
-                let place = self.place(document, error.instance_path().as_str());
-                let message = self.message(error.kind(), error.instance());
-                let schema_path = error.schema_path().as_str().to_owned();
-                Fault { schema_path, ..Fault::at(code, &place, message) }.shortened()
-            })
-            .collect();
+        let faults: Vec<_> = errors.iter().map(|error| self.fault(document, error)).collect();
+        // A pattern that was given up within a shape may be all that is wrong.
+        if faults.is_empty() && !self.is_valid(document) {
+            return (vec![unexplained()], false);
+        }
         (faults, is_complete)
+    }
+
+    fn fault(&self, document: &Value, error: &jsonschema::ValidationError<'_>) -> Fault {
+        let kind = error.kind();
+        let place = self.place(document, error.instance_path().as_str());
+        let schema_path = error.schema_path().as_str();
+        let (code, message, schema_path) = if shapes::gave_up(kind) {
+            (UNDECIDED.to_owned(), UNDECIDED_MESSAGE.to_owned(), schema_path.to_owned())
+        } else if let Some((keyword, schema_path)) = shapes::shape_of(kind, schema_path) {
+            let message = if keyword == "oneOf" {
+                "matches none or more than one of the allowed shapes"
+            } else {
+                "matches none of the allowed shapes"
+            };
+            (format!("schema:{keyword}"), message.to_owned(), schema_path)
+        } else {
+            (
+                format!("schema:{}", kind.keyword()),
+                self.message(kind, error.instance()),
+                schema_path.to_owned(),
+            )
+        };
+        Fault { schema_path, ..Fault::at(code, &place, message) }.shortened()
     }
 
     pub(super) fn duplicate_faults(places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
@@ -195,59 +236,21 @@ impl DocumentSchema {
     }
 }
 
-/// Words for the kinds that need nothing but themselves.
-fn plain_message(kind: &ValidationErrorKind) -> String {
-    use ValidationErrorKind as Kind;
-    let plural = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    match kind {
-        Kind::Format { format } if format == "email" => "must be an e-mail address (user@domain)".to_owned(),
-        Kind::Format { format } if format == "uuid" => {
-            "must be a UUID (8-4-4-4-12 hexadecimal digits)".to_owned()
-        }
-        Kind::Format { format } => format!("must have the format `{format}`"),
-        Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
-        Kind::Enum { options } => format!("must be one of {options}"),
-        Kind::Constant { expected_value } => format!("must be {expected_value}"),
-        Kind::MinLength { limit } => format!("must have at least {}", plural(*limit, "character")),
-        Kind::MaxLength { limit } => format!("must have at most {}", plural(*limit, "character")),
-        Kind::MinItems { limit } => format!("must hold at least {}", plural(*limit, "item")),
-        Kind::MaxItems { limit } => format!("must hold at most {}", plural(*limit, "item")),
-        Kind::UniqueItems => "must not hold the same item twice".to_owned(),
-        Kind::Minimum { limit } => format!("must be at least {limit}"),
-        Kind::Maximum { limit } => format!("must be at most {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => "matches none of the allowed shapes".to_owned(),
-        Kind::OneOfMultipleValid { .. } => "matches more than one of the allowed shapes".to_owned(),
-        Kind::FalseSchema => "must not be there".to_owned(),
-        other => format!("does not satisfy `{}`", other.keyword()),
-    }
+fn validator_of(schema: &Value) -> Result<Validator, jsonschema::ValidationError<'static>> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .with_format("uuid", |text: &str| parse_uuid(text).is_some())
+        .with_email_options(EmailOptions::default().without_display_text())
+        .offline()
+        .build(schema)
 }
 
-fn type_names(kind: &TypeKind) -> String {
-    let article = |name: &str| match name {
-        "array" | "integer" | "object" => format!("an {name}"),
-        "null" => name.to_owned(),
-        _ => format!("a {name}"),
-    };
-    match kind {
-        TypeKind::Single(kind) => article(&kind.to_string()),
-        TypeKind::Multiple(kinds) => {
-            let names: Vec<_> = kinds.iter().map(|kind| article(&kind.to_string())).collect();
-            names.join(" or ")
-        }
-    }
-}
-
-fn instance_type(instance: &Value) -> &'static str {
-    match instance {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
+fn unexplained() -> Fault {
+    Fault::of_document(
+        "schema:unexplained",
+        "does not satisfy the JSON Schema, whose nested anyOf and oneOf do not let it be said where",
+    )
 }
 
 fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
@@ -345,6 +348,41 @@ mod tests {
         assert!(guess("first_name").contains("`firstName`"));
         assert!(guess("postalcode").contains("`postalCode`"));
         assert!(!guess("ann@example.com").contains("meant"));
+    }
+
+    #[test]
+    fn a_pattern_that_gives_up_is_the_schemas_fault() {
+        let pattern = json!({"pattern": r"^(a|aa)+\1$"});
+        let document = json!({"a": "a".repeat(60) + "b"});
+        for property in [pattern.clone(), json!({"anyOf": [{"type": "null"}, pattern]})] {
+            let schema = json!({"properties": {"a": property}}).to_string();
+            let schema = DocumentSchema::compile(&schema, "test.json").unwrap();
+            assert!(!schema.is_valid(&document));
+            let (faults, _) = schema.faults(&document);
+            assert_eq!((faults.len(), &*faults[0].code, &*faults[0].pointer), (1, UNDECIDED, "/a"));
+        }
+    }
+
+    /// Each level would double what the validator gathers.
+    #[test]
+    fn nested_shapes_are_told_without_what_is_in_them() {
+        const LEVELS: usize = 14;
+        let mut definitions = serde_json::Map::new();
+        for level in 0..LEVELS {
+            let next = json!({"$ref": format!("#/definitions/{}", level + 1)});
+            definitions.insert(level.to_string(), json!({"anyOf": [next, next]}));
+        }
+        definitions.insert(LEVELS.to_string(), json!({"type": "integer"}));
+        let schema = json!({
+            "definitions": definitions,
+            "properties": {"a": {"$ref": "#/definitions/0"}, "b": {"type": "null"}},
+        });
+        let schema = DocumentSchema::compile(&schema.to_string(), "test.json").unwrap();
+        let (mut faults, is_complete) = schema.faults(&json!({"a": "x", "b": 1}));
+        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        let faults: Vec<_> = faults.iter().map(|fault| (&*fault.code, &*fault.schema_path)).collect();
+        assert_eq!(faults, [("schema:anyOf", "/definitions/0/anyOf"), ("schema:type", "/properties/b/type")]);
+        assert!(is_complete);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! consumed, not those that happen to be buffered.
 
 use std::{
+    error::Error,
     io::{self, BufRead, BufReader, Cursor, ErrorKind, Read},
     sync::{
         Arc,
@@ -12,7 +13,6 @@ use std::{
 };
 
 use flate2::bufread::GzDecoder;
-use thiserror::Error;
 
 const STORED_BUFFER_BYTES: usize = 256 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;
@@ -36,6 +36,7 @@ pub(super) struct Decompressed {
 }
 
 /// Where in the stored bytes a read failed, and why.
+#[derive(Debug)]
 pub(super) struct Fault {
     pub(super) byte_offset: u64,
     pub(super) kind: FaultKind,
@@ -58,7 +59,7 @@ pub(super) enum FaultKind {
 }
 
 /// What follows the last member of a gzip file is none.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("what follows the last member is no gzip member")]
 struct Trailing;
 
@@ -103,7 +104,9 @@ impl Decompressed {
             FaultKind::Unreadable
         } else if error.kind() == ErrorKind::UnexpectedEof {
             FaultKind::BrokenOff
-        } else if error.get_ref().is_some_and(|error| error.is::<Trailing>()) || says(ZSTD_NO_FRAME) {
+        } else if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Trailing>)
+            || says(ZSTD_NO_FRAME)
+        {
             FaultKind::Trailing
         } else if says(ZSTD_WINDOW_TOO_LARGE) {
             FaultKind::Window
@@ -260,7 +263,7 @@ mod tests {
     }
 
     fn fault_kind(stored: Vec<u8>) -> FaultKind {
-        read(stored).err().expect("it is at fault").kind
+        read(stored).expect_err("it is at fault").kind
     }
 
     #[test]
@@ -288,7 +291,7 @@ mod tests {
     fn a_cut_stream_breaks_off_at_its_last_byte() {
         for whole in [gzip(b"some text that is long enough"), zstd(b"some text that is long enough")] {
             for cut in 7..whole.len() {
-                let fault = read(whole[..cut].to_vec()).err().expect("it is cut");
+                let fault = read(whole[..cut].to_vec()).expect_err("it is cut");
                 assert_eq!(fault.kind, FaultKind::BrokenOff, "cut at {cut} of {}", whole.len());
                 assert!(fault.byte_offset <= cut as u64);
             }

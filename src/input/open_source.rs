@@ -16,6 +16,14 @@ pub(super) const LINES_MAX: usize = 4 * 1024;
 /// How much of a source is looked at to tell that it is no NDJSON.
 pub(super) const HEAD_BYTES: usize = 64 * 1024;
 
+/// What was read.
+pub(super) enum NextChunk {
+    /// With the buffer, if that is not the chunk's.
+    Chunk(Chunk, Option<Vec<u8>>),
+    /// Nothing, with the unused buffer.
+    Ended(Vec<u8>),
+}
+
 pub(super) struct OpenSource {
     pub(super) index: usize,
     stream: Decompressed,
@@ -53,13 +61,13 @@ impl OpenSource {
         }
     }
 
-    /// The next chunk, with the buffer if it is not in it, or the unused buffer at the end of the source.
+    /// The next chunk, or the end of the source.
     pub(super) fn read_chunk(
         &mut self,
         buffer: Vec<u8>,
         chunk_bytes: usize,
         name: &str,
-    ) -> Result<Result<(Chunk, Option<Vec<u8>>), Vec<u8>>, InputError> {
+    ) -> Result<NextChunk, InputError> {
         let mut buffer = Buffer::reusing(buffer);
         buffer.push(&self.rest);
         self.rest.clear();
@@ -76,7 +84,7 @@ impl OpenSource {
         let Some(Cut { length, lines, piece }) = self.cut(&mut buffer, chunk_bytes) else {
             return match self.failed.take() {
                 Some(error) => Err(self.explain(error, name)),
-                None => Ok(Err(buffer.into_bytes(0))),
+                None => Ok(NextChunk::Ended(buffer.into_bytes(0))),
             };
         };
         self.rest.extend_from_slice(&buffer.filled()[length..]);
@@ -96,7 +104,7 @@ impl OpenSource {
         };
         self.byte_offset += length as u64;
         self.line += lines as u64;
-        Ok(Ok((chunk, spare)))
+        Ok(NextChunk::Chunk(chunk, spare))
     }
 
     /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line

@@ -16,7 +16,7 @@ use super::{
     InputError, Source,
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
-    open_source::{HEAD_BYTES, OpenSource, refuse_foreign, whole_lines},
+    open_source::{HEAD_BYTES, NextChunk, OpenSource, refuse_foreign, whole_lines},
     sniff,
     stream_digest::StreamDigest,
 };
@@ -130,7 +130,7 @@ impl ChunkReader {
             };
             let name = || self.sources[open.index].name();
             match open.read_chunk(buffer, self.chunk_bytes, &name())? {
-                Ok((mut chunk, spare)) => {
+                NextChunk::Chunk(mut chunk, spare) => {
                     self.spare = spare;
                     if self.head.is_empty() {
                         self.head = mem::take(&mut open.head);
@@ -141,7 +141,7 @@ impl ChunkReader {
                     self.current = Some(open);
                     return Ok(Some(chunk));
                 }
-                Err(unused) => {
+                NextChunk::Ended(unused) => {
                     buffer = unused;
                     self.consumed_before += self.consumed.load(Ordering::Relaxed);
                     self.digest.finish_source(open.byte_offset);

@@ -51,7 +51,12 @@ async fn signals_end_a_load_in_time(on_existing: &'static str, signal: Signal, c
         let ended = loader.ends_within(Duration::from_secs(10));
         class.injected(ended.code() == Some(code));
         assert!(ended.stderr.contains("run the same command again:\n"), "{}", ended.stderr);
-        assert!(ended.stderr.contains("load input.ndjson --database-url"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(" load input.ndjson ")
+                && ended.stderr.contains("(with the same --database-url)"),
+            "{}",
+            ended.stderr
+        );
         class.judge(&case, &store, ended).await;
     }
     class.tell();

@@ -61,7 +61,7 @@ impl Shape {
 const CLASHES: &str = "
     DO $$ BEGIN
         EXECUTE (
-            SELECT format('CREATE UNIQUE INDEX clashes ON customer_profile_emails (left(md5(lower(email)), 4))
+            SELECT format('CREATE UNIQUE INDEX clashes ON customer_profile_emails (left(md5(lower(email)), 2))
                            WHERE id > %s', max(id))
             FROM customer_profile_emails
         );

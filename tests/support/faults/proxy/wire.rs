@@ -39,8 +39,9 @@ pub(super) struct Message {
     pub(super) kind: Option<u8>,
     /// All of it, header and all.
     pub(super) bytes: Vec<u8>,
-    /// A row after a row, or a parameter after a parameter: what happens there happens at the first of them as well, and
-    /// the catalog is many rows.
+    /// It comes with the one before it, and nothing is done or learnt in between: rows and descriptions that follow the
+    /// beginning of an answer, and what asks for the description of a statement. What happens there happens at the one
+    /// before it as well.
     pub(super) is_one_more: bool,
 }
 
@@ -162,8 +163,15 @@ impl Framer {
         }
         let rest = self.buffer.split_off(length);
         let bytes = std::mem::replace(&mut self.buffer, rest);
-        let is_one_more =
-            matches!(kind, Some(b'D' | b'S')) && self.side == Side::Backend && kind == self.last_kind;
+        let is_one_more = matches!(
+            (self.side, self.last_kind, kind),
+            // A parameter after a parameter.
+            (Side::Backend, Some(b'S'), Some(b'S'))
+                // After ParseComplete, BindComplete, ParameterDescription, RowDescription, NoData or DataRow.
+                | (Side::Backend, Some(b'1' | b'2' | b't' | b'T' | b'n' | b'D'), Some(b't' | b'T' | b'n' | b'D'))
+                // Describe after Parse.
+                | (Side::Frontend, Some(b'P'), Some(b'D'))
+        );
         self.last_kind = kind;
         Some(Message { kind, bytes, is_one_more })
     }
