@@ -2,8 +2,7 @@
 
 use super::{
     database::exit_code_of,
-    exit,
-    failure::chain,
+    failure::{chain, exit},
     inputs::{ReportHeader, exit_code_of_input},
     signals,
 };

@@ -6,7 +6,8 @@ use tokio::time;
 use tokio_postgres::Client as PgClient;
 
 use super::{
-    Failure, exit, print,
+    failure::{Failure, exit},
+    output::print,
     runtime::CommandRuntime,
     signals::{self, Signals},
 };

@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{Failure, exit};
+use super::failure::{Failure, exit};
 use crate::{
     console::Console,
     document::DocumentSchema,

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use tokio_postgres::Client;
 
 use super::{
-    Database, Failure,
-    database::{failure_of_migration, on_database},
-    exit, print,
+    database::{Database, failure_of_migration, on_database},
+    failure::{Failure, exit},
+    output::print,
     runtime::CommandRuntime,
     tables::{applied_lines, pending_of, up_message},
 };

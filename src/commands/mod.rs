@@ -7,6 +7,7 @@ mod inputs;
 mod interrupts;
 mod load;
 mod migrate;
+mod output;
 mod pending;
 mod reject_files;
 mod runs;
@@ -20,6 +21,7 @@ pub use database::Database;
 pub use failure::{Failure, exit};
 pub(crate) use load::load;
 pub(crate) use migrate::{MigrateAction, MigrateRequest, migrate};
+pub(crate) use output::{Output, print};
 pub(crate) use runs::{RunsAction, RunsRequest, runs};
 pub(crate) use tell::ReportOutput;
 pub(crate) use validate::validate;
@@ -30,8 +32,6 @@ use crate::{
     settings::{DocumentSettings, LoadSettings},
 };
 use signals::Signals;
-
-use std::io::{self, Write as _};
 
 /// Checks documents without printing anything.
 pub(crate) fn validate_silently(settings: &DocumentSettings) -> Result<RunReport, Failure> {
@@ -46,39 +46,4 @@ pub(crate) fn load_silently(
 ) -> Result<RunReport, Failure> {
     let request = load::LoadRequest { documents, settings, console: Console::SILENT };
     load::load_all(request, database, |_| Ok(Signals::none()), |_| Ok(()))
-}
-
-/// What standard output gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// A human-readable summary.
-    Text,
-    /// The JSON report.
-    Json,
-}
-
-/// Writes a text to standard output.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match write_stdout(text) {
-        // Whoever reads our output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| unwritten(&error)),
-    }
-}
-
-/// Writes the result of a run to standard output; one that nobody reads has reached nobody.
-fn print_result(text: &str) -> Result<(), Failure> {
-    write_stdout(text).map_err(|error| unwritten(&error))
-}
-
-fn write_stdout(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush())
-}
-
-fn unwritten(error: &io::Error) -> Failure {
-    let fix = match error.kind() {
-        io::ErrorKind::StorageFull => "; free space there and run the same command again",
-        _ => "; run the same command again with an output that can be written",
-    };
-    Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}{fix}"))
 }

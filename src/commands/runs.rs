@@ -6,9 +6,9 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use super::{
-    Database, Failure, Output,
-    database::{exit_code_of, failure_of_migration, on_database},
-    exit,
+    database::{Database, exit_code_of, failure_of_migration, on_database},
+    failure::{Failure, exit},
+    output::Output,
     pending::show_pending,
 };
 use crate::{

@@ -4,7 +4,7 @@ use std::{io, ops::Deref};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Failure, exit};
+use super::failure::{Failure, exit};
 
 /// Threads of the lanes, which mostly wait for the server.
 const RUNTIME_THREADS: usize = 2;

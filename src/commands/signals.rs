@@ -8,7 +8,10 @@ use tokio::{
     sync::watch,
 };
 
-use super::{Failure, exit, runtime::no_threads};
+use super::{
+    failure::{Failure, exit},
+    runtime::no_threads,
+};
 use crate::pipeline::Signal;
 
 /// `timeout`, `sudo` and shells often signal a program and its process group: within this time it is one signal.

@@ -3,9 +3,8 @@
 use tokio_postgres::Client;
 
 use super::{
-    Failure,
     database::{exit_code_of, failure_of_migration},
-    exit,
+    failure::{Failure, exit},
 };
 use crate::{
     console::Console,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, Output, exit, print, print_result};
+use super::{
+    failure::{Failure, exit},
+    output::{Output, print, print_result},
+};
 use crate::{
     console::Console,
     report::{Outcome, RunReport, summary, write_report_file},

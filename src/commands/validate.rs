@@ -3,9 +3,8 @@
 use tokio::runtime::Handle;
 
 use super::{
-    Failure,
     conclude::conclude,
-    exit,
+    failure::{Failure, exit},
     inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files, refuse_unwritable_reports},
     reject_files::end_reject_files,
     runtime::CommandRuntime,

@@ -12,9 +12,9 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    End, Finished,
     check::{CheckedChunk, Checker},
     deferral::Deferral,
+    end::{End, Finished},
     event::Event,
     window::Window,
 };

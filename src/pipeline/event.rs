@@ -1,6 +1,6 @@
 //! What the collector hears.
 
-use super::{Signal, check::CheckedChunk};
+use super::{check::CheckedChunk, end::Signal};
 use crate::{
     input::{InputError, SourceDigest},
     load::LaneEvent,

@@ -8,7 +8,7 @@ use std::{cell::RefCell, mem, sync::Arc};
 
 use super::context::{AttemptContext, Phase};
 use crate::{
-    commands::{database::exit_code_of, exit, interrupts::Interrupts, pending::show_pending},
+    commands::{database::exit_code_of, failure::exit, interrupts::Interrupts, pending::show_pending},
     document::DocumentSchema,
     failpoint,
     input::{ChunkReader, InputError, Source},

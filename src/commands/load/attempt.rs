@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     commands::{
-        Failure,
         conclude::{LoadHeader, conclude},
-        exit,
+        failure::{Failure, exit},
         inputs::{OpenedInputs, PipelineInput, RowsFor, RunFiles, create_reject_files, failure_of_rejects},
         interrupts::Interrupts,
         reject_files::end_or_hold,

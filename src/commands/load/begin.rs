@@ -1,12 +1,11 @@
 //! Begins the run that was chosen, or resumes it. From here on the ledger has it, so whoever calls this ends it, too.
 
 use super::{
-    LoadRequest,
     choose::{Choice, NewStrategy, RunChoice},
-    failure_of_ledger,
+    request::{LoadRequest, failure_of_ledger},
 };
 use crate::{
-    commands::{Failure, exit},
+    commands::failure::{Failure, exit},
     console::Console,
     load::{BegunRun, Control, NewRun},
     postgres::ErrorClass,

@@ -3,10 +3,10 @@
 //! An input is recognised by what it holds. Its name counts only where the contents do not match: then the input was
 //! changed since, and the run refuses it where the first watermark disagrees.
 
-use super::{LoadRequest, failure_of_ledger};
+use super::request::{LoadRequest, failure_of_ledger};
 use crate::{
     commands::{
-        Failure, exit,
+        failure::{Failure, exit},
         inputs::{OpenedInputs, failure_of_input},
     },
     console::Console,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::LoadRequest;
+use super::request::LoadRequest;
 use crate::{
     commands::{runtime::CommandRuntime, signals::Signals},
     load::{BatchLimits, LaneContext, LaneWork, OnClash},

@@ -10,7 +10,10 @@ use tokio::time;
 
 use super::{context::AttemptContext, this_command::this_command};
 use crate::{
-    commands::{Failure, exit, signals},
+    commands::{
+        failure::{Failure, exit},
+        signals,
+    },
     failpoint,
     input::SourceDigest,
     load::Control,

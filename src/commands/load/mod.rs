@@ -9,21 +9,22 @@ mod begin;
 mod choose;
 mod context;
 mod finish;
+mod request;
 mod this_command;
 
 use std::panic::{self, AssertUnwindSafe};
 
 use tokio::{runtime::Handle, time};
 
+pub(super) use self::request::LoadRequest;
 use self::{
     begin::begin_run,
     choose::{RunChoice, choose_run},
     context::AttemptContext,
 };
 use super::{
-    Failure,
-    database::{Database, connect, exit_code_of, failure_of_control, failure_of_run, no_answer, reach, stop},
-    exit,
+    database::{Database, connect, failure_of_control, failure_of_run, no_answer, reach, stop},
+    failure::{Failure, exit},
     inputs::{OpenedInputs, refuse_unwritable_reports},
     runtime::CommandRuntime,
     signals::{self, Signals},
@@ -31,23 +32,13 @@ use super::{
     tell::ReportOutput,
 };
 use crate::{
-    console::Console,
     failpoint,
     load::{Control, check_sessions},
     postgres::Target,
     report::RunReport,
-    runs::RunError,
     session::{SessionPool, SessionSettings},
     settings::{DocumentSettings, LoadSettings, Strategy},
 };
-
-/// What a load is given, but for where its result goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LoadRequest<'a> {
-    pub(crate) documents: &'a DocumentSettings,
-    pub(crate) settings: &'a LoadSettings,
-    pub(crate) console: Console,
-}
 
 /// Gives the report out; returns the exit code of a run that came to an end of some kind.
 pub(crate) fn load(
@@ -142,8 +133,4 @@ fn session_kinds(settings: &LoadSettings, strategy: Strategy) -> Vec<SessionSett
             SessionSettings::Merge,
         ],
     }
-}
-
-fn failure_of_ledger(error: &RunError) -> Failure {
-    Failure::new(exit_code_of(error.class()), error.message())
 }

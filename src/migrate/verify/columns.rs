@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Difference, ddl::Ddl};
+use super::{ddl::Ddl, difference::Difference};
 use crate::{
     postgres::{Column, Relation, quote_identifier},
     tables::{ColumnDefinition, ColumnType, FilledBy, PHONE_TYPE, Table},

@@ -5,36 +5,17 @@
 
 mod columns;
 mod ddl;
+mod difference;
 mod keys;
 mod phone_type;
 
 use ddl::Ddl;
+pub use difference::Difference;
 
 use crate::{
     postgres::{Catalog, Relation, RelationKind},
     tables::Table,
 };
-
-/// A place where the tables are not what the loader needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Plain words that name the table and the column.
-    pub what: String,
-    /// SQL that puts it right where it can be, given the rows that are there.
-    pub fix: String,
-    /// Documents that `validate` accepts could not all be loaded.
-    pub breaks_load: bool,
-}
-
-impl Difference {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into(), breaks_load: false }
-    }
-
-    fn breaking(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { breaks_load: true, ..Self::new(what, fix) }
-    }
-}
 
 /// In an order in which they can be fixed one by one.
 pub(super) fn differences(catalog: &Catalog) -> Vec<Difference> {

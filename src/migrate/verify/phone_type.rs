@@ -1,6 +1,6 @@
 //! The enum of the phone numbers' type: its labels, and their order.
 
-use super::{Difference, ddl::Ddl};
+use super::{ddl::Ddl, difference::Difference};
 use crate::{
     postgres::{PhoneType, quote_identifier},
     tables::{PHONE_TYPE, PHONE_TYPES, Table},

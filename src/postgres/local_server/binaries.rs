@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{LocalServerError, io_error};
+use super::error::{LocalServerError, io_error};
 
 /// Where Debian, Red Hat (PGDG), Homebrew and Postgres.app put them; the newest version is tried first.
 const PLACES: [&str; 6] = [

@@ -4,7 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PORT;
+/// The server has no TCP port; the number is part of the socket's name.
+pub(super) const PORT: u16 = 5432;
 
 /// The kernel takes 107 bytes for a socket's path, 103 on macOS; `/.s.PGSQL.5432` is part of it.
 const SOCKET_DIR_BYTES_MAX: usize = 88;

@@ -11,7 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::user::ServerUser;
-use super::{LocalServerError, PORT, io_error};
+use super::{
+    configuration::PORT,
+    error::{LocalServerError, io_error},
+};
 
 /// A server that is shutting down writes its dirty buffers first: seconds, a minute on slow disks.
 const SHUTDOWN_SECONDS_MAX: u64 = 120;

@@ -10,6 +10,7 @@
 mod binaries;
 mod configuration;
 mod data_dir;
+mod error;
 mod user;
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,14 +18,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 
-use thiserror::Error;
 use tokio_postgres::Config;
 
 use binaries::Binaries;
-use user::ServerUser;
-
-/// The server has no TCP port; the number is part of the socket's name.
-const PORT: u16 = 5432;
+use configuration::PORT;
+pub use error::LocalServerError;
+use error::io_error;
+use user::{ServerUser, quote};
 
 /// A running server; stopped by [`LocalServer::stop`], by dropping it, and by the end of this process.
 #[derive(Debug)]
@@ -36,40 +36,6 @@ pub struct LocalServer {
     user: ServerUser,
     watchdog: Child,
     answers: BufReader<ChildStdout>,
-}
-
-/// Why the private server does not run. None of it passes by itself: each needs a person.
-#[derive(Debug, Error)]
-pub enum LocalServerError {
-    #[error("PostgreSQL's server binaries (initdb, pg_ctl, postgres) are not on this machine; {install}")]
-    NoBinaries { install: String },
-    #[error("initdb can't set up a PostgreSQL server in {dir}:\n{output}")]
-    Initdb { dir: String, output: String },
-    #[error("the PostgreSQL server in {dir} does not start; the end of {dir}/server.log:\n{log}")]
-    Start { dir: String, log: String },
-    #[error("the PostgreSQL server in {dir} does not stop cleanly; the end of {dir}/server.log:\n{log}")]
-    Stop { dir: String, log: String },
-    #[error(
-        "{dir} is in use by the PostgreSQL server with process id {pid}; wait for the other loader, or stop the \
-         server with 'pg_ctl -D {dir}/data stop', or load into it with --database-url"
-    )]
-    Running { dir: String, pid: u32 },
-    #[error(
-        "{dir} holds something else than a server of profile-loader; name a new or empty folder for --embedded"
-    )]
-    Foreign { dir: String },
-    #[error(
-        "{dir}/data was made by PostgreSQL {data}, but the binaries in {bin} are PostgreSQL {binaries}; install \
-         PostgreSQL {data}, or name a new folder for --embedded"
-    )]
-    Version { dir: String, data: String, bin: String, binaries: String },
-    #[error(
-        "the PostgreSQL server has to run as user {user}, who can't enter and write {dir}; name a folder for \
-         --embedded that this user can reach, for example below /var/lib or /tmp"
-    )]
-    Unreachable { dir: String, user: String },
-    #[error("{what} failed")]
-    Io { what: String, source: io::Error },
 }
 
 impl LocalServer {
@@ -167,20 +133,6 @@ impl Drop for LocalServer {
     fn drop(&mut self) {
         // There is nobody left to tell; the server's log has it.
         let _ = self.halt();
-    }
-}
-
-fn io_error(what: impl Into<String>, source: io::Error) -> LocalServerError {
-    LocalServerError::Io { what: what.into(), source }
-}
-
-/// A path as one word of a POSIX shell.
-fn quote(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@:".contains(&byte)) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }
 

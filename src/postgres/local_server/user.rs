@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{LocalServerError, binaries, quote};
+use super::{binaries, error::LocalServerError};
 
 /// The server's user.
 #[derive(Debug, Clone)]
@@ -106,4 +106,14 @@ fn answer_of_id(arguments: &[&str]) -> Option<String> {
     let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
     let answer = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| answer.trim_end().to_owned())
+}
+
+/// A path as one word of a POSIX shell.
+pub(super) fn quote(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@:".contains(&byte)) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }

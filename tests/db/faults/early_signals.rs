@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// At once, on a busy machine. What the program is in the middle of takes half a minute at least.
-const AT_ONCE: Duration = Duration::from_secs(4);
+const AT_ONCE: Duration = Duration::from_secs(12);
 
 /// More than a load needs to come to its first step.
 const PATIENCE: Duration = Duration::from_secs(30);
