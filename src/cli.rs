@@ -268,9 +268,8 @@ impl DatabaseArgs {
         if let Some(dir) = self.embedded {
             return Ok((Database::Embedded(dir), self.db_schema.unwrap_or_else(|| PUBLIC.to_owned())));
         }
-        let env = |name: &str| std::env::var(name).ok();
-        let target =
-            Target::find(self.database_url.as_deref(), &env)?.with_connect_within(self.connect_within);
+        let target = Target::find(self.database_url.as_deref(), &|name| std::env::var_os(name))?;
+        let target = target.with_connect_within(self.connect_within);
         let db_schema =
             self.db_schema.or_else(|| target.db_schema.clone()).unwrap_or_else(|| PUBLIC.to_owned());
         Ok((Database::Target(Box::new(target)), db_schema))

@@ -5,6 +5,9 @@ SELECT c.relname::text AS table_name,
        t.typnamespace = n.oid AND t.typname = $3::text AS is_phone_type,
        a.attnotnull AS is_not_null,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expression,
+       -- Whoever inserts a row has to give a value; a domain may ask for one, too.
+       (a.attnotnull OR t.typtype = 'd' AND t.typnotnull)
+           AND d.adbin IS NULL AND a.attidentity = '' AND (t.typtype <> 'd' OR t.typdefault IS NULL) AS needs_value,
        a.attidentity::text <> '' AS is_identity,
        a.attgenerated::text <> '' AS is_generated
 FROM pg_catalog.pg_attribute AS a

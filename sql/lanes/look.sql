@@ -12,4 +12,5 @@ SELECT a.wait_event_type IS NOT DISTINCT FROM 'Client'
            WHERE b.pid = ANY (pg_catalog.pg_blocking_pids(a.pid))
        ) END AS blockers
 FROM pg_catalog.pg_stat_activity AS a
-WHERE a.pid = $1 AND a.backend_start::text = $2
+WHERE a.pid = $1
+      AND pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') = $2

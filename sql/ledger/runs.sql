@@ -33,7 +33,7 @@ SELECT r.id,
              AND k.objsubid = 2
              AND k.granted
              AND r.id = COALESCE(
-                 substring(a.application_name FROM '^profile-loader run (\d{1,18})\M')::bigint,
+                 substring(a.application_name FROM '^profile-loader run ([0-9]{1,18})(?: |$)')::bigint,
                  (
                      SELECT newest.id
                      FROM profile_loader.runs AS newest

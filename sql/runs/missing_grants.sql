@@ -1,5 +1,5 @@
--- What the role lacks for loading, as the statements that grant it. $1: schema, $2: tables, $3: privilege and $4: table
--- of what is needed, side by side. Every load merges, if only what a bulk load has deferred, and so makes a temporary
+-- What the role lacks for loading, as the statements that grant it. $1: schema, $2: tables, $3: privilege, $4: table
+-- and $5: columns (separated by commas) of what is needed, side by side. Every load merges, if only what a bulk load has deferred, and so makes a temporary
 -- table.
 WITH tables AS (
     SELECT c.oid, n.nspname, c.relname
@@ -8,8 +8,8 @@ WITH tables AS (
     WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])
 ),
 needed AS (
-    SELECT t.oid, t.nspname, t.relname, p.privilege, p.position
-    FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS p (privilege, relname, position)
+    SELECT t.oid, t.nspname, t.relname, p.privilege, p.columns, p.position
+    FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS p (privilege, relname, columns, position)
     JOIN tables AS t ON t.relname = p.relname
 ),
 missing AS (
@@ -19,9 +19,14 @@ missing AS (
     SELECT 2, pg_catalog.format('GRANT %s ON TABLE %I.%I TO %I', pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.position),
                                 n.nspname, n.relname, current_user)
     FROM needed AS n
-    -- A privilege on some columns may be enough.
-    WHERE NOT CASE WHEN n.privilege = 'DELETE' THEN pg_catalog.has_table_privilege(n.oid, 'DELETE')
-                   ELSE pg_catalog.has_any_column_privilege(n.oid, n.privilege) END
+    WHERE NOT pg_catalog.has_table_privilege(n.oid, n.privilege)
+      -- A privilege on the columns that are used is enough.
+      AND (n.privilege = 'DELETE' OR EXISTS (
+          SELECT FROM pg_catalog.pg_attribute AS a
+          WHERE a.attrelid = n.oid AND NOT a.attisdropped
+            AND a.attname = ANY (pg_catalog.string_to_array(n.columns, ','))
+            AND NOT pg_catalog.has_column_privilege(n.oid, a.attnum, n.privilege)
+      ))
     GROUP BY n.nspname, n.relname
     UNION ALL
     -- The sequences that defaults of the tables' columns take their values from.

@@ -7,19 +7,23 @@ use tokio_postgres::Client as PgClient;
 
 use super::{
     failure::{Failure, exit},
+    limits,
     output::print,
     runtime::CommandRuntime,
     signals::{self, Signals},
 };
 use crate::{
     console::Console,
-    load::ControlError,
+    load::{self, ControlError},
     migrate::MigrateError,
     postgres::{ErrorClass, LocalServer, Target, refuse_unsuitable},
     runs::RunError,
     session::{Client, SessionError, SessionPool, SessionSettings},
     settings::Timeouts,
 };
+
+/// Of a command that does one thing, and while it connects.
+const CONNECTIONS: usize = 2;
 
 /// Where to load into.
 #[derive(Debug)]
@@ -36,6 +40,9 @@ pub(super) fn reach(
 ) -> Result<(Option<LocalServer>, Box<Target>), Failure> {
     match database {
         Database::Target(target) => {
+            for warning in target.warnings() {
+                console.warn(warning);
+            }
             if target.may_be_plain() {
                 console.warn(
                     "the connection is encrypted only if the server offers TLS; sslmode=verify-full insists",
@@ -68,6 +75,7 @@ pub(super) fn on_database(
     console: Console,
     work: impl AsyncFnOnce(&mut PgClient, &Target) -> Result<(String, u8), Failure>,
 ) -> Result<u8, Failure> {
+    limits::refuse_tight(CONNECTIONS, 0)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;
     let (server, target) = reach(database, console)?;
@@ -108,6 +116,31 @@ pub(super) async fn connect(
     }
 }
 
+/// Refuses where a setting of the role or the database keeps the session from writing or, for a load, from checking
+/// what it writes.
+pub(super) async fn refuse_unfit_session(client: &PgClient, needs_triggers: bool) -> Result<(), Failure> {
+    let unfit = load::check_settings(client, needs_triggers).await;
+    match unfit.map_err(|error| Failure::of_database("reading the settings of the session failed", error))? {
+        Some(unfit) => Err(Failure::new(exit::NEEDS_A_PERSON, unfit.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The server's own schemas, and that of the ledger, are not for tables of customers.
+pub(super) fn refuse_reserved_schema(db_schema: &str) -> Result<(), Failure> {
+    let whose = match db_schema {
+        "information_schema" => "is PostgreSQL's own",
+        "profile_loader" => "holds the ledger of this program",
+        name if name.starts_with("pg_") => "is PostgreSQL's own, as every name that begins with pg_",
+        _ => return Ok(()),
+    };
+    let message = format!(
+        "the schema {db_schema} {whose} and can't hold the four tables; name another one with --db-schema (or \
+         DATABASE_SCHEMA)"
+    );
+    Err(Failure::new(exit::USAGE, message))
+}
+
 pub(super) fn no_answer(target: &Target) -> Failure {
     let message = format!(
         "{target} has not answered in time; it may be overloaded, or somebody holds a lock on the tables; run the \
@@ -120,6 +153,9 @@ pub(super) fn no_answer(target: &Target) -> Failure {
 pub(super) fn failure_of_run(error: RunError, target: &Target) -> Failure {
     let exit_code = exit_code_of(error.class());
     match error {
+        RunError::Session(SessionError::Connecting { source }) if source.is_of_set_up() => {
+            Failure::new(exit_code, format!("in {target}, {}", source.reason()))
+        }
         RunError::Session(SessionError::Connecting { source }) => {
             Failure::new(exit_code, format!("connecting to {target} failed: {}", source.reason()))
         }

@@ -7,7 +7,10 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::failure::{Failure, exit};
+use super::{
+    failure::{Failure, exit},
+    standard_input,
+};
 use crate::{
     console::Console,
     document::DocumentSchema,
@@ -62,6 +65,9 @@ impl OpenedInputs {
     pub(super) fn open(settings: &DocumentSettings) -> Result<Self, Failure> {
         let started = (SystemTime::now(), Instant::now());
         let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
+        if sources.contains(&Source::Stdin) {
+            standard_input::refuse_unreadable()?;
+        }
         refuse_own_files(&sources, settings.rejects.as_deref(), None)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use tokio_postgres::Client;
 
 use super::{
-    database::{Database, failure_of_migration, on_database},
+    database::{Database, failure_of_migration, on_database, refuse_reserved_schema, refuse_unfit_session},
     failure::{Failure, exit},
     output::print,
+    pending::table_is_missing,
     runtime::CommandRuntime,
-    tables::{applied_lines, pending_of, up_message},
+    tables::{applied_lines, missing_of, pending_of, up_message},
 };
 use crate::{
     console::Console,
@@ -37,6 +38,7 @@ pub(crate) struct MigrateRequest {
 /// Prints what was done or found; returns the exit code.
 pub(crate) fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
     let MigrateRequest { action, database, db_schema, console } = request;
+    refuse_reserved_schema(&db_schema)?;
     let Some(database) = database else {
         print(
             &CommandRuntime::new()?
@@ -50,20 +52,18 @@ pub(crate) fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
 
 async fn act(action: MigrateAction, client: &mut Client, db_schema: &str) -> Result<(String, u8), Failure> {
     let done = |text| Ok((text, exit::COMPLETE));
+    if matches!(action, MigrateAction::Up | MigrateAction::Down { .. }) {
+        refuse_unfit_session(client, false).await?;
+    }
     match action {
         MigrateAction::Up => {
-            done(up_message(&migrate::up(client, db_schema).await.map_err(failure_of_migration)?))
+            refuse_beside_bulk(client, db_schema).await?;
+            let outcome = migrate::up(client, db_schema).await.map_err(failure_of_migration)?;
+            refuse_missing(client, db_schema).await?;
+            done(up_message(&outcome))
         }
         MigrateAction::Down { delete_data } => {
-            if let Some(run) = unfinished_bulk(client, db_schema).await? {
-                return Err(Failure::new(
-                    exit::NEEDS_A_PERSON,
-                    format!(
-                        "run {run}, a bulk load of these tables, is unfinished; \
-                         complete it (run its command again) or abandon it: profile-loader runs abandon {run}"
-                    ),
-                ));
-            }
+            refuse_unfinished(client, db_schema).await?;
             let outcome =
                 migrate::down(client, db_schema, delete_data).await.map_err(failure_of_migration)?;
             let message = applied_lines("reverted", &outcome.reverted);
@@ -75,7 +75,8 @@ async fn act(action: MigrateAction, client: &mut Client, db_schema: &str) -> Res
         MigrateAction::Verify => {
             // The tables can be looked at by those who may not read the ledger.
             if let Ok(Some(run)) = unfinished_bulk(client, db_schema).await {
-                return Ok((unfinished_message(run), exit::NEEDS_A_PERSON));
+                let missing = missing_of(client, db_schema).await?;
+                return Ok((unfinished_message(run, &missing, db_schema), exit::NEEDS_A_PERSON));
             }
             let differences = migrate::verify(client, db_schema).await.map_err(failure_of_migration)?;
             let code = if differences.is_empty() { exit::COMPLETE } else { exit::NEEDS_A_PERSON };
@@ -93,8 +94,51 @@ async fn unfinished_bulk(client: &mut Client, db_schema: &str) -> Result<Option<
     Ok(pending_of(client, db_schema, status.ledger).await?.first().map(|step| step.run_id))
 }
 
+/// For `down`: tables that a bulk load is to go on with are not dropped.
+async fn refuse_unfinished(client: &mut Client, db_schema: &str) -> Result<(), Failure> {
+    let Some(run) = unfinished_bulk(client, db_schema).await? else { return Ok(()) };
+    let missing = missing_of(client, db_schema).await?;
+    let message = if missing.is_empty() {
+        format!(
+            "run {run}, a bulk load of these tables, is unfinished; complete it (run its command again) or abandon it: \
+             profile-loader runs abandon {run}"
+        )
+    } else {
+        table_is_missing(run, &missing, db_schema)
+    };
+    Err(Failure::new(exit::NEEDS_A_PERSON, message))
+}
+
+/// For `up`: tables that a bulk load is to go on with are not made anew behind its back.
+async fn refuse_beside_bulk(client: &mut Client, db_schema: &str) -> Result<(), Failure> {
+    // Whoever may not read the runs may migrate all the same.
+    let Ok(Some(run)) = unfinished_bulk(client, db_schema).await else { return Ok(()) };
+    let missing = missing_of(client, db_schema).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(exit::NEEDS_A_PERSON, table_is_missing(run, &missing, db_schema)))
+}
+
+/// A migration that is recorded is not applied again, though somebody has dropped what it made.
+async fn refuse_missing(client: &Client, db_schema: &str) -> Result<(), Failure> {
+    let missing = missing_of(client, db_schema).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of schema {db_schema} is missing, though the migration that made it is recorded as applied: it was dropped or \
+         renamed; 'profile-loader migrate verify' gives the SQL that makes it",
+        missing.join(" and ")
+    );
+    Err(Failure::new(exit::NEEDS_A_PERSON, message))
+}
+
 /// No SQL: keys added by hand would be in the way of those that are restored.
-fn unfinished_message(run: i64) -> String {
+fn unfinished_message(run: i64, missing: &[String], db_schema: &str) -> String {
+    if !missing.is_empty() {
+        return format!("-- {}\n", table_is_missing(run, missing, db_schema));
+    }
     format!(
         "-- run {run}, a bulk load, is unfinished: keys and indexes are dropped until its command is run again\n\
          -- or it is abandoned (profile-loader runs abandon {run}); what else differs is shown then\n"

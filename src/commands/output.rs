@@ -34,6 +34,7 @@ fn write_stdout(text: &str) -> io::Result<()> {
 fn unwritten(error: &io::Error) -> Failure {
     let fix = match error.kind() {
         io::ErrorKind::StorageFull => "; free space there and run the same command again",
+        io::ErrorKind::FileTooLarge => "; raise the limit (ulimit -f) and run the same command again",
         _ => "; run the same command again with an output that can be written",
     };
     Failure::new(exit::TEMPORARY, format!("standard output can't be written: {error}{fix}"))

@@ -6,14 +6,17 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use super::{
-    database::{Database, exit_code_of, failure_of_migration, on_database},
+    database::{
+        Database, exit_code_of, failure_of_migration, on_database, refuse_reserved_schema,
+        refuse_unfit_session,
+    },
     failure::{Failure, exit},
     output::Output,
     pending::show_pending,
 };
 use crate::{
     console::Console,
-    load,
+    load::{self, Abandoned},
     postgres::Target,
     runs::history::{self, HistoryError, LaneRecord, RunList, RunRecord},
 };
@@ -66,7 +69,11 @@ struct RunJson<'a> {
 /// Prints what was found or done; returns the exit code.
 pub(crate) fn runs(request: RunsRequest) -> Result<u8, Failure> {
     let RunsRequest { action, database, db_schema, output, console } = request;
+    refuse_reserved_schema(&db_schema)?;
     on_database(database, console, async |client, target| {
+        if matches!(action, RunsAction::Abandon { .. }) {
+            refuse_unfit_session(client, false).await?;
+        }
         let done = act(action, client, target, &db_schema, output).await;
         if let Err(HistoryError::Restore { pending, .. }) = &done {
             show_pending(pending, console);
@@ -101,10 +108,12 @@ async fn act(
             })
         }
         RunsAction::Abandon { id } => {
-            let run = load::abandon(client, target, id).await?;
+            let Abandoned { run, left } = load::abandon(client, target, id).await?;
+            let pending: Vec<_> = left.iter().map(|step| step.sql.clone()).collect();
+            let pending_ddl = (!left.is_empty()).then_some(&*pending);
             Ok(match output {
-                Output::Text => text::abandoned(&run),
-                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None, pending_ddl: None }),
+                Output::Text => text::abandoned(&run, &left),
+                Output::Json => json(&RunJson { format: FORMAT, run: &run, lanes: None, pending_ddl }),
             })
         }
     }

@@ -42,5 +42,9 @@ impl Drop for CommandRuntime {
 }
 
 pub(super) fn no_threads(error: &io::Error) -> Failure {
-    Failure::new(exit::TEMPORARY, format!("the program's threads can't be started: {error}"))
+    let message = format!(
+        "the program's threads can't be started: {error}; they are too many for what the user or the system may have: \
+         raise the limit (ulimit -u, TasksMax= of a service) or run the same command later"
+    );
+    Failure::new(exit::TEMPORARY, message)
 }

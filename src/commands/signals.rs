@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, a second leaves at once.
+//! SIGINT and SIGTERM: the first asks for an orderly end, a second leaves at once. SIGXFSZ does nothing: the write that
+//! went beyond the limit on file sizes fails, and is told as one for which there was no room.
 
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,14 @@ const ECHO: Duration = Duration::from_millis(500);
 pub(super) struct Signals(watch::Receiver<Option<Signal>>);
 
 impl Signals {
-    /// From now on the signals do not end the process by themselves.
+    /// From now on these signals do not end the process by themselves.
     pub(super) fn catch(runtime: &runtime::Handle) -> Result<Self, Failure> {
         let _in_runtime = runtime.enter();
         let listen = |kind| signal(kind).map_err(|error| no_threads(&error));
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut terminate = listen(SignalKind::terminate())?;
+        // What is caught once does not end the process any more, whether somebody listens or not.
+        drop(listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         let (sender, signals) = watch::channel(None);
         runtime.spawn(async move {
             let mut first: Option<Instant> = None;

@@ -5,11 +5,12 @@ use tokio_postgres::Client;
 use super::{
     database::{exit_code_of, failure_of_migration},
     failure::{Failure, exit},
+    pending::table_is_missing,
 };
 use crate::{
     console::Console,
     migrate::{self, Applied, BULK_VERSION, LEDGER_VERSION, LedgerState, MigrateError, State, UpOutcome},
-    runs::{PendingStep, pending_steps},
+    runs::{PendingStep, missing_tables, pending_steps},
     settings::{LoadSettings, MissingDdl},
 };
 
@@ -38,7 +39,12 @@ pub(super) async fn ensure_tables(
         migrate::check_ledger(client, db_schema).await.map_err(failure_of_migration)?;
     }
     let pending = pending_of(client, db_schema, status.ledger).await?;
-    if !pending.is_empty() {
+    if let Some(step) = pending.first() {
+        let missing = missing_of(client, db_schema).await?;
+        if !missing.is_empty() {
+            let message = table_is_missing(step.run_id, &missing, db_schema);
+            return Err(Failure::new(exit::NEEDS_A_PERSON, message));
+        }
         return Ok(pending);
     }
     let is_any = |state| status.migrations.iter().any(|migration| migration.state == state);
@@ -97,6 +103,12 @@ pub(super) async fn pending_of(
     }
     let pending = pending_steps(client, db_schema).await;
     pending.map_err(|error| Failure::new(exit_code_of(error.class()), error.message()))
+}
+
+/// Those of the four tables that are not there.
+pub(super) async fn missing_of(client: &Client, db_schema: &str) -> Result<Vec<String>, Failure> {
+    let missing = missing_tables(client, db_schema).await;
+    missing.map_err(|error| Failure::new(exit_code_of(error.class()), error.message()))
 }
 
 pub(super) fn up_message(outcome: &UpOutcome) -> String {

@@ -6,6 +6,7 @@ use super::{
     conclude::conclude,
     failure::{Failure, exit},
     inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files, refuse_unwritable_reports},
+    limits,
     reject_files::end_reject_files,
     runtime::CommandRuntime,
     signals::Signals,
@@ -33,6 +34,7 @@ pub(crate) fn check_all(
     signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
+    limits::refuse_tight(0, settings.jobs)?;
     let opened = OpenedInputs::open(settings)?;
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
     let runtime = CommandRuntime::new()?;

@@ -2,7 +2,8 @@
 //!
 //! It is one transaction that waits for whatever a killed loader left on the server; a crash leaves the run as it was,
 //! or abandoned. The rows that the run had loaded stay. Before a bulk load is abandoned, what it has dropped of the
-//! tables is restored, in a transaction for each statement.
+//! tables is restored, in a transaction for each statement. What it has dropped of a table that is not there any more,
+//! because somebody has dropped or renamed it, is left to whoever did, and what somebody has made again is left as it is: this is the one way out of such a run.
 
 use tokio_postgres::{Client, IsolationLevel, Transaction, error::SqlState};
 
@@ -11,7 +12,7 @@ use crate::{
     migrate::{self, failed},
     postgres::Target,
     runs::{
-        RunError,
+        PendingStep, RunError,
         history::{self, HistoryError, RunRecord, RunState},
         ledger, plan, target_lock,
     },
@@ -22,12 +23,19 @@ use crate::{
 /// more within this time, or it never does.
 const ORPHAN_TIMEOUT_SECONDS: u32 = 60;
 
-/// Abandons a run, so that the same command begins a new one. Returns it as it is now.
+/// A run as it is once it is abandoned.
+pub(crate) struct Abandoned {
+    pub(crate) run: RunRecord,
+    /// What could not be restored, because its table is missing.
+    pub(crate) left: Vec<PendingStep>,
+}
+
+/// Abandons a run, so that the same command begins a new one.
 pub(crate) async fn abandon(
     client: &mut Client,
     target: &Target,
     id: i64,
-) -> Result<RunRecord, HistoryError> {
+) -> Result<Abandoned, HistoryError> {
     history::refuse_outdated(client).await?;
     let (run, ..) = history::show(client, id).await?;
     let db_schema = run.settings.db_schema.clone();
@@ -36,9 +44,11 @@ pub(crate) async fn abandon(
     }
     let taken = target_lock::try_take(client, &db_schema).await.map_err(failed("locking the target"))?;
     taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
-    if run.settings.strategy == Strategy::Bulk.name() {
-        restore(client, target, &run).await?;
-    }
+    let left = if run.settings.strategy == Strategy::Bulk.name() {
+        restore(client, target, &run).await?
+    } else {
+        Vec::new()
+    };
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -51,19 +61,31 @@ pub(crate) async fn abandon(
     mark(&transaction, id).await?;
     let run = history::read_run(&transaction, id, &migrate::grant_to_look(&role)).await?;
     transaction.commit().await.map_err(failed("COMMIT"))?;
-    Ok(run)
+    Ok(Abandoned { run, left })
 }
 
-/// Ends what a killed loader may still be at, and restores what it had dropped.
-async fn restore(client: &mut Client, target: &Target, run: &RunRecord) -> Result<(), HistoryError> {
+/// Ends what a killed loader may still be at, and restores what it had dropped; returns what can't be restored, because
+/// its table is missing.
+async fn restore(
+    client: &mut Client,
+    target: &Target,
+    run: &RunRecord,
+) -> Result<Vec<PendingStep>, HistoryError> {
     let id = run.id;
     if history::read_pending(client, run).await?.is_empty() {
-        return refuse_incomplete(client, id).await;
+        refuse_incomplete(client, id).await?;
+        return Ok(Vec::new());
     }
     ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Run { source })?;
     let steps = history::read_pending(client, run).await?;
+    let (steps, left): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.missing_tables.is_empty());
+    let steps: Vec<_> = steps.into_iter().filter(|step| !step.is_there).collect();
     let Err(source) = bulk::restore_alone(client, target, &steps).await else {
-        return refuse_incomplete(client, id).await;
+        // What a table that is gone has lacked is told.
+        if left.is_empty() {
+            refuse_incomplete(client, id).await?;
+        }
+        return Ok(left);
     };
     let pending = history::read_pending(client, run).await.unwrap_or_default();
     Err(HistoryError::Restore { id, source, pending })

@@ -5,10 +5,14 @@ use tokio_postgres::{Client, Transaction};
 use super::bulk::{self, DroppedDdl, Obstacle};
 use crate::{
     failpoint,
+    postgres::{ErrorClass, quote_identifier},
     runs::{InputIdentity, Run, RunError, RunKey, RunPlan, failed, ledger, plan},
     settings::Strategy,
     tables::Table,
 };
+
+/// How long a look at the tables waits for whoever has locked them.
+const LOOK_TIMEOUT_SECONDS: u32 = 1;
 
 /// A run that was begun, and what was dropped of the tables for it.
 #[derive(Debug)]
@@ -31,12 +35,39 @@ pub(crate) struct NewRun<'a> {
     pub(crate) input: &'a InputIdentity,
 }
 
-/// What stands in the way of a bulk load, as far as it shows without locking anything.
+/// What stands in the way of a bulk load, as far as it shows without locking anything. Tables that somebody has locked
+/// can't be looked at: whoever begins the run waits for them.
 pub(crate) async fn obstacle(client: &mut Client, db_schema: &str) -> Result<Option<Obstacle>, RunError> {
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
-    let obstacle = bulk::obstacle(&transaction, db_schema).await?;
+    let soon = format!("SET LOCAL lock_timeout = '{LOOK_TIMEOUT_SECONDS}s'");
+    transaction.batch_execute(&soon).await.map_err(failed("setting the lock time-out"))?;
+    let obstacle = match bulk::obstacle(&transaction, db_schema).await {
+        Err(error) if error.class() == ErrorClass::Locked => None,
+        looked => looked?,
+    };
     transaction.rollback().await.map_err(failed("ROLLBACK"))?;
     Ok(obstacle)
+}
+
+/// Tables that hold nothing, though a run has committed rows to them: somebody has emptied them, or made them anew, and a
+/// run that is resumed loads none of these rows again.
+pub(crate) async fn emptied(
+    client: &Client,
+    db_schema: &str,
+    run_id: i64,
+) -> Result<Vec<&'static str>, RunError> {
+    let what = "reading whether the tables hold what the run has loaded";
+    let sql = include_str!("../../sql/runs/rows_written.sql");
+    let rows: Vec<i64> = client.query_one(sql, &[&run_id]).await.map_err(failed(what))?.get("rows");
+    let mut emptied = Vec::new();
+    for (table, _) in Table::ALL.iter().zip(rows).filter(|(_, rows)| *rows > 0) {
+        let sql = format!("SELECT EXISTS (SELECT FROM {}.{})", quote_identifier(db_schema), table.name());
+        let row = client.query_one(&sql, &[]).await.map_err(failed(what))?;
+        if !row.get::<_, bool>(0) {
+            emptied.push(table.name());
+        }
+    }
+    Ok(emptied)
 }
 
 /// Begins a new run; of a bulk load, drops what it does without, or says why it can't.
@@ -46,12 +77,20 @@ pub(crate) async fn begin(
 ) -> Result<Result<BegunRun, Obstacle>, RunError> {
     let NewRun { key, strategy, input, .. } = new;
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
+    // The locks first: where they can't be had, no number of a run is used up.
+    if strategy == Strategy::Bulk
+        && let Some(obstacle) = bulk::lock_tables(&transaction, &key.db_schema).await?
+    {
+        return Ok(Err(obstacle));
+    }
     let clashes = clashes(&transaction, &key.db_schema).await?;
     let in_order = !clashes.is_empty();
+    let triggers = match strategy {
+        Strategy::Merge => Vec::new(),
+        Strategy::Bulk => bulk::insert_triggers(&transaction, &key.db_schema).await?,
+    };
     let plan = RunPlan {
-        copies: strategy == Strategy::Bulk
-            && !in_order
-            && !has_triggers(&transaction, &key.db_schema).await?,
+        copies: strategy == Strategy::Bulk && !in_order && triggers.is_empty(),
         in_order,
         defers: strategy == Strategy::Bulk || in_order && new.may_defer && !key.atomic,
     };
@@ -59,10 +98,9 @@ pub(crate) async fn begin(
     let run = ledger::insert(&transaction, key, strategy, plan, lanes, input).await?;
     let dropped = match strategy {
         Strategy::Merge => None,
-        Strategy::Bulk => match bulk::drop_ddl(&transaction, run.id, &key.db_schema, plan.copies).await? {
-            Ok(dropped) => Some(dropped),
-            Err(obstacle) => return Ok(Err(obstacle)),
-        },
+        Strategy::Bulk => {
+            Some(bulk::drop_ddl(&transaction, run.id, &key.db_schema, plan.copies, triggers).await?)
+        }
     };
     let objects = dropped.as_ref().map_or("[]", |dropped| &dropped.objects);
     plan::write(&transaction, run.id, plan, objects).await?;
@@ -78,13 +116,4 @@ async fn clashes(transaction: &Transaction<'_>, db_schema: &str) -> Result<Vec<S
         .await
         .map_err(failed("reading the constraints of the tables"))?;
     Ok(rows.iter().map(|row| row.get("name")).collect())
-}
-
-async fn has_triggers(transaction: &Transaction<'_>, db_schema: &str) -> Result<bool, RunError> {
-    let names: &[&str] = &Table::ALL.map(Table::name);
-    let row = transaction
-        .query_one(include_str!("../../sql/bulk/insert_triggers.sql"), &[&db_schema, &names])
-        .await
-        .map_err(failed("reading the triggers of the tables"))?;
-    Ok(row.get("are_there"))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, types::ToSql};
 
 use crate::{
     postgres::{Target, quote_identifier},
@@ -25,11 +25,18 @@ pub(crate) enum Unfit {
         limit: i32,
         statement: String,
     },
-    /// Rules, and the statements that take them out of the way.
-    Rules {
-        rules: Vec<String>,
-        statements: Vec<String>,
-    },
+    /// What the owner has set up on the tables: what it is, and the statement that changes it.
+    OwnersRules(Vec<(String, String)>),
+}
+
+/// A setting of the role's or the database's that a command can't do its work with.
+#[derive(Debug)]
+pub(crate) struct UnfitSetting {
+    name: String,
+    value: String,
+    consequence: String,
+    /// None where it came with the connection's own options.
+    statement: Option<String>,
 }
 
 impl fmt::Display for Unfit {
@@ -40,18 +47,34 @@ impl fmt::Display for Unfit {
                 "loading needs privileges that are missing, so nothing was begun; somebody who may has to run: {}",
                 statements.join("; ")
             ),
-            Self::Rules { rules, statements } => write!(
-                f,
-                "rules rewrite what a load writes to the tables, so nothing was begun: {}; make triggers of them, or take \
-                 them out of the way: {}",
-                rules.join(", "),
-                statements.join("; ")
-            ),
             Self::Connections { limit, statement } => write!(
                 f,
                 "a load needs {CONNECTIONS_MIN} connections at least, and the limit is {limit}, so nothing was begun; \
                  somebody who may has to run: {statement}"
             ),
+            Self::OwnersRules(rules) => {
+                let (what, mut statements): (Vec<_>, Vec<_>) =
+                    rules.iter().map(|(what, statement)| (what.as_str(), statement.as_str())).unzip();
+                // One attribute of the role helps with every table.
+                statements.dedup();
+                write!(
+                    f,
+                    "{}; nothing was begun; somebody who may has to run: {}",
+                    what.join("; "),
+                    statements.join("; ")
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for UnfitSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, value, consequence, statement } = self;
+        write!(f, "{name} is {value} in this session, so {consequence}; nothing was begun; ")?;
+        match statement {
+            Some(statement) => write!(f, "if that may be changed, somebody who may has to run: {statement}"),
+            None => write!(f, "leave it out of the connection's options (options=, PGOPTIONS)"),
         }
     }
 }
@@ -65,37 +88,65 @@ pub(crate) async fn check_role(
     if let Some(unfit) = connections(client).await? {
         return Ok(Some(unfit));
     }
-    let (privileges, tables): (Vec<&str>, Vec<&str>) =
-        needed(on_existing).into_iter().map(|(privilege, table)| (privilege, table.name())).unzip();
+    let needed = needed(on_existing);
+    let privileges: Vec<_> = needed.iter().map(|one| one.privilege).collect();
+    let tables: Vec<_> = needed.iter().map(|one| one.table.name()).collect();
+    let columns: Vec<_> = needed.iter().map(|one| one.columns.join(",")).collect();
     let names: &[&str] = &Table::ALL.map(Table::name);
+    let parameters: [&(dyn ToSql + Sync); 5] = [&db_schema, &names, &privileges, &tables, &columns];
     let rows = client
-        .query(include_str!("../../sql/runs/missing_grants.sql"), &[&db_schema, &names, &privileges, &tables])
+        .query(include_str!("../../sql/runs/missing_grants.sql"), &parameters)
         .await
         .map_err(failed("reading the privileges on the tables"))?;
     let missing: Vec<String> = rows.iter().map(|row| row.get("statement")).collect();
     if !missing.is_empty() {
         return Ok(Some(Unfit::Privileges(missing)));
     }
-    rules(client, db_schema, on_existing).await
-}
-
-async fn rules(client: &Client, db_schema: &str, on_existing: OnExisting) -> Result<Option<Unfit>, RunError> {
-    let (names, updates): (&[&str], _) = (&Table::ALL.map(Table::name), on_existing == OnExisting::Update);
+    let is_updating = on_existing == OnExisting::Update;
     let rows = client
-        .query(include_str!("../../sql/runs/rules.sql"), &[&db_schema, &names, &updates])
+        .query(include_str!("../../sql/runs/owners_rules.sql"), &[&db_schema, &names, &is_updating])
         .await
-        .map_err(failed("reading the rules of the tables"))?;
-    let of = |column: &str| rows.iter().map(|row| row.get(column)).collect();
-    Ok((!rows.is_empty()).then(|| Unfit::Rules { rules: of("rule"), statements: of("statement") }))
+        .map_err(failed("reading the rules and policies on the tables"))?;
+    let rules: Vec<_> = rows.iter().map(|row| (row.get("what"), row.get("statement"))).collect();
+    Ok((!rules.is_empty()).then_some(Unfit::OwnersRules(rules)))
 }
 
-fn needed(on_existing: OnExisting) -> Vec<(&'static str, Table)> {
+/// Whether the session can write, and for `needs_triggers` whether foreign keys and triggers are at work in it.
+pub(crate) async fn check_settings(
+    client: &Client,
+    needs_triggers: bool,
+) -> Result<Option<UnfitSetting>, tokio_postgres::Error> {
+    let row = client.query(include_str!("../../sql/runs/role_settings.sql"), &[&needs_triggers]).await?;
+    Ok(row.first().map(|row| UnfitSetting {
+        name: row.get("name"),
+        value: row.get("setting"),
+        consequence: row.get("consequence"),
+        statement: (!row.get::<_, bool>("is_of_client")).then(|| row.get("statement")),
+    }))
+}
+
+struct Needed {
+    privilege: &'static str,
+    table: Table,
+    /// Those that are read or written.
+    columns: Vec<&'static str>,
+}
+
+fn needed(on_existing: OnExisting) -> Vec<Needed> {
+    let is_updating = on_existing == OnExisting::Update;
     let mut needed = Vec::new();
     for table in Table::ALL {
-        needed.extend([("SELECT", table), ("INSERT", table)]);
-        if on_existing == OnExisting::Update {
-            needed.extend(updating(table).iter().map(|&privilege| (privilege, table)));
-        }
+        let copied: Vec<_> = table.copied_columns().map(|column| column.name).collect();
+        // `sql/merge/classify.sql` asks who wrote a profile, and an update tells e-mails apart by their own ids.
+        let mut read = copied.clone();
+        read.extend((table == Table::Profiles).then_some("xmin"));
+        read.extend(table.definition().primary_key.columns.iter().filter(|_| is_updating));
+        needed.push(Needed { privilege: "SELECT", table, columns: read });
+        needed.push(Needed { privilege: "INSERT", table, columns: copied.clone() });
+        let keys = table.definition().primary_key.columns;
+        let changed: Vec<_> = copied.into_iter().filter(|column| !keys.contains(column)).collect();
+        let updating = updating(table).iter().filter(|_| is_updating);
+        needed.extend(updating.map(|privilege| Needed { privilege, table, columns: changed.clone() }));
     }
     needed
 }

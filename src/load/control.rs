@@ -12,13 +12,14 @@ use tokio::{sync::oneshot, task::JoinHandle, time};
 
 use super::{
     begin::{self, BegunRun, NewRun},
-    bulk::Obstacle,
+    bulk::{self, Obstacle},
     check::{self, Unfit},
 };
 use crate::{
     input::Watermark,
     runs::{
         Ending, InputIdentity, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed, ledger,
+        pending_steps,
         target_lock::{self, Holder},
         within,
     },
@@ -127,6 +128,27 @@ impl Control {
     /// What stands in the way of a bulk load, as far as it shows without locking anything.
     pub(crate) async fn obstacle(&mut self, db_schema: &str) -> Result<Option<Obstacle>, RunError> {
         within(self.timeouts.answer, begin::obstacle(self.client(), db_schema)).await.flatten()
+    }
+
+    /// Tables that are empty, though this run has committed rows to them.
+    pub(crate) async fn emptied(
+        &mut self,
+        db_schema: &str,
+        run_id: i64,
+    ) -> Result<Vec<&'static str>, RunError> {
+        within(self.timeouts.answer, begin::emptied(self.client(), db_schema, run_id)).await.flatten()
+    }
+
+    /// Who holds locks on the tables, if anybody does.
+    pub(crate) async fn lock_holders(&mut self, db_schema: &str) -> Result<Option<String>, RunError> {
+        within(self.timeouts.answer, bulk::lock_holders(self.client(), db_schema)).await.flatten()
+    }
+
+    /// Whether anything is still to be restored of what bulk loads have dropped; nothing where that can't be said soon.
+    pub(crate) async fn has_pending(&mut self, soon: Duration) -> Option<bool> {
+        let client = self.client.as_ref().filter(|client| !client.is_closed())?;
+        let pending = within(soon, pending_steps(client, &self.db_schema)).await.flatten();
+        pending.ok().map(|steps| !steps.is_empty())
     }
 
     /// Whether the role may load, as far as the catalog says.

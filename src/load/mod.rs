@@ -12,9 +12,9 @@ mod control;
 mod lane;
 mod merge;
 
-pub(crate) use abandon::abandon;
+pub(crate) use abandon::{Abandoned, abandon};
 pub(crate) use begin::{BegunRun, NewRun};
-pub(crate) use check::check_sessions;
+pub(crate) use check::{check_sessions, check_settings};
 pub(crate) use control::{Control, ControlError};
 pub(crate) use lane::{
     BatchLimits, LaneContext, LaneEvent, LaneInput, LaneWork, Settled, Stop, Stopping, run_lane,

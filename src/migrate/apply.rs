@@ -2,7 +2,7 @@
 //! every one of them that writes holds the migration lock first: of two at the same time, the second finds
 //! the work done.
 
-use tokio_postgres::{Client, Error, IsolationLevel, Transaction};
+use tokio_postgres::{Client, Error, IsolationLevel, Row, Transaction};
 
 use super::{
     Difference, LedgerState, MigrateError, MigrationStatus, State, denied_or_failed, failed, ledger,
@@ -11,7 +11,7 @@ use super::{
     verify::{differences, in_words, refusing_columns},
 };
 use crate::{
-    postgres::{Catalog, RelationKind, quote_identifier},
+    postgres::{Catalog, ErrorClass, RelationKind, quote_identifier},
     report::RowCounts,
     tables::Table,
 };
@@ -48,12 +48,18 @@ pub enum DeleteData {
 
 /// Applies what is missing; takes over tables that are there already if nothing about them differs.
 pub async fn up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
+    let done = try_up(client, db_schema).await;
+    explained(client, db_schema, done).await
+}
+
+async fn try_up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
     let transaction = begin_locked(client).await?;
     let situation = Situation::look(&transaction, db_schema).await?;
     let steps = situation.steps_of_up()?;
     if !steps.is_empty() {
         situation.refuse_up_without_privilege()?;
         check_search_path(&transaction, &situation.place()).await?;
+        search_as_the_role_does(&transaction).await?;
         run(&transaction, &steps).await?;
         commit(transaction).await?;
     }
@@ -67,10 +73,16 @@ pub async fn up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, Migra
 /// Makes the ledger or brings it up to date, and leaves the tables alone: for those that are not adopted because
 /// they differ, but can be loaded into.
 pub async fn up_ledger(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
+    let done = try_up_ledger(client, db_schema).await;
+    explained(client, db_schema, done).await
+}
+
+async fn try_up_ledger(client: &mut Client, db_schema: &str) -> Result<UpOutcome, MigrateError> {
     let transaction = begin_locked(client).await?;
     let situation = Situation::look(&transaction, db_schema).await?;
     let steps = situation.steps_of_ledger();
     if !steps.is_empty() {
+        search_as_the_role_does(&transaction).await?;
         run(&transaction, &steps).await?;
         commit(transaction).await?;
     }
@@ -90,6 +102,15 @@ pub async fn check_ledger(client: &mut Client, db_schema: &str) -> Result<(), Mi
 
 /// Takes back what is recorded for the schema: drops the tables and the enum.
 pub async fn down(
+    client: &mut Client,
+    db_schema: &str,
+    delete_data: DeleteData,
+) -> Result<DownOutcome, MigrateError> {
+    let done = try_down(client, db_schema, delete_data).await;
+    explained(client, db_schema, done).await
+}
+
+async fn try_down(
     client: &mut Client,
     db_schema: &str,
     delete_data: DeleteData,
@@ -114,6 +135,11 @@ pub async fn down(
 
 /// Where each migration stands; changes nothing.
 pub async fn status(client: &mut Client, db_schema: &str) -> Result<Status, MigrateError> {
+    let looked = look_for_status(client, db_schema).await;
+    explained(client, db_schema, looked).await
+}
+
+async fn look_for_status(client: &mut Client, db_schema: &str) -> Result<Status, MigrateError> {
     let transaction = begin_read_only(client).await?;
     let situation = Situation::look(&transaction, db_schema).await?;
     Ok(Status { migrations: situation.plan, ledger: situation.ledger.state })
@@ -121,6 +147,11 @@ pub async fn status(client: &mut Client, db_schema: &str) -> Result<Status, Migr
 
 /// Where the tables are not what the loader needs; changes nothing, and asks no ledger.
 pub async fn verify(client: &mut Client, db_schema: &str) -> Result<Vec<Difference>, MigrateError> {
+    let looked = look_for_verify(client, db_schema).await;
+    explained(client, db_schema, looked).await
+}
+
+async fn look_for_verify(client: &mut Client, db_schema: &str) -> Result<Vec<Difference>, MigrateError> {
     let transaction = begin_read_only(client).await?;
     Server::find(&transaction, db_schema).await?;
     Ok(differences(&situation::read_catalog(&transaction, db_schema).await?))
@@ -191,6 +222,12 @@ async fn check_search_path(
     }
 }
 
+/// An owner's event trigger finds what it finds in other sessions of the role; our own names are qualified.
+async fn search_as_the_role_does(transaction: &Transaction<'_>) -> Result<(), MigrateError> {
+    let default = "SET LOCAL search_path TO DEFAULT";
+    transaction.batch_execute(default).await.map_err(failed("setting the search path"))
+}
+
 /// Keeps writers out until the end of the transaction, so that what is empty stays so.
 async fn refuse_rows(transaction: &Transaction<'_>, situation: &Situation) -> Result<(), MigrateError> {
     let needed = script::grant_ownership(&situation.place(), &situation.owners());
@@ -219,6 +256,47 @@ async fn refuse_rows(transaction: &Transaction<'_>, situation: &Situation) -> Re
     }
     let rows = RowCounts::of_tables(rows);
     Err(MigrateError::HoldsRows { db_schema: db_schema.clone(), rows })
+}
+
+/// Names who is in the way: whoever holds a lock on the tables, or the owner's event trigger, for DDL knows no rows that
+/// could be refused.
+async fn explained<T>(
+    client: &Client,
+    db_schema: &str,
+    done: Result<T, MigrateError>,
+) -> Result<T, MigrateError> {
+    let Err(MigrateError::Database { what, source }) = done else { return done };
+    let class = ErrorClass::of_statement(&source);
+    let explained = match class {
+        ErrorClass::Locked => {
+            let names: &[&str] = &Table::ALL.map(Table::name);
+            let sql = include_str!("../../sql/bulk/lock_holders.sql");
+            let rows = client.query(sql, &[&db_schema, &names]).await.unwrap_or_default();
+            let holders = joined(&rows, |row| {
+                let (holder, tables): (String, String) = (row.get("holder"), row.get("tables"));
+                format!("{holder} holds a lock on {tables}")
+            });
+            (!rows.is_empty()).then_some((holders, String::new()))
+        }
+        ErrorClass::Data => {
+            let rows = client.query(include_str!("../../sql/ledger/event_triggers.sql"), &[]).await;
+            let rows = rows.unwrap_or_default();
+            let triggers = joined(&rows, |row| {
+                format!("{}, function {}", row.get::<_, String>("name"), row.get::<_, String>("function"))
+            });
+            (!rows.is_empty()).then(|| (triggers, joined(&rows, |row| row.get("fix"))))
+        }
+        _ => None,
+    };
+    Err(match explained {
+        None => MigrateError::Database { what, source },
+        Some((holders, _)) if class == ErrorClass::Locked => MigrateError::Locked { what, holders, source },
+        Some((triggers, fix)) => MigrateError::EventTrigger { what, triggers, fix, source },
+    })
+}
+
+fn joined(rows: &[Row], text: impl Fn(&Row) -> String) -> String {
+    rows.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 async fn run(transaction: &Transaction<'_>, steps: &[Step]) -> Result<(), MigrateError> {

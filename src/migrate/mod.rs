@@ -90,6 +90,16 @@ pub enum MigrateError {
     AdoptedDown { db_schema: String },
     #[error("{what} needs a privilege that is missing; somebody who may has to run: {needed}")]
     Privilege { what: &'static str, needed: String, source: Option<tokio_postgres::Error> },
+    #[error(
+        "{what} was refused by something of the database's owner, it seems by an event trigger ({triggers}); a superuser \
+         can run: {fix}"
+    )]
+    EventTrigger { what: &'static str, triggers: String, fix: String, source: tokio_postgres::Error },
+    #[error(
+        "{what} failed, because {holders}; end that transaction (SELECT pg_terminate_backend(PID) ends its session) or run \
+         the same command later"
+    )]
+    Locked { what: &'static str, holders: String, source: tokio_postgres::Error },
     #[error("{what} failed")]
     Database { what: &'static str, source: tokio_postgres::Error },
 }
@@ -97,7 +107,11 @@ pub enum MigrateError {
 impl MigrateError {
     /// Whether the same may succeed later without anybody fixing anything.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Database { source, .. } if ErrorClass::of_statement(source).is_temporary())
+        match self {
+            Self::Database { source, .. } => ErrorClass::of_statement(source).is_temporary(),
+            Self::Locked { .. } => true,
+            _ => false,
+        }
     }
 }
 

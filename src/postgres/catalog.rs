@@ -55,6 +55,8 @@ pub(crate) struct Column {
     pub is_not_null: bool,
     /// An SQL expression; that of a generated column too.
     pub default: Option<String>,
+    /// Whoever inserts a row has to give a value.
+    pub needs_value: bool,
     pub is_identity: bool,
     pub is_generated: bool,
 }
@@ -190,6 +192,7 @@ fn column(row: &Row) -> Column {
         is_phone_type: row.get("is_phone_type"),
         is_not_null: row.get("is_not_null"),
         default: row.get("default_expression"),
+        needs_value: row.get("needs_value"),
         is_identity: row.get("is_identity"),
         is_generated: row.get("is_generated"),
     }

@@ -1,11 +1,15 @@
 //! The server: where it is, how it is reached, and what its errors may say.
 
 mod catalog;
+mod conninfo;
+mod hosts;
 mod local_server;
+mod parameters;
 mod sqlstate;
 mod target;
 mod target_error;
 mod tls;
+mod tls_fix;
 
 use tokio_postgres::{Client, error::DbError};
 
@@ -13,10 +17,11 @@ pub(crate) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
     RelationKind,
 };
+pub(crate) use conninfo::looks_like_settings;
+pub(crate) use hosts::TargetHost;
 pub use local_server::{LocalServer, LocalServerError};
 pub(crate) use sqlstate::ErrorClass;
 pub use target::Target;
-pub(crate) use target::TargetHost;
 pub use target_error::TargetError;
 
 /// A name as PostgreSQL's grammar takes it anywhere (manual, section "Identifiers and Key Words").
@@ -37,11 +42,29 @@ pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
         return without_server_message(error);
     };
     let code = error.code().code();
-    if ErrorClass::of_sqlstate(code) == ErrorClass::Data {
+    if code.starts_with(RAISED) {
+        let function =
+            error.where_().and_then(raised_in).map_or_else(String::new, |f| format!(", function {f}"));
+        format!(
+            "a trigger or function of the database's owner refused it (SQLSTATE {code}){}{function}",
+            object_names(error)
+        )
+    } else if ErrorClass::of_sqlstate(code) == ErrorClass::Data {
         format!("the server refused data (SQLSTATE {code}){}", object_names(error))
     } else {
         format!("{} (SQLSTATE {code})", error.message())
     }
+}
+
+/// The class of what PL/pgSQL functions raise.
+const RAISED: &str = "P0";
+
+/// The function that raised an error: of the CONTEXT, which may quote a row, nothing but its name and the types of its
+/// arguments.
+fn raised_in(context: &str) -> Option<&str> {
+    let raised = context.lines().find(|line| line.ends_with(" at RAISE"))?;
+    let (function, _) = raised.strip_prefix("PL/pgSQL function ")?.rsplit_once(" line ")?;
+    Some(function)
 }
 
 /// `, table …, column …, constraint …`, as far as the error names them: names of the owner's, never values.
@@ -54,12 +77,14 @@ pub(crate) fn object_names(error: &DbError) -> String {
 
 fn without_server_message(error: &tokio_postgres::Error) -> String {
     let mut message = error.to_string();
+    let mut fix = None;
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         message = format!("{message}: {error}");
+        fix = fix.or_else(|| tls_fix::fix_of(error));
         source = error.source();
     }
-    message
+    fix.map_or_else(|| message.clone(), |fix| format!("{message}; {fix}"))
 }
 
 /// What has to hold of a server before anything is sent to it.
@@ -89,6 +114,14 @@ pub(crate) async fn refuse_unsuitable(client: &Client) -> Result<Option<String>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_context_only_the_function_is_told() {
+        let context = "SQL statement \"INSERT INTO t VALUES ('secret')\"\nPL/pgSQL function app.audit(text) line 3 at RAISE";
+        assert_eq!(raised_in(context), Some("app.audit(text)"));
+        assert_eq!(raised_in("COPY t, line 1: \"secret\""), None);
+        assert_eq!(raised_in("PL/pgSQL function f() line 3 at SQL statement"), None);
+    }
 
     #[test]
     fn texts_and_names_are_quoted() {

@@ -24,17 +24,22 @@ impl RejectsError {
     }
 }
 
-/// What to do about a file for which there was no room, to be added to the words about it.
+/// What to do about a file for which there was no room, or that grew to its limit, to be added to the words about it.
 pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
     if !is_out_of_space(error) {
         return String::new();
+    }
+    if error.kind() == ErrorKind::FileTooLarge {
+        return "; the process may not write files of that size: raise the limit (ulimit -f) and run the same command \
+                again"
+            .to_owned();
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     format!("; free space under {} and run the same command again", crate::path_text::path_text(folder))
 }
 
 fn is_out_of_space(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 pub(super) fn error(done: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::{postgres::ErrorClass, session::SessionError};
 
@@ -11,8 +12,13 @@ use crate::{postgres::ErrorClass, session::SessionError};
 pub(crate) enum RunError {
     #[error(transparent)]
     Session(#[from] SessionError),
-    #[error("restoring {label} failed")]
-    Restore { label: String, source: Box<RunError> },
+    #[error("restoring {label} failed{}", fix.as_ref().map_or_else(String::new, |fix| format!(" ({fix})")))]
+    Restore {
+        label: String,
+        /// What to do about it, where more is known than the source says.
+        fix: Option<String>,
+        source: Box<RunError>,
+    },
     #[error("another process has taken run {run_id} over and loads it now")]
     TakenOver { run_id: i64 },
     #[error("another loader took the target while the connection that held it was lost: {holder}")]
@@ -38,6 +44,15 @@ impl RunError {
             Self::Session(error) => error.message(),
             Self::Restore { source, .. } => format!("{self}: {}", source.message()),
             _ => self.to_string(),
+        }
+    }
+
+    /// Of an error of the server.
+    pub(crate) fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Session(SessionError::Database { source, .. }) => source.code().map(SqlState::code),
+            Self::Restore { source, .. } => source.sqlstate(),
+            _ => None,
         }
     }
 

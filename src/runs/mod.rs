@@ -14,7 +14,7 @@ pub mod target_lock;
 
 pub(crate) use counts::LoadCounts;
 pub(crate) use counts::Verdict;
-pub(crate) use ddl::{PendingStep, pending_steps};
+pub(crate) use ddl::{PendingStep, missing_tables, pending_steps};
 pub(crate) use error::RunError;
 pub(crate) use error::{failed, within};
 pub(crate) use lane_row::LaneState;

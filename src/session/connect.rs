@@ -23,6 +23,8 @@ pub(super) struct Connector {
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     attempts: Vec<Attempt>,
+    /// What its messages must not say.
+    target: Target,
 }
 
 #[derive(Debug)]
@@ -72,11 +74,15 @@ impl Connector {
                 let is_refused = cause.is_refusal();
                 attempts.push(Attempt { address: host.to_string(), cause });
                 if is_refused {
-                    return Err(ConnectError { attempts });
+                    return Err(self.error(attempts));
                 }
             }
         }
-        Err(ConnectError { attempts })
+        Err(self.error(attempts))
+    }
+
+    fn error(&self, attempts: Vec<Attempt>) -> ConnectError {
+        ConnectError { attempts, target: self.target.clone() }
     }
 
     async fn connect_to(&self, config: &Config) -> Result<ClientWrapper, Cause> {
@@ -158,10 +164,29 @@ impl Cause {
                  stays silent, or packets are dropped on the way",
                 humantime::format_duration(*within)
             ),
+            Self::Server(error) if lacks_password(error) => {
+                "the server asks for a password and none is given; set it in the connection string, in PGPASSWORD, \
+                 or in the password file ~/.pgpass"
+                    .to_owned()
+            }
             Self::Server(error) => describe(error),
-            Self::SetUp(error) => format!("setting up the session failed: {}", describe(error)),
+            Self::SetUp(error) => {
+                let is_raised = error.code().is_some_and(|code| code.code().starts_with("P0"));
+                let fix = if is_raised {
+                    "; an event trigger is the cause: have it let temporary tables pass, or ALTER EVENT TRIGGER … DISABLE"
+                } else {
+                    ""
+                };
+                format!("setting up the session failed: {}{fix}", describe(error))
+            }
         }
     }
+}
+
+/// tokio-postgres says so before it sends anything.
+fn lacks_password(error: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.to_string() == "password missing")
 }
 
 impl ConnectError {
@@ -176,18 +201,27 @@ impl ConnectError {
         self.attempts.iter().all(|attempt| attempt.cause.is_unknown_name())
     }
 
+    /// Whether a connection was made, and its session could not be set up.
+    pub(crate) fn is_of_set_up(&self) -> bool {
+        matches!(self.attempts.last(), Some(Attempt { cause: Cause::SetUp(_), .. }))
+    }
+
     /// Why each host failed, on one line.
     pub(crate) fn message(&self) -> String {
-        let attempt = |one: &Attempt| format!("{}: {}", one.address, one.cause.message());
+        let attempt = |one: &Attempt| format!("{}: {}", one.address, self.message_of(one));
         self.attempts.iter().map(attempt).collect::<Vec<_>>().join("; ")
     }
 
     /// The same for whoever has named the host already, where there is one.
     pub(crate) fn reason(&self) -> String {
         match &*self.attempts {
-            [one] => one.cause.message(),
+            [one] => self.message_of(one),
             _ => self.message(),
         }
+    }
+
+    fn message_of(&self, attempt: &Attempt) -> String {
+        self.target.without_settings(attempt.cause.message())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a session can't go on.
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 use super::connect::ConnectError;
 use crate::postgres::{self, ErrorClass};
@@ -16,7 +17,7 @@ pub(crate) enum SessionError {
         source: tokio_postgres::Error,
     },
     #[error("connecting failed")]
-    Connecting { source: ConnectError },
+    Connecting { source: Box<ConnectError> },
     #[error("the server stopped answering: no sign of it for {seconds} s while the connection stayed open")]
     Stalled { seconds: u64 },
 }
@@ -25,7 +26,9 @@ impl SessionError {
     /// The error and its cause, on one line, without values of rows.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Database { source, .. } => format!("{self}: {}", postgres::describe(source)),
+            Self::Database { source, .. } => {
+                format!("{self}: {}{}", postgres::describe(source), fix_of(source))
+            }
             Self::Connecting { source } => format!("connecting to {}", source.message()),
             Self::Stalled { .. } => self.to_string(),
         }
@@ -37,5 +40,16 @@ impl SessionError {
             Self::Connecting { source } => source.class(),
             Self::Stalled { .. } => ErrorClass::Lost,
         }
+    }
+}
+
+/// What the tables themselves need is checked before a load begins.
+fn fix_of(error: &tokio_postgres::Error) -> &'static str {
+    match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "; it was revoked meanwhile, or a trigger of the database's owner needs it: grant it to the role (the same \
+             command names what the four tables need), or make the trigger's function SECURITY DEFINER"
+        }
+        _ => "",
     }
 }

@@ -79,7 +79,7 @@ impl SessionPool {
     pub(crate) async fn connect(&self) -> Result<Client, SessionError> {
         match self.pool.get().await {
             Ok(client) => Ok(client),
-            Err(PoolError::Backend(source)) => Err(SessionError::Connecting { source }),
+            Err(PoolError::Backend(source)) => Err(SessionError::Connecting { source: Box::new(source) }),
             Err(error) => unreachable!("the pool is open, without time-outs and hooks: {error}"),
         }
     }

@@ -1,6 +1,8 @@
 //! What each session is set to, whatever its role or database have as defaults; one list for all of them.
 //!
-//! A setting that the server does not have (an older version, another system) is passed over.
+//! A setting that the server does not have (an older version, another system) is passed over. What only the owner's
+//! triggers would notice (`search_path`, `DateStyle`, `TimeZone`, …) is left alone where documents come in. What is not
+//! for us to change, because only a superuser may or because somebody means it, is checked before a load (`load::check`).
 
 use std::{num::NonZeroUsize, thread};
 
@@ -25,13 +27,19 @@ pub(crate) enum SessionSettings {
 
 type Setting = (&'static str, &'static str);
 
+/// The first statement of all, since the role's own limit may be shorter than the next one takes.
+const NO_TIMEOUT: &str = "SET statement_timeout = 0";
+
 /// In every session:
 /// - time-outs off: limits meant for an API would stop a load. PostgreSQL 14 brought `idle_session_timeout`, 17
 ///   `transaction_timeout`.
 /// - `lock_timeout`: whoever holds a lock for longer is named, and the transaction begun anew.
 /// - keepalives and `client_connection_check_interval` (PostgreSQL 14 and newer, not on every system): a session whose
 ///   loader is gone ends within a minute, even in the middle of a statement.
-const ALL: [Setting; 11] = [
+/// - `row_security`: policies apply, as `load::check` takes for granted, and are no error.
+/// - `quote_all_identifiers`: names in definitions are quoted only where they have to be, so that they compare.
+/// - `exit_on_error`: a document that is refused does not end the session.
+const ALL: [Setting; 14] = [
     ("statement_timeout", "0"),
     ("transaction_timeout", "0"),
     ("idle_session_timeout", "0"),
@@ -39,11 +47,30 @@ const ALL: [Setting; 11] = [
     ("lock_timeout", "60s"),
     ("client_min_messages", "warning"),
     ("default_transaction_isolation", "read committed"),
+    ("row_security", "on"),
+    ("quote_all_identifiers", "off"),
+    ("exit_on_error", "off"),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
     ("client_connection_check_interval", "5s"),
 ];
+
+/// What is told as committed has to outlast a crash of the server. Other values than `off` are the owner's to choose.
+const NOT_OFF: [Setting; 1] = [("synchronous_commit", "on")];
+
+/// Where the catalog and the ledger are read, and no row of the four tables is written: names without a schema are the
+/// server's own, and its texts read the same for every role.
+const CATALOG: [Setting; 5] = [
+    ("search_path", "pg_catalog"),
+    ("standard_conforming_strings", "on"),
+    ("DateStyle", "ISO"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "1"),
+];
+
+/// Sees and ends sessions of the login role, whatever role that switches to (`ALTER ROLE … SET role`).
+const AS_LOGIN_ROLE: &str = "SET ROLE NONE";
 
 /// For a transaction of one batch, between whose statements the loader does little: a loader that was suspended must
 /// not hold its locks for ever.
@@ -77,7 +104,8 @@ impl SessionSettings {
     pub(crate) fn statements(self, target: &Target) -> Vec<String> {
         let set = |lists: &[&[Setting]]| set_config(&lists.concat());
         match self {
-            Self::Control | Self::Watch => vec![set(&[&ALL])],
+            Self::Control => vec![set(&[&ALL, &CATALOG])],
+            Self::Watch => vec![set(&[&ALL, &CATALOG]), AS_LOGIN_ROLE.to_owned()],
             Self::MergeAtomic => vec![set(&[&ALL, &LANE]), STAGING_TABLE.to_owned()],
             Self::Merge => vec![set(&[&ALL, &BATCH, &LANE]), STAGING_TABLE.to_owned()],
             Self::Fill => vec![set(&[&ALL, &BATCH, &LANE])],
@@ -93,12 +121,15 @@ impl SessionSettings {
 fn set_config(settings: &[Setting]) -> String {
     let is_last = |index: usize| settings[index + 1..].iter().all(|(name, _)| *name != settings[index].0);
     let chosen = settings.iter().enumerate().filter(|(index, _)| is_last(*index));
-    let values: Vec<_> = chosen.map(|(_, (name, value))| format!("('{name}', '{value}')")).collect();
+    let chosen = chosen.map(|(_, (name, value))| format!("('{name}', '{value}', NULL)"));
+    let not_off = NOT_OFF.iter().map(|(name, value)| format!("('{name}', '{value}', 'off')"));
     format!(
-        "SELECT pg_catalog.set_config(s.name, wanted.setting, false)
-         FROM (VALUES {}) AS wanted (name, setting)
-         JOIN pg_catalog.pg_settings AS s ON s.name = wanted.name AND s.max_val IS DISTINCT FROM '0'",
-        values.join(", ")
+        "{NO_TIMEOUT};
+         SELECT pg_catalog.set_config(s.name, wanted.setting, false)
+         FROM (VALUES {}) AS wanted (name, setting, instead_of)
+         JOIN pg_catalog.pg_settings AS s ON s.name = wanted.name AND s.max_val IS DISTINCT FROM '0'
+             AND (wanted.instead_of IS NULL OR s.setting = wanted.instead_of)",
+        chosen.chain(not_off).collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -134,6 +165,6 @@ mod tests {
     #[test]
     fn a_later_setting_wins() {
         let sql = set_config(&[("a", "1"), ("b", "2"), ("a", "3")]);
-        assert!(sql.contains("(VALUES ('b', '2'), ('a', '3'))"), "{sql}");
+        assert!(sql.contains("(VALUES ('b', '2', NULL), ('a', '3', NULL), "), "{sql}");
     }
 }

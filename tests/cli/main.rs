@@ -7,6 +7,7 @@ mod documents;
 mod exit_codes;
 mod folder;
 mod inputs;
+mod limits;
 mod messages;
 mod paths;
 mod personal_data;

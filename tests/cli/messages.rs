@@ -172,3 +172,22 @@ fn a_result_that_cannot_be_written_ends_with_4() {
     assert_eq!(folder.names("reports"), ["1.json", "2.json", "README"]);
     assert_eq!(end(&folder, full().into(), "schema").0, Some(4));
 }
+
+/// Schemas of the server's and the ledger's are refused before anything is connected to.
+#[test]
+fn reserved_schemas_are_not_for_customers() {
+    let folder = Folder::with("customers.ndjson", valid(1));
+    for schema in ["pg_catalog", "pg_toast", "pg_temp", "pg_temp_3", "information_schema", "profile_loader"] {
+        for command in ["load customers.ndjson", "migrate up", "migrate verify", "migrate sql", "runs list"] {
+            let url = "postgresql://app@127.0.0.1:1/app";
+            let output = folder.run(&format!("{command} --database-url {url} --db-schema {schema}"));
+            assert_eq!(output.code, Some(2), "{command} {schema}: {}", output.stderr);
+            let words = format!("the schema {schema} ");
+            assert!(
+                output.stderr.contains(&words) && output.stderr.contains("--db-schema"),
+                "{}",
+                output.stderr
+            );
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod catalog;
 mod choice;
 mod equal;
 mod kept;
+mod meddled;
 mod unfinished;
 
 use std::{

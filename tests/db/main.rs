@@ -16,6 +16,7 @@ mod merge;
 mod migrate;
 mod owners_rules;
 mod refusals;
+mod role_settings;
 mod runs;
 mod stopped;
 mod tls;

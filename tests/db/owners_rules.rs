@@ -194,7 +194,12 @@ async fn constraints_on_each_table() {
 async fn rules_are_refused_before_anything_is_begun() {
     for (table, ..) in TABLES {
         for (event, policy) in [("INSERT", "reject"), ("UPDATE", "update"), ("DELETE", "update")] {
-            for strategy in ["merge", "bulk"] {
+            let is_used = match event {
+                "UPDATE" => ["customer_profiles", "customer_profile_addresses"].contains(&table),
+                "DELETE" => table != "customer_profiles",
+                _ => true,
+            };
+            for strategy in ["merge", "bulk"].into_iter().filter(|_| is_used) {
                 let store = store(true);
                 store
                     .database
@@ -211,11 +216,7 @@ async fn rules_are_refused_before_anything_is_begun() {
                         .arg(store.path("rejects")),
                 );
                 assert_eq!(refused.code, Some(5), "{}", refused.stderr);
-                let fix = if table == "customer_profiles" && event != "DELETE" {
-                    format!("DROP RULE house ON public.{table}")
-                } else {
-                    format!("ALTER TABLE public.{table} DISABLE RULE house")
-                };
+                let fix = format!("DROP RULE house ON public.{table}");
                 assert!(refused.stderr.contains(&fix), "{}", refused.stderr);
                 let client = store.connect().await;
                 assert_eq!(texts(&client, "SELECT count(*)::text FROM profile_loader.runs").await, ["1"]);
@@ -234,7 +235,7 @@ async fn tables_that_are_changed_meanwhile() {
         "ALTER TABLE customer_profiles ADD COLUMN tenant integer NOT NULL DEFAULT 1;
          ALTER TABLE customer_profiles ALTER COLUMN tenant DROP DEFAULT",
         "ALTER TABLE customer_profile_emails ALTER COLUMN email TYPE varchar(3) USING left(email, 3)",
-        "ALTER TABLE customer_profile_addresses ALTER COLUMN line2 SET NOT NULL",
+        "UPDATE customer_profile_addresses SET line2 = ''; ALTER TABLE customer_profile_addresses ALTER COLUMN line2 SET NOT NULL",
     ] {
         for strategy in ["merge", "bulk"] {
             let store = store(true);
@@ -252,10 +253,6 @@ async fn tables_that_are_changed_meanwhile() {
             ];
             let cut = store.load(&options, &input[..input.len() / 2]);
             assert_eq!(cut.code, Some(4), "{}", cut.stderr);
-            store.database.execute(
-                "TRUNCATE customer_profiles, customer_profile_addresses, customer_profile_emails,
-                     customer_profile_phone_numbers",
-            );
             store.database.execute(change);
             let refused = store.load(&options, &input);
             assert_eq!(refused.code, Some(5), "{change}, {strategy}: {}", refused.stderr);

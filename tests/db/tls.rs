@@ -60,6 +60,42 @@ fn a_servers_certificate_is_verified() {
 
     refused(&[("DATABASE_URL", &url("localhost", "?sslmode=disable"))], "no encryption");
     refused(&[("DATABASE_URL", &url("localhost", "?sslmode=require"))], "UnknownIssuer");
+    refused(
+        &[("DATABASE_URL", &url("localhost", "?sslmode=require"))],
+        "name the certificate of its CA with sslrootcert",
+    );
     let other_name = url("ip6-localhost", &format!("?sslmode=verify-full&{root}&hostaddr=127.0.0.1"));
     refused(&[("DATABASE_URL", &other_name)], "certificate");
+}
+
+/// What `openssl req -x509` makes is a CA's certificate, which no server may show; with CA:FALSE it is a server's.
+#[test]
+fn a_certificate_that_is_its_own_authority() {
+    let (server, port) = tls_server();
+    let url = |root: &str| {
+        format!("postgresql://postgres@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={root}")
+    };
+    let root = |name: &str| format!("{}/tests/support/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    server.write("pg_hba.conf", "local all all trust\nhostssl all all 127.0.0.1/32 trust\n");
+    server.write("server.crt", include_str!("../support/tls/own-ca.pem"));
+    server.write("server.key", include_str!("../support/tls/own-ca.key"));
+    server.execute("ALTER SYSTEM SET ssl = on");
+    server.execute("SELECT pg_reload_conf()");
+    let told = |url: &str, words: &str| {
+        // The server takes up its new settings in its own time.
+        let is_told = || load(&[("DATABASE_URL", url)]).stderr.contains(words);
+        assert!((0..50).any(|_| is_told()), "{}", load(&[("DATABASE_URL", url)]).stderr);
+    };
+    let url_of_ca = url(&root("own-ca.pem"));
+    told(&url_of_ca, "CaUsedAsEndEntity");
+    let output = load(&[("DATABASE_URL", &url_of_ca)]);
+    assert_eq!(output.code, Some(5), "{}", output.stderr);
+    assert!(output.stderr.contains("basicConstraints=critical,CA:FALSE"), "{}", output.stderr);
+    server.write("server.crt", include_str!("../support/tls/self-signed.pem"));
+    server.write("server.key", include_str!("../support/tls/self-signed.key"));
+    server.execute("SELECT pg_reload_conf()");
+    // Signed by another key of the same name.
+    told(&url_of_ca, "name the certificate of its CA with sslrootcert");
+    let output = load(&[("DATABASE_URL", &url(&root("self-signed.pem")))]);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
 }

@@ -78,6 +78,9 @@ pub(super) async fn choose_run(
     let same = same_run(control, &unfinished, opened.reader.sources()).await?;
     let what = match (same, settings.resume) {
         (Some(run), Resume::Auto) => {
+            if run.strategy == Strategy::Bulk {
+                refuse_emptied(control, &settings.db_schema, run.id).await?;
+            }
             Choice::Resume { id: run.id, strategy: run.strategy, defers: run.defers }
         }
         (_, _) if !pending.is_empty() => return Err(refuse_beside_bulk(pending)),
@@ -146,6 +149,23 @@ fn refuse_beside_bulk(pending: &[PendingStep]) -> Failure {
              again that it was begun with, or abandon it, which restores them: profile-loader runs abandon {run_id}"
         ),
     )
+}
+
+/// What a bulk load has committed is not loaded again by the next attempt at it.
+async fn refuse_emptied(control: &mut Control, db_schema: &str, run_id: i64) -> Result<(), Failure> {
+    let emptied = control.emptied(db_schema, run_id).await.map_err(|error| failure_of_ledger(&error))?;
+    if emptied.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        exit::NEEDS_A_PERSON,
+        format!(
+            "run {run_id}, which is unfinished, has loaded rows into {} of schema {db_schema}, and there are none now: it \
+             was emptied, or dropped and made again; abandon the run, and the same command begins anew: profile-loader \
+             runs abandon {run_id}",
+            emptied.join(" and ")
+        ),
+    ))
 }
 
 fn identity(reader: &ChunkReader) -> InputIdentity {

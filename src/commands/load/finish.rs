@@ -54,7 +54,7 @@ impl Finish<'_> {
         };
         // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
         let _ = self.write(&ending, FINISH_STOPPED);
-        say_how_to_go_on(self.context, failure.exit_code);
+        self.say_how_to_go_on(failure.exit_code);
         Err(failure)
     }
 
@@ -76,20 +76,17 @@ impl Finish<'_> {
             return told.map(|()| report);
         }
         if !outcome.is_final() {
-            say_how_to_go_on(
-                self.context,
-                told.as_ref().err().map_or(report.exit_code, |failure| failure.exit_code),
-            );
+            self.say_how_to_go_on(told.as_ref().err().map_or(report.exit_code, |failure| failure.exit_code));
             return told.map(|()| report);
         }
         match written {
             Ok(Ok(())) => give_names(held).map(|()| report),
             Ok(Err(error)) => {
-                say_how_to_go_on(self.context, exit::TEMPORARY);
+                self.say_how_to_go_on(exit::TEMPORARY);
                 Err(self.unmarked(&error))
             }
             Err(signal) => {
-                say_how_to_go_on(self.context, exit::TEMPORARY);
+                self.say_how_to_go_on(exit::TEMPORARY);
                 let message = "stopped by a signal while the end of the run was written to the ledger";
                 Err(Failure::new(signals::exit_code(signal), message))
             }
@@ -108,6 +105,14 @@ impl Finish<'_> {
              --on-existing update, which corrects what differs"
         ));
         true
+    }
+
+    fn say_how_to_go_on(&mut self, exit_code: u8) {
+        let AttemptContext { runtime, run, .. } = self.context;
+        // Only a bulk load drops anything, and it may have restored all of it.
+        let may_lack =
+            run.plan.copies && runtime.block_on(self.control.has_pending(FINISH_STOPPED)).unwrap_or(true);
+        say_how_to_go_on(self.context, exit_code, may_lack);
     }
 
     fn write(&mut self, ending: &Ending, db_wait: Duration) -> Result<(), RunError> {
@@ -147,10 +152,10 @@ impl Finish<'_> {
     }
 }
 
-/// Of a run that has begun and not come to its end.
-pub(super) fn say_how_to_go_on(context: AttemptContext<'_>, exit_code: u8) {
+/// Of a run that has begun and not come to its end. `may_lack`: whether a bulk load may have left something to restore.
+pub(super) fn say_how_to_go_on(context: AttemptContext<'_>, exit_code: u8, may_lack: bool) {
     let (id, console) = (context.run.id, context.request.console);
-    if context.run.plan.copies {
+    if may_lack {
         console.info("until it has ended, the tables may lack indexes and foreign keys");
     }
     if matches!(exit_code, exit::USAGE | exit::NEEDS_A_PERSON) {

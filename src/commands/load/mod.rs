@@ -23,9 +23,13 @@ use self::{
     context::AttemptContext,
 };
 use super::{
-    database::{Database, connect, failure_of_control, failure_of_run, no_answer, reach, stop},
+    database::{
+        Database, connect, failure_of_control, failure_of_run, no_answer, reach, refuse_reserved_schema,
+        refuse_unfit_session, stop,
+    },
     failure::{Failure, exit},
     inputs::{OpenedInputs, refuse_unwritable_reports},
+    limits,
     runtime::CommandRuntime,
     signals::{self, Signals},
     tables::ensure_tables,
@@ -39,6 +43,9 @@ use crate::{
     session::{SessionPool, SessionSettings},
     settings::{DocumentSettings, LoadSettings, Strategy},
 };
+
+/// Besides those that load: the one that holds the target, and that of the watch, while one more is made.
+const OTHER_CONNECTIONS: usize = 3;
 
 /// Gives the report out; returns the exit code of a run that came to an end of some kind.
 pub(crate) fn load(
@@ -60,6 +67,8 @@ pub(crate) fn load_all(
     signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
+    refuse_reserved_schema(&request.settings.db_schema)?;
+    limits::refuse_tight(request.settings.connections + OTHER_CONNECTIONS, request.documents.jobs)?;
     let opened = OpenedInputs::open(request.documents)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;
@@ -74,8 +83,9 @@ pub(crate) fn load_all(
         }
     });
     let (mut control, choice) = prepared?;
-    // Not stopped by a signal: it takes no longer than one answer may, and what has begun has to be ended.
-    let begun = begin_run(&mut control, request, choice);
+    // Where it waits for somebody's lock it hears signals; otherwise it takes no longer than one answer may, and what
+    // has begun has to be ended.
+    let begun = begin_run(&mut control, request, choice, &signals);
     let run = runtime.block_on(begun)?;
     let context =
         AttemptContext { request, target: &target, runtime: &runtime, signals: &signals, run: &run };
@@ -85,7 +95,7 @@ pub(crate) fn load_all(
     }));
     // What a bug leaves is what the end of the process would: the ledger says that the run is not over.
     let report = attempt.unwrap_or_else(|bug| {
-        finish::say_how_to_go_on(context, exit::BUG);
+        finish::say_how_to_go_on(context, exit::BUG, run.strategy == Strategy::Bulk);
         panic::resume_unwind(bug)
     });
     stop(server)?;
@@ -104,6 +114,8 @@ async fn prepare(
     let named = target.named("profile-loader control");
     let pool = SessionPool::new(&named, SessionSettings::Control, 1);
     let client = connect(&pool, target, &timeouts, console).await?;
+    let fit = time::timeout(timeouts.answer, refuse_unfit_session(&client, true));
+    fit.await.map_err(|_| no_answer(target))??;
     let mut control = Control::take(pool, client, &settings.db_schema, settings.when_held, timeouts, &report)
         .await
         .map_err(|error| failure_of_control(error, target))?;

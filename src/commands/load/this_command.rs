@@ -6,6 +6,8 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
+use crate::postgres::looks_like_settings;
+
 const DATABASE_URL: &str = "--database-url";
 
 /// In the words of a POSIX shell, with what has to be added to it, if anything.
@@ -24,6 +26,8 @@ fn text_of(arguments: impl Iterator<Item = OsString>) -> String {
             has_url = true;
         } else if bytes.starts_with(DATABASE_URL.as_bytes()) && bytes.get(DATABASE_URL.len()) == Some(&b'=') {
             has_url = true;
+        } else if looks_like_settings(&argument.to_string_lossy()) {
+            words.push("…".to_owned());
         } else {
             words.push(quoted(&argument));
         }
@@ -71,6 +75,7 @@ mod tests {
         for (words, expected) in [
             ("x load --database-url u:p@h a", "x load a   (with the same --database-url)"),
             ("x --database-url=u:p@h load a", "x load a   (with the same --database-url)"),
+            ("x load u:s3cret@h/d", "x load …"),
             ("x load a --database-urls", "x load a --database-urls"),
             ("x load a --database-url", "x load a   (with the same --database-url)"),
         ] {

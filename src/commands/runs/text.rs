@@ -1,10 +1,13 @@
 //! Runs as text.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
     report::grouped,
-    runs::history::{CommittedCounts, LaneRecord, RunDocuments, RunInput, RunList, RunRecord, RunState},
+    runs::{
+        PendingStep,
+        history::{CommittedCounts, LaneRecord, RunDocuments, RunInput, RunList, RunRecord, RunState},
+    },
 };
 
 /// How far apart columns are.
@@ -229,13 +232,30 @@ fn write_lanes(run: &RunRecord, lanes: &[LaneRecord], out: &mut String) -> std::
     writeln!(out, "\n{}", table.lines().join("\n"))
 }
 
-pub(super) fn abandoned(run: &RunRecord) -> String {
+/// `left` is what could not be restored, because its table is missing.
+pub(super) fn abandoned(run: &RunRecord, left: &[PendingStep]) -> String {
     let (inserted, updated) = (grouped(run.load.inserted), grouped(run.load.updated));
-    format!(
+    let mut text = format!(
         "run {id} is abandoned; what it had loaded stays: {inserted} documents inserted, {updated} updated\n\
          its reject files (rejects.run-{id}.*, spill.run-{id}.*) can be deleted; the same command starts a new run now\n",
         id = run.id
-    )
+    );
+    if !left.is_empty() {
+        let missing: BTreeSet<_> = left.iter().flat_map(|step| &step.missing_tables).collect();
+        let missing: Vec<_> = missing.into_iter().map(String::as_str).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "not restored, because {} of schema {} is not there any more; 'profile-loader migrate verify' gives the SQL \
+             that makes it, and these restore what the run had dropped of one that was only renamed, under its new name:",
+            missing.join(" and "),
+            run.settings.db_schema
+        );
+        for step in left {
+            let _ = writeln!(text, "  {};", step.sql);
+        }
+    }
+    text
 }
 
 fn or_dash(number: Option<i64>) -> String {

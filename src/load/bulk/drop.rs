@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio_postgres::{Row, Transaction, types::ToSql};
+use tokio_postgres::{Client, Row, Transaction, types::ToSql};
 
 use super::plan::{BulkPlan, Constraint, ForeignKey, Index};
 use crate::{
@@ -11,8 +11,12 @@ use crate::{
     tables::Table,
 };
 
-/// Whoever wants to read the tables waits as long as we do.
-const LOCK_TIMEOUT_SECONDS: u32 = 10;
+/// Whoever wants to read the tables waits as long as we do; whoever begins the run tries again after a pause in which
+/// they come through.
+const LOCK_TIMEOUT_SECONDS: u32 = 1;
+
+/// Sessions that are named, of those that hold locks.
+const HOLDERS_MAX: usize = 3;
 
 /// Why tables can't be filled in bulk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub(crate) struct DroppedDdl {
     pub kept: Vec<String>,
     /// JSON.
     pub objects: String,
+    /// The owner's triggers that are why everything is kept, and their tables.
+    pub triggers: Vec<(String, Table)>,
 }
 
 /// What stands in the way of filling the tables in bulk, if anything does.
@@ -100,30 +106,69 @@ fn obstacle_of(row: &Row, db_schema: &str) -> Option<Obstacle> {
     }
 }
 
-/// Locks the tables, and drops what slows their filling down, where lanes copy into them; writes to the ledger what
-/// restores it.
-pub(crate) async fn drop_ddl(
+/// Locks the tables for themselves, so that what stands in the way of a bulk load can be said for certain.
+pub(crate) async fn lock_tables(
     transaction: &Transaction<'_>,
-    run_id: i64,
     db_schema: &str,
-    copies: bool,
-) -> Result<Result<DroppedDdl, Obstacle>, RunError> {
+) -> Result<Option<Obstacle>, RunError> {
     let tables: Vec<_> = Table::ALL.iter().map(|&table| qualified(db_schema, table)).collect();
     let lock = format!(
         "SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
         tables.join(", ")
     );
     transaction.batch_execute(&lock).await.map_err(failed("locking the tables to drop their indexes"))?;
-    if let Some(obstacle) = obstacle(transaction, db_schema).await? {
-        return Ok(Err(obstacle));
+    obstacle(transaction, db_schema).await
+}
+
+/// Who holds locks on the tables, if anybody does; outside of a transaction.
+pub(crate) async fn lock_holders(client: &Client, db_schema: &str) -> Result<Option<String>, RunError> {
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let rows = client
+        .query(include_str!("../../../sql/bulk/lock_holders.sql"), &[&db_schema, &names])
+        .await
+        .map_err(failed("asking who holds locks on the tables"))?;
+    let holder = |row: &Row| {
+        let (holder, tables): (String, String) = (row.get("holder"), row.get("tables"));
+        format!("{holder} holds a lock on {tables}")
+    };
+    let mut told: Vec<_> = rows.iter().take(HOLDERS_MAX).map(holder).collect();
+    match rows.len().saturating_sub(HOLDERS_MAX) {
+        0 => {}
+        more => told.push(format!("and {more} more")),
     }
+    Ok((!told.is_empty()).then(|| told.join(", ")))
+}
+
+/// Of tables that are locked, drops what slows their filling down, where lanes copy into them; writes to the ledger what
+/// restores it.
+pub(crate) async fn drop_ddl(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+    db_schema: &str,
+    copies: bool,
+    triggers: Vec<(String, Table)>,
+) -> Result<DroppedDdl, RunError> {
     let plan = read_plan(transaction, db_schema, copies).await?;
     for statement in &plan.drop {
         transaction.batch_execute(statement).await.map_err(failed("dropping indexes and foreign keys"))?;
     }
     record(transaction, run_id, &plan).await?;
     let objects = serde_json::to_string(&plan.dropped).expect("names and statements are texts");
-    Ok(Ok(DroppedDdl { steps: plan.restore.len(), kept: plan.kept, objects }))
+    Ok(DroppedDdl { steps: plan.restore.len(), kept: plan.kept, objects, triggers })
+}
+
+/// The owner's triggers that act on what is inserted, and their tables.
+pub(crate) async fn insert_triggers(
+    transaction: &Transaction<'_>,
+    db_schema: &str,
+) -> Result<Vec<(String, Table)>, RunError> {
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let rows = transaction
+        .query(include_str!("../../../sql/bulk/insert_triggers.sql"), &[&db_schema, &names])
+        .await
+        .map_err(failed("reading the triggers of the tables"))?;
+    let table = |name: &str| Table::ALL.into_iter().find(|table| table.name() == name);
+    Ok(rows.iter().filter_map(|row| Some((row.get("name"), table(row.get("table_name"))?))).collect())
 }
 
 async fn read_plan(
@@ -149,6 +194,9 @@ async fn read_plan(
         .map_err(what())?;
     let foreign_keys: Vec<_> = foreign_keys.iter().map(foreign_key).collect();
     let indexes: Vec<_> = indexes.iter().map(index).collect();
+    // An owner's event trigger on what comes next finds what it finds in other sessions of the role.
+    let default = "SET LOCAL search_path TO DEFAULT";
+    transaction.batch_execute(default).await.map_err(what())?;
     if !copies {
         return Ok(BulkPlan::of_nothing(&indexes, &foreign_keys));
     }

@@ -10,8 +10,9 @@ mod drop;
 mod id_filter;
 mod plan;
 mod restore;
+mod restore_fix;
 
 pub(crate) use copy::{BulkBatch, BulkPart, CopySql, copy_documents};
-pub(crate) use drop::{DroppedDdl, Obstacle, drop_ddl, obstacle};
+pub(crate) use drop::{DroppedDdl, Obstacle, drop_ddl, insert_triggers, lock_holders, lock_tables, obstacle};
 pub(crate) use id_filter::IdFilter;
 pub(crate) use restore::{RestoreProgress, Restoring, analyze, restore, restore_alone};

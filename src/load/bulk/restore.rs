@@ -10,10 +10,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time;
 use tokio_postgres::Client;
 
+use super::restore_fix::fix_of;
 use crate::{
     failpoint,
     postgres::{ErrorClass, Target, quote_identifier},
-    runs::{PendingStep, RunError, failed, pending_steps, plan::not_restored},
+    runs::{PendingStep, RunError, failed, pending_steps, plan},
     session::{Backend, Outage, Pulse, Retries, SessionPool, SessionSettings, Watch},
     tables::Table,
 };
@@ -66,8 +67,7 @@ pub(crate) async fn restore(
                 Some((index, Ok(()))) => board.borrow_mut().done(index),
                 Some((index, Err(source))) => {
                     board.borrow_mut().put_back(index);
-                    let (label, source) = (steps[index].label.clone(), Box::new(source));
-                    failure.get_or_insert(RunError::Restore { label, source });
+                    failure.get_or_insert(not_restored(&steps[index], source));
                 }
             }
         }
@@ -113,9 +113,14 @@ pub(crate) async fn restore_alone(
     }
     for step in steps {
         let done = transact(client, step, &Pulse::default()).await;
-        done.map_err(|source| RunError::Restore { label: step.label.clone(), source: Box::new(source) })?;
+        done.map_err(|source| not_restored(step, source))?;
     }
     Ok(())
+}
+
+fn not_restored(step: &PendingStep, source: RunError) -> RunError {
+    let fix = source.sqlstate().and_then(|sqlstate| fix_of(step, sqlstate));
+    RunError::Restore { label: step.label.clone(), fix, source: Box::new(source) }
 }
 
 impl Restoring {
@@ -153,7 +158,7 @@ impl Restoring {
     ) -> Result<(), RunError> {
         let look = async |client: &mut Client, pulse: &Pulse| {
             identify(client, pulse).await?;
-            not_restored(client, run_id).await
+            plan::not_restored(client, run_id).await
         };
         match self.patiently(report, look).await? {
             missing if missing.is_empty() => Ok(()),
@@ -315,7 +320,16 @@ mod tests {
 
     fn step(step: i32, after: &[i32]) -> PendingStep {
         let (label, sql) = (format!("step {step}"), String::new());
-        PendingStep { run_id: 1, step, label, sql, after: after.to_vec(), bytes: 100 }
+        PendingStep {
+            run_id: 1,
+            step,
+            label,
+            sql,
+            after: after.to_vec(),
+            bytes: 100,
+            missing_tables: Vec::new(),
+            is_there: false,
+        }
     }
 
     #[test]

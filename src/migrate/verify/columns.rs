@@ -22,7 +22,7 @@ pub(super) fn differences(ddl: Ddl<'_>, table: Table, found: &Relation) -> Vec<D
     }
     for column in &found.columns {
         if columns.iter().all(|wanted| wanted.name != column.name) {
-            all.push(extra(ddl, table, column));
+            all.extend(extra(ddl, table, column));
         }
     }
     all
@@ -153,19 +153,23 @@ fn add_sequence(ddl: Ddl<'_>, table: Table, column: &str) -> String {
     )
 }
 
-fn extra(ddl: Ddl<'_>, table: Table, found: &Column) -> Difference {
-    let name = format!("column {}.{}", table.name(), found.name);
-    if found.is_not_null && found.default.is_none() && !found.is_identity {
-        return Difference::breaking(
-            format!("{name} is unknown to the loader, may not be null and has no default"),
-            ddl.alter_column(table, &found.name, "DROP NOT NULL"),
-        );
+/// A column of the owner's is no difference as long as rows can be inserted without it: it gets its default, or null.
+fn extra(ddl: Ddl<'_>, table: Table, found: &Column) -> Option<Difference> {
+    if !found.needs_value {
+        return None;
     }
-    Difference::new(
-        format!("{name} is unknown to the loader"),
-        format!(
-            "-- this deletes what the column holds:\n{}",
-            ddl.alter(table, &format!("DROP COLUMN {}", quote_identifier(&found.name)))
-        ),
-    )
+    let what = format!(
+        "column {}.{} is unknown to the loader, may not be null and has no default",
+        table.name(),
+        found.name
+    );
+    let give_default = ddl.alter_column(table, &found.name, "SET DEFAULT …");
+    let let_be_null = if found.is_not_null {
+        ddl.alter_column(table, &found.name, "DROP NOT NULL")
+    } else {
+        format!("ALTER DOMAIN {} DROP NOT NULL;", found.type_name)
+    };
+    let fix =
+        format!("-- or give it a default, which rows that are loaded get: {give_default}\n{let_be_null}");
+    Some(Difference::breaking(what, fix))
 }

@@ -209,3 +209,87 @@ async fn each_privilege_is_needed_while_existing_profiles_reject() {
 async fn each_privilege_is_needed_while_existing_profiles_are_updated() {
     each_privilege("update").await;
 }
+
+/// What the owner has set up on the tables that hides rows, or that our statements can't be used with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn rules_and_policies_of_the_owner_are_refused() {
+    let case = case(Shape::Few, "update").await;
+    let store = case.store();
+    let role = Role::new(server(), &store, "");
+    let grants: Vec<_> = needed("update").iter().map(|one| format!("GRANT {one} TO {}", role.name)).collect();
+    store.database.execute(&format!("{}; {}", grants.join("; "), ledger_grants(&role.name)));
+    let hidden = "USING (last_name <> 'x')";
+    for (set_up, words) in [
+        ("ALTER TABLE customer_profiles ENABLE ROW LEVEL SECURITY".to_owned(), "BYPASSRLS"),
+        (
+            format!(
+                "ALTER TABLE customer_profiles ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON customer_profiles {hidden}"
+            ),
+            "BYPASSRLS",
+        ),
+        (
+            "CREATE RULE r AS ON UPDATE TO customer_profiles DO ALSO NOTIFY changed".to_owned(),
+            "DROP RULE r ON public.customer_profiles",
+        ),
+        (
+            "CREATE RULE r AS ON INSERT TO customer_profiles DO ALSO NOTIFY changed".to_owned(),
+            "DROP RULE r ON public.customer_profiles",
+        ),
+        (
+            "CREATE RULE r AS ON DELETE TO customer_profile_emails DO ALSO NOTIFY changed".to_owned(),
+            "DROP RULE r ON public.customer_profile_emails",
+        ),
+    ] {
+        store.database.execute(&set_up);
+        let as_it_was = before(&store).await;
+        let load = || Loader::start(&store, &role.url(), &case.options).ends_within(SOON);
+        let refused = load();
+        assert_eq!(refused.code(), Some(5), "{set_up}: {}", refused.stderr);
+        assert!(statements(&refused).contains(words), "{set_up}: {}", refused.stderr);
+        assert_eq!(before(&store).await, as_it_was, "{set_up}: nothing has begun");
+        store.database.execute(&statements(&refused));
+        case_tables(&case, &store, &load()).await;
+        store.database.execute(&format!(
+            "ALTER TABLE customer_profiles DISABLE ROW LEVEL SECURITY; DROP POLICY IF EXISTS p ON customer_profiles;
+             ALTER ROLE {} NOBYPASSRLS",
+            role.name
+        ));
+        case.put_back(&store).await;
+    }
+    // A policy that lets the role have everything is no obstacle.
+    store.database.execute(&format!(
+        "ALTER TABLE customer_profiles ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY p ON customer_profiles TO {} USING (true)",
+        role.name
+    ));
+    let ended = Loader::start(&store, &role.url(), &case.options).end();
+    case_tables(&case, &store, &ended).await;
+    case.leave(&store);
+}
+
+/// Some columns are not enough, and all that are used are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn privileges_on_columns() {
+    let case = case(Shape::Few, "reject").await;
+    let store = case.store();
+    let role = Role::new(server(), &store, "");
+    let grants: Vec<_> = needed("reject").iter().map(|one| format!("GRANT {one} TO {}", role.name)).collect();
+    store.database.execute(&format!(
+        "{}; {}; REVOKE SELECT ON customer_profiles FROM {2}; GRANT SELECT (id, first_name) ON customer_profiles TO {2}",
+        grants.join("; "),
+        ledger_grants(&role.name),
+        role.name
+    ));
+    let load = || Loader::start(&store, &role.url(), &case.options).ends_within(SOON);
+    let refused = load();
+    assert_eq!(refused.code(), Some(5), "{}", refused.stderr);
+    let statement = format!("GRANT SELECT ON TABLE public.customer_profiles TO {}", role.name);
+    assert_eq!(statements(&refused), statement, "{}", refused.stderr);
+    store.database.execute(&format!(
+        "GRANT SELECT (xmin, id, first_name, middle_name, last_name, marketing_emails_enabled, two_factor_enabled)
+         ON customer_profiles TO {}",
+        role.name
+    ));
+    case_tables(&case, &store, &load()).await;
+    case.leave(&store);
+}

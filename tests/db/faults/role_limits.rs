@@ -150,14 +150,20 @@ async fn a_bulk_load_may_wait_for_locks() {
             held.release();
             loader
         };
-        waits(&mut loader, &store);
+        if index == 0 {
+            // In short attempts of its own, so that others come through.
+            loader.says("the tables can't be locked to drop their indexes, because pid");
+        } else {
+            waits(&mut loader, &store);
+        }
         class.injected(true);
         foreign.batch_execute("ROLLBACK").await.expect("it is well");
         drop(foreign);
         let ended = loader.end();
         lift_limits(&store);
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-        assert!(!ended.stderr.contains("trying again"), "{}", ended.stderr);
+        let trying_again = ended.stderr.matches("trying again").count();
+        assert_eq!(trying_again, usize::from(index == 0), "{}", ended.stderr);
         class.judge(&case, &store, ended).await;
     }
     class.tell();

@@ -47,7 +47,7 @@ async fn tables_that_differ_are_left_alone() {
     for change in [
         "DROP TABLE customer_profile_emails",
         "DROP TABLE customer_profile_phone_numbers; DROP TYPE customer_profile_phone_numbers_type_enum",
-        "ALTER TABLE customer_profiles ADD COLUMN note text",
+        "ALTER TABLE customer_profiles ADD COLUMN note text NOT NULL",
         "DROP INDEX ix_customer_profile_emails__customer_profile_id",
     ] {
         let database = support::database("differs");

@@ -5,7 +5,7 @@ use profile_loader::internals::migrate::{
 };
 
 use super::{ONE_PROFILE, execute, objects, refused, verify};
-use crate::support;
+use crate::support::{self, binary, run};
 
 const FIRST: Applied = Applied { version: 1, name: "customer_profiles" };
 
@@ -271,4 +271,34 @@ async fn the_pending_sql_is_what_up_runs() {
         (status[0].state, record.is_adopted, &*record.applied_by),
         (State::Applied, false, "postgres")
     );
+}
+
+/// It is named with what a superuser can do about it; a log that one keeps is found as in other sessions of the role.
+#[tokio::test]
+async fn event_triggers_of_the_owner() {
+    let database = support::database("event_trigger");
+    let client = database.connect().await;
+    let trigger = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+        )
+    };
+    execute(&client, &trigger("RAISE 'secret words';")).await;
+    execute(&client, "CREATE EVENT TRIGGER \"Guard\" ON ddl_command_start EXECUTE FUNCTION guard()").await;
+    let migrate = || run(binary().args(["migrate", "up", "--database-url", &database.url]));
+    let refused = migrate();
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(refused.stderr.contains("an event trigger (Guard, function public.guard)"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+    let (_, fix) = refused.stderr.split_once("a superuser can run: ").expect("it is told");
+    let fix = fix.split(": ").next().expect("it has words");
+    execute(&client, fix).await;
+    assert_eq!(migrate().code, Some(0));
+    assert_eq!(run(binary().args(["migrate", "down", "--database-url", &database.url])).code, Some(0));
+    execute(&client, "DROP SCHEMA profile_loader CASCADE; CREATE TABLE log (tag text)").await;
+    execute(&client, &trigger("INSERT INTO log VALUES (tg_tag);")).await;
+    execute(&client, "ALTER EVENT TRIGGER \"Guard\" ENABLE").await;
+    let logged = migrate();
+    assert_eq!(logged.code, Some(0), "{}", logged.stderr);
+    drop(client);
 }

@@ -30,6 +30,9 @@ const MERGING: [Moment; 2] = [
     Moment::Statement("INSERT INTO \"public\".customer_profile_emails", 1),
 ];
 
+/// Of all moments, the first one when every index and key is back: the last of `RESTORING`.
+const FIRST_WHEN_RESTORED: usize = 1 + COPYING.len() + RESTORING.len() - 1;
+
 /// From the first of a run to the last.
 fn all_moments() -> Vec<Moment> {
     [&[TAKING_OFF][..], &COPYING[..], &RESTORING, &MERGING].concat()
