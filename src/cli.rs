@@ -1,12 +1,15 @@
 //! The command line: words and environment to checked settings. With `main.rs` the only user of clap.
 
 mod args;
+mod environment;
+mod refusal;
 mod values;
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal, Write as _},
     num::NonZeroUsize,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -15,8 +18,9 @@ use args::{
     OutputArg, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
-    ColorChoice, CommandFactory, Parser,
+    ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser,
     builder::{StyledStr, Styles, styling::AnsiColor},
+    parser::ValueSource,
 };
 
 use crate::{
@@ -27,7 +31,7 @@ use crate::{
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
-    postgres::{Target, TargetError},
+    postgres::{Target, TargetError, looks_like_settings},
     settings::{
         DocumentSettings, LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, Strategy,
         StrategyRequest, Timeouts, WhenHeld,
@@ -73,6 +77,23 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Reads the command line and the variables that stand for options.
+    ///
+    /// # Errors
+    ///
+    /// What to print, and whether it is an answer (`--help`).
+    pub fn parse_from_environment() -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let parsed = environment::parse(Self::command(), &words).and_then(|matches| {
+            let mut cli = Self::from_arg_matches(&matches)?;
+            if let Some(database) = cli.command.database_mut() {
+                database.is_url_of_variable = is_url_of_variable(&matches);
+            }
+            Ok(cli)
+        });
+        parsed.map_err(refusal::without_settings)
+    }
+
     /// How messages are to look, for what is said before and after the command.
     pub fn console(&self) -> Console {
         let format = match self.global.log_format {
@@ -95,13 +116,14 @@ impl Cli {
     }
 
     /// Does what was asked for; returns the exit code.
-    pub fn run(self) -> Result<u8, Failure> {
+    pub fn run(mut self) -> Result<u8, Failure> {
         let console = self.console();
         if let Some(name) = self.command.waits_for_keyboard() {
             // Nobody types NDJSON: whoever waits at the terminal wants to know how it works.
             let _ = write!(io::stderr(), "{}", help_of(name));
             return Ok(exit::USAGE);
         }
+        self.command.refuse_settings_as_words()?;
         match self.command {
             Command::Validate(args) => {
                 let (documents, output) = documents_and_output(args.input, args.rejects, console)?;
@@ -123,6 +145,13 @@ impl Cli {
             }
         }
     }
+}
+
+/// Whether `PROFILE_LOADER_DATABASE_URL` says what `--database-url` could have said.
+fn is_url_of_variable(matches: &ArgMatches) -> bool {
+    let is_known = matches.try_contains_id("database_url").is_ok();
+    is_known && matches.value_source("database_url") == Some(ValueSource::EnvVariable)
+        || matches.subcommand().is_some_and(|(_, matches)| is_url_of_variable(matches))
 }
 
 fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
@@ -159,7 +188,8 @@ fn connections(requested: Option<usize>, is_atomic: bool) -> Result<usize, Failu
         (None | Some(1), true) => Ok(1),
         (Some(_), true) => Err(Failure::new(
             exit::USAGE,
-            "one transaction needs one connection: give either --atomic or --connections",
+            "one transaction needs one connection: give either --atomic or --connections (PROFILE_LOADER_ATOMIC, \
+             PROFILE_LOADER_CONNECTIONS)",
         )),
         (Some(connections), false) => Ok(connections),
     }
@@ -169,7 +199,8 @@ fn strategy(requested: StrategyArg, is_atomic: bool) -> Result<StrategyRequest, 
     match (requested, is_atomic) {
         (StrategyArg::Bulk, true) => Err(Failure::new(
             exit::USAGE,
-            "bulk loads in many transactions: give either --atomic or --strategy bulk",
+            "bulk loads in many transactions: give either --atomic or --strategy bulk (PROFILE_LOADER_ATOMIC, \
+             PROFILE_LOADER_STRATEGY)",
         )),
         (StrategyArg::Bulk, false) => Ok(StrategyRequest::Only(Strategy::Bulk)),
         (StrategyArg::Merge, _) | (StrategyArg::Auto, true) => Ok(StrategyRequest::Only(Strategy::Merge)),
@@ -178,6 +209,65 @@ fn strategy(requested: StrategyArg, is_atomic: bool) -> Result<StrategyRequest, 
 }
 
 impl Command {
+    fn database_mut(&mut self) -> Option<&mut DatabaseArgs> {
+        match self {
+            Self::Validate(_) | Self::Schema => None,
+            Self::Load(args) => Some(&mut args.database),
+            Self::Migrate(
+                MigrateCommand::Up(database)
+                | MigrateCommand::Down { database, .. }
+                | MigrateCommand::Status(database)
+                | MigrateCommand::Verify(database)
+                | MigrateCommand::Sql(database),
+            )
+            | Self::Runs(
+                RunsCommand::List { database, .. }
+                | RunsCommand::Show(RunArgs { database, .. })
+                | RunsCommand::Abandon(RunArgs { database, .. }),
+            ) => Some(database),
+        }
+    }
+
+    /// Refuses connection settings where files, folders and names are expected, before a message shows them or a folder
+    /// gets them as its name.
+    fn refuse_settings_as_words(&mut self) -> Result<(), Failure> {
+        let refuse = |what: &str| {
+            let message = format!(
+                "{what} looks like connection settings, which go to --database-url, quoted as one word where they hold blanks"
+            );
+            Err(Failure::new(exit::USAGE, message))
+        };
+        let looks_like = |path: &Path| !path.exists() && looks_like_settings(&path.to_string_lossy());
+        let looks_like_path = |path: &Option<PathBuf>| path.as_deref().is_some_and(looks_like);
+        let (input, rejects) = match &*self {
+            Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
+            Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
+            _ => (None, None),
+        };
+        if let Some(input) = input {
+            if input.inputs.iter().any(|input| looks_like(Path::new(input))) {
+                return refuse("an INPUT");
+            }
+            if looks_like_path(&input.json_schema) {
+                return refuse("--json-schema");
+            }
+            if input.report.iter().any(|path| looks_like(path)) {
+                return refuse("--report");
+            }
+        }
+        if rejects.is_some_and(looks_like) {
+            return refuse("--rejects");
+        }
+        let Some(database) = self.database_mut() else { return Ok(()) };
+        if looks_like_path(&database.embedded) {
+            return refuse("--embedded");
+        }
+        if database.db_schema.as_deref().is_some_and(looks_like_settings) {
+            return refuse("--db-schema");
+        }
+        Ok(())
+    }
+
     /// The name of a command that would read documents from a terminal.
     fn waits_for_keyboard(&self) -> Option<&'static str> {
         let (name, inputs) = match self {
@@ -268,7 +358,9 @@ impl DatabaseArgs {
         if let Some(dir) = self.embedded {
             return Ok((Database::Embedded(dir), self.db_schema.unwrap_or_else(|| PUBLIC.to_owned())));
         }
-        let target = Target::find(self.database_url.as_deref(), &|name| std::env::var_os(name))?;
+        let origin = if self.is_url_of_variable { "PROFILE_LOADER_DATABASE_URL" } else { "--database-url" };
+        let url = self.database_url.as_deref().map(|url| (origin, url));
+        let target = Target::find_for(url, &|name| std::env::var_os(name))?;
         let target = target.with_connect_within(self.connect_within);
         let db_schema =
             self.db_schema.or_else(|| target.db_schema.clone()).unwrap_or_else(|| PUBLIC.to_owned());

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, error::ErrorKind};
+use clap::error::ErrorKind;
 use profile_loader::{
     exit,
     internals::{Cli, Console},
@@ -14,7 +14,7 @@ use profile_loader::{
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = fail::FailScenario::setup();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::parse_from_environment() {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing can be done about a closed terminal.

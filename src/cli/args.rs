@@ -190,6 +190,9 @@ pub(super) struct DatabaseArgs {
         hide_env_values = true
     )]
     pub(super) database_url: Option<String>,
+    /// Whether that comes from its variable: messages say where it is.
+    #[arg(skip)]
+    pub(super) is_url_of_variable: bool,
     /// Start a private PostgreSQL server from this machine's binaries, its data in DIR, and stop it at the end
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = EMBEDDED_DIR)]
     #[arg(conflicts_with = "database_url", env = "PROFILE_LOADER_EMBEDDED", hide_env = true)]

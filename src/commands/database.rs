@@ -121,6 +121,7 @@ pub(super) async fn connect(
 pub(super) async fn refuse_unfit_session(client: &PgClient, needs_triggers: bool) -> Result<(), Failure> {
     let unfit = load::check_settings(client, needs_triggers).await;
     match unfit.map_err(|error| Failure::of_database("reading the settings of the session failed", error))? {
+        Some(unfit) if unfit.may_pass() => Err(Failure::new(exit::TEMPORARY, unfit.to_string())),
         Some(unfit) => Err(Failure::new(exit::NEEDS_A_PERSON, unfit.to_string())),
         None => Ok(()),
     }

@@ -68,11 +68,24 @@ impl fmt::Display for Unfit {
     }
 }
 
+impl UnfitSetting {
+    /// Whether it may be so for a while only: servers in trouble, such as one whose disk is full, are set read-only by
+    /// those who operate them.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.name == "default_transaction_read_only" && self.statement.is_some()
+    }
+}
+
 impl fmt::Display for UnfitSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, value, consequence, statement } = self;
         write!(f, "{name} is {value} in this session, so {consequence}; nothing was begun; ")?;
         match statement {
+            Some(statement) if self.may_pass() => write!(
+                f,
+                "run the same command again once the server takes writes, or, if that may be changed, somebody who may \
+                 has to run: {statement}"
+            ),
             Some(statement) => write!(f, "if that may be changed, somebody who may has to run: {statement}"),
             None => write!(f, "leave it out of the connection's options (options=, PGOPTIONS)"),
         }

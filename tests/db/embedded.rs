@@ -152,6 +152,7 @@ fn folders_that_are_not_its_own_are_left_alone() {
         output.stderr
     );
     assert!(Path::exists(&home.path("server/letter.txt")));
-    let output = run(home.command().args(["migrate", "status", "--database-url", "postgresql://x/y"]));
+    let two = ["migrate", "status", "--embedded", "--database-url", "postgresql://x/y"];
+    let output = run(home.command().args(two));
     assert_eq!(output.code, Some(2), "two databases are named: {}", output.stderr);
 }

@@ -7,6 +7,7 @@ mod accept_insert;
 mod bulk;
 mod clashes;
 mod commands;
+mod conninfo;
 mod damaged;
 mod embedded;
 mod load;

@@ -1,7 +1,9 @@
-//! Inputs and environments that other people's programs met: each a row of a table, with the address of the public report
-//! that it comes from and the answer that was decided.
+//! Cases that other people's programs met, tried on this one: a table for each kind, and adding a case is one row.
+//!
+//! A row has the address of the public report that it comes from, what is given, and the answer that was decided.
 
 #[path = "../support/process.rs"]
 mod process;
 
 mod processes;
+mod settings;

@@ -38,7 +38,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Pair>, Fault> {
         Some((_, path)) => split_once(path, b'?'),
         None => (rest, None),
     };
-    if path.contains(&b'@') && !hosts.is_empty() {
+    // Where `/` of a password ended the host: what follows would be the name of a database, with a piece of it.
+    let before_at = path.iter().position(|byte| *byte == b'@').map(|at| &path[..at]);
+    if before_at.is_some_and(|before| !hosts.is_empty() || before.contains(&b':')) {
         return Err(Fault::PasswordWithSlash);
     }
     keep("dbname", path)?;
@@ -187,6 +189,7 @@ mod tests {
     fn a_password_that_was_cut_is_no_host() {
         check("postgresql://u:p@q@h/d", Err(Fault::PasswordWithAt));
         check("postgresql://u:1/2@h/d", Err(Fault::PasswordWithSlash));
+        check("postgresql:///u:p@h/d", Err(Fault::PasswordWithSlash));
         check("postgresql://u:p@q/r@h/d", Err(Fault::PasswordWithSlash));
     }
 }
