@@ -12,7 +12,10 @@ use std::{
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
 
-use super::rejection::{Fault, Segment};
+use super::{
+    rejection::{Fault, Segment},
+    stray,
+};
 
 /// How deep arrays and objects may stand in each other, the outermost counted as 1.
 const DEPTH_MAX: usize = 128;
@@ -32,7 +35,8 @@ pub(super) struct Decoded {
 
 pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     simdutf8::compat::from_utf8(line).map_err(|error| {
-        Fault::in_line("json:invalid_utf8", error.valid_up_to() + 1, "the line is not valid UTF-8")
+        let message = with_words("the line is not valid UTF-8", stray::words_of_bytes(line));
+        Fault::in_line("json:invalid_utf8", error.valid_up_to() + 1, message)
     })
 }
 
@@ -46,10 +50,14 @@ pub(super) fn decode(text: &str, segment: impl Fn(&str) -> Segment<'static>) -> 
         .deserialize(&mut parser)
         .map_err(|error| explain(&error, text, found.excess.take()))?;
     parser.end().map_err(|error| {
-        Fault::in_line("json:trailing_data", error.column(), "something follows the JSON value on its line")
+        let words = stray::words_of_trailing(text, error.column());
+        let message = with_words("something follows the JSON value on its line", words);
+        Fault::in_line("json:trailing_data", error.column(), message)
     })?;
     if !value.is_object() {
-        return Err(Fault::of_document("json:not_object", "the line holds JSON, but not an object"));
+        let words = stray::words_of_value(&value);
+        let message = with_words("the line holds JSON, but not an object", words);
+        return Err(Fault::of_document("json:not_object", message));
     }
     Ok(Decoded { value, duplicate_keys: found.duplicate_keys.take() })
 }
@@ -82,7 +90,13 @@ fn explain(error: &serde_json::Error, text: &str, excess: Option<Excess>) -> Fau
             "a \\u escape is half of a surrogate pair, which is no character",
         );
     }
-    Fault::in_line("json:syntax", error.column(), format!("not valid JSON: {}", without_position(error)))
+    let words =
+        stray::words_of_syntax(text, error.column()).map_or_else(|| without_position(error), str::to_owned);
+    Fault::in_line("json:syntax", error.column(), format!("not valid JSON: {words}"))
+}
+
+fn with_words(message: &str, words: Option<&str>) -> String {
+    words.map_or_else(|| message.to_owned(), |words| format!("{message}: {words}"))
 }
 
 /// serde_json's own words, which quote nothing of the input, without " at line 1 column N".

@@ -10,6 +10,7 @@ mod scan;
 mod schema;
 mod schema_message;
 mod shapes;
+mod stray;
 mod uuid;
 
 pub use profile::{PhoneNumber, PostalAddress, Profile};

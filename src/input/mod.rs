@@ -45,8 +45,8 @@ pub enum InputError {
     StdinTwice,
     #[error("{name} can't be opened")]
     Open { name: String, source: io::Error },
-    #[error("{name} is not NDJSON but {found}; {fix}")]
-    Format { name: String, found: &'static str, fix: String },
+    #[error("{name} is not NDJSON but {found} ({told}); {fix}")]
+    Format { name: String, found: &'static str, told: &'static str, fix: String },
     #[error(
         "{name} breaks off at byte {byte_offset} of the {form} stream: its producer died or the copy is incomplete; \
          complete it and run the same command again"

@@ -7,14 +7,11 @@ use super::{
     buffer::Buffer,
     chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
     decompress::{Decompressed, Fault, FaultKind},
-    sniff,
+    sniff::{self, HEAD_BYTES},
 };
 
 /// Most lines of a chunk: a line of two bytes that is rejected takes a thousand times as much in its record.
 pub(super) const LINES_MAX: usize = 4 * 1024;
-
-/// How much of a source is looked at to tell that it is no NDJSON.
-pub(super) const HEAD_BYTES: usize = 64 * 1024;
 
 /// What was read.
 pub(super) enum NextChunk {
@@ -79,7 +76,7 @@ impl OpenSource {
             let bom = sniff::bom_bytes(buffer.filled());
             buffer.remove_front(bom);
             self.byte_offset += bom as u64;
-            refuse_foreign(whole_lines(buffer.filled(), self.failed.is_some()), name)?;
+            refuse_foreign(whole_lines(buffer.filled(), self.failed.is_some()), name, self.stream.form)?;
         }
         let Some(Cut { length, lines, piece }) = self.cut(&mut buffer, chunk_bytes) else {
             return match self.failed.take() {
@@ -215,9 +212,11 @@ pub(super) fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
     }
 }
 
-pub(super) fn refuse_foreign(head: &[u8], name: &str) -> Result<(), InputError> {
-    match sniff::foreign(head, name) {
-        Some(sniff::Foreign { found, fix }) => Err(InputError::Format { name: name.to_owned(), found, fix }),
+pub(super) fn refuse_foreign(head: &[u8], name: &str, form: &str) -> Result<(), InputError> {
+    match sniff::foreign(head, name, form) {
+        Some(sniff::Foreign { found, told, fix }) => {
+            Err(InputError::Format { name: name.to_owned(), found, told, fix })
+        }
         None => Ok(()),
     }
 }

@@ -16,8 +16,8 @@ use super::{
     InputError, Source,
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
-    open_source::{HEAD_BYTES, NextChunk, OpenSource, refuse_foreign, whole_lines},
-    sniff,
+    open_source::{NextChunk, OpenSource, refuse_foreign, whole_lines},
+    sniff::{self, HEAD_BYTES},
     stream_digest::StreamDigest,
 };
 
@@ -165,8 +165,9 @@ fn probe(source: &Source) -> Result<(), InputError> {
     let name = source.name();
     let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
         .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
+    let form = stream.form;
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
     let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
-    refuse_foreign(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), &name)
+    refuse_foreign(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), &name, form)
 }

@@ -5,8 +5,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::{
-    Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, Source,
-    open_source::{HEAD_BYTES, LINES_MAX},
+    Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, Source, open_source::LINES_MAX, sniff::HEAD_BYTES,
 };
 
 fn source(bytes: &[u8]) -> (tempfile::NamedTempFile, Source) {

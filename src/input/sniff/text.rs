@@ -1,0 +1,177 @@
+//! Text that is no JSON: pages, tables, scripts, streams of events. Most of it is looked at only where no line begins as
+//! documents do.
+
+use super::{
+    lines::{Head, is_document_start, is_object},
+    shape::{Fix, PIPE_IN, Shape},
+};
+
+const AS_JSON: Fix = Fix::Words("convert it to one JSON object a line, with typed and nested properties");
+const ROWS_AS_JSON: Fix =
+    Fix::Words("export its rows as one JSON object a line, with row_to_json() or JSON_OBJECT()");
+
+/// Of a table that may be one.
+const ROWS_LOOKED_AT: usize = 10;
+
+/// Where documents may stand in scripts of a page.
+pub(super) fn page(head: &Head<'_>) -> Option<Shape> {
+    let is_tag = |line: &[u8]| matches!(line, [b'<', b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z', ..]);
+    let first = head.lines.first()?;
+    let mut before: &[u8] = first;
+    for line in &head.lines {
+        if is_document_start(line) && !before.starts_with(b"<script") {
+            return None;
+        }
+        before = line;
+    }
+    is_tag(first).then_some(Shape {
+        found: "an HTML or XML page",
+        told: "it begins with a tag",
+        fix: Fix::Words("check where it was downloaded from, perhaps it is a login page"),
+    })
+}
+
+/// Looks at a start in which no line begins as documents do.
+pub(super) fn text(head: &Head<'_>) -> Option<Shape> {
+    let lines = head.whole_lines();
+    let first = *lines.first()?;
+    pointer(first)
+        .or_else(|| events(lines))
+        .or_else(|| prefixed(lines))
+        .or_else(|| drawn_table(lines))
+        .or_else(|| script(lines))
+        .or_else(|| yaml(lines))
+        .or_else(|| csv(lines))
+}
+
+/// What stands for the file, or hides it.
+fn pointer(first: &[u8]) -> Option<Shape> {
+    let told = "its first line says so";
+    let base64 = first.len() > 20
+        && first.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+    let (found, fix) = if first.starts_with(b"version https://git-lfs.github.com/") {
+        ("a pointer of Git LFS", Fix::Words("fetch the file itself with: git lfs pull"))
+    } else if first.starts_with(b"-----BEGIN PGP MESSAGE") {
+        ("a message of OpenPGP", Fix::Command(PIPE_IN, "gpg -d FILE | profile-loader … -"))
+    } else if first.starts_with(b"age-encryption.org/") || first.starts_with(b"-----BEGIN AGE") {
+        ("a file of age", Fix::Command(PIPE_IN, "age -d FILE | profile-loader … -"))
+    } else if base64 && (first.starts_with(b"H4sI") || first.starts_with(b"KLUv")) {
+        ("a compressed stream in Base64", Fix::Command(PIPE_IN, "base64 -d FILE | profile-loader … -"))
+    } else {
+        return None;
+    };
+    Some(Shape { found, told, fix })
+}
+
+/// Server-sent events; one line alone may be a log's.
+fn events(lines: &[&[u8]]) -> Option<Shape> {
+    let is_field = |line: &&[u8]| {
+        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| line.starts_with(field))
+    };
+    let has_data = lines.iter().any(|line| line.starts_with(b"data:") && line.contains(&b'{'));
+    (lines.len() > 1 && has_data && lines.iter().all(is_field)).then_some(Shape {
+        found: "server-sent events",
+        told: "its lines begin with data:, event: or id:",
+        fix: Fix::Command("take the documents out with", "sed -n 's/^data: *//p' FILE"),
+    })
+}
+
+/// A log, or keys before values.
+fn prefixed(lines: &[&[u8]]) -> Option<Shape> {
+    let is_prefixed = |line: &&[u8]| {
+        line.iter().position(|&byte| byte == b'{').is_some_and(|at| at > 0 && is_object(&line[at..]))
+    };
+    (lines.len() > 1 && lines.iter().all(is_prefixed)).then_some(Shape {
+        found: "lines with something before each document",
+        told: "as a log has it",
+        fix: Fix::Command("take it off with", "sed 's/^[^{]*//' FILE"),
+    })
+}
+
+fn drawn_table(lines: &[&[u8]]) -> Option<Shape> {
+    let is_rule = |line: &[u8]| line.starts_with(b"+--") || (line.starts_with(b"---") && line.len() > 3);
+    let is_drawn = |line: &&&[u8]| is_rule(line) && line.iter().all(|byte| b"+-|".contains(byte));
+    let told = "its head is ruled off with dashes";
+    lines.len().gt(&1).then(|| lines.iter().take(2).find(is_drawn)).flatten().map(|_| Shape {
+        found: "a table as psql or mysql draws it",
+        told,
+        fix: ROWS_AS_JSON,
+    })
+}
+
+fn script(lines: &[&[u8]]) -> Option<Shape> {
+    let first = lines.first()?;
+    let begins = |word: &[u8]| first.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let words: [&[u8]; 9] = [
+        b"--",
+        b"/*!",
+        b"insert into ",
+        b"create ",
+        b"copy ",
+        b"set ",
+        b"begin;",
+        b"drop ",
+        b"start transaction",
+    ];
+    let has_statements = lines.iter().any(|line| line.ends_with(b";"));
+    (words.iter().any(|word| begins(word)) && has_statements).then_some(Shape {
+        found: "an SQL script",
+        told: "it begins as one, and lines of it end in ;",
+        fix: ROWS_AS_JSON,
+    })
+}
+
+fn yaml(lines: &[&[u8]]) -> Option<Shape> {
+    let is_entry = |line: &[u8]| {
+        let line = line.strip_prefix(b"- ").unwrap_or(line);
+        let name = line.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        name.is_some_and(|end| end > 0 && line[end..].starts_with(b":"))
+    };
+    let (first, second) = (lines.first()?, lines.get(1)?);
+    let begins =
+        *first == b"---" || first.starts_with(b"%YAML") || (first.starts_with(b"- ") && is_entry(first));
+    (begins && is_entry(second)).then_some(Shape {
+        found: "YAML",
+        told: "it begins with --- or -, and goes on with names and colons",
+        fix: AS_JSON,
+    })
+}
+
+/// A head, or rows, with as many separators in one line as in the next.
+fn csv(lines: &[&[u8]]) -> Option<Shape> {
+    let first = lines.first()?;
+    let rows = &lines[..lines.len().min(ROWS_LOOKED_AT)];
+    let is_head = first[0].is_ascii_alphabetic() || first[0] == b'"';
+    let has_names = first.split(|byte| b",;\t|".contains(byte)).all(is_name);
+    let separators: &[u8] = if is_head { b",;\t|" } else { b"\t" };
+    let is_table = |&separator: &u8| {
+        let count = count_outside_quotes(first, separator);
+        let is_alike = |row: &&[u8]| count_outside_quotes(row, separator) == count;
+        let has_it = |row: &&[u8]| row.contains(&separator);
+        count > 0
+            && match rows {
+                [_] => is_head && has_names,
+                rows => rows.iter().all(is_alike) || (has_names && rows.iter().take(2).all(has_it)),
+            }
+    };
+    separators.iter().any(is_table).then_some(Shape {
+        found: "CSV",
+        told: "its first lines have the same separators",
+        fix: AS_JSON,
+    })
+}
+
+/// As columns are named: no sentence.
+fn is_name(field: &[u8]) -> bool {
+    let field = field.strip_prefix(b"\"").and_then(|field| field.strip_suffix(b"\"")).unwrap_or(field);
+    !field.is_empty() && field.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
+fn count_outside_quotes(line: &[u8], separator: u8) -> usize {
+    let mut is_quoted = false;
+    let counted = line.iter().filter(|&&byte| {
+        is_quoted ^= byte == b'"';
+        !is_quoted && byte == separator
+    });
+    counted.count()
+}
