@@ -7,7 +7,8 @@ use serde_json::Value;
 const WIDE_TEXT: &str = "zero bytes (U+0000) stand between its characters, as UTF-16 has them: convert that part with \
                          iconv -f UTF-16 -t UTF-8 before parts are joined";
 const NUL: &str = r"it holds zero bytes (U+0000), as a file does that was made longer and not written: take them out with tr -d '\000'";
-const BOM: &str = r"U+FEFF, a byte order mark, stands in the middle of the input, as where files were joined: take it out with sed 's/\xef\xbb\xbf//g'";
+const BOM: &str = r"U+FEFF, a byte order mark, stands in the middle of the input, as where files were joined: take it off with sed 's/^\xef\xbb\xbf//'";
+const BOM_BEHIND: &str = r"U+FEFF, a byte order mark, follows the document, as where files were joined: end the line there with sed 's/}\xef\xbb\xbf/}\n/g'";
 const RECORD_SEPARATOR: &str =
     r"U+001E, the record separator of RFC 7464, stands in it: take it out with tr -d '\036'";
 const CR: &str = r"CR (U+000D) stands between documents without a line feed: if lines end so, turn it into line feeds with tr '\r' '\n'";
@@ -50,6 +51,10 @@ pub(super) fn words_of_syntax(text: &str, column: usize) -> Option<&'static str>
     zero_bytes(text.as_bytes())
         .or_else(|| beginning(text))
         .or_else(|| character(text.get(column.checked_sub(1)?..)?))
+        .or_else(|| {
+            let is_json = text.trim_start().starts_with(['{', '[', '"']);
+            (!is_json).then_some("it does not begin with {, as a document does")
+        })
 }
 
 /// Of a line where something follows the JSON value, from the 1-based byte `column` on.
@@ -60,6 +65,7 @@ pub(super) fn words_of_trailing(text: &str, column: usize) -> Option<&'static st
         '{' if is_behind_cr => Some(CR),
         '{' => Some("another document follows without a line end: jq -c . makes one document a line"),
         ',' => Some("a comma follows the document: take it off with sed 's/,[[:space:]]*$//'"),
+        '\u{feff}' => Some(BOM_BEHIND),
         ']' => Some("the bracket of an array follows the document: of a whole array jq -c '.[]' makes one document a line"),
         _ => character(after),
     })

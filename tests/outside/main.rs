@@ -5,5 +5,6 @@
 #[path = "../support/process.rs"]
 mod process;
 
+mod inputs;
 mod processes;
 mod settings;

@@ -33,9 +33,7 @@ const MAGIC: &[(&[u8], &str, Fix)] = &[
     (b"Obj\x01", "an Avro file", Fix::FileCommand(PIPE_IN, "avro-tools tojson FILE | profile-loader … -")),
     (b"ARROW1\0\0", "an Arrow file", EXPORT),
     (b"SQLite format 3\0", "an SQLite database", Fix::Words("export its rows as one JSON object a line, with json_object()")),
-    (b"PGDMP", "a dump of pg_dump in its custom format", Fix::Words("restore it with pg_restore, then export its rows as one JSON object a line, with row_to_json()")),
     (b"PGCOPY\n\xff\r\n\0", "the binary format of COPY", Fix::Words("export the rows as one JSON object a line, with row_to_json()")),
-    (b"%PDF-", "a PDF file", Fix::Words("ask for the data themselves, one JSON object a line")),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", EXPORT),
 ];
 
@@ -45,6 +43,8 @@ const MAGIC_LIKE_TEXT: &[(&[u8], &str, Fix)] = &[
     (b"BZh", "a bzip2 stream", Fix::Command(PIPE_IN, "bzip2 -dc FILE | profile-loader … -")),
     (b"PAR1", "a Parquet file", EXPORT),
     (b"ORC", "an ORC file", EXPORT),
+    (b"PGDMP", "a dump of pg_dump in its custom format", Fix::Words("restore it with pg_restore, then export its rows as one JSON object a line, with row_to_json()")),
+    (b"%PDF-", "a PDF file", Fix::Words("ask for the data themselves, one JSON object a line")),
 ];
 
 /// Looks at the decompressed start of a source.
@@ -55,7 +55,7 @@ pub(super) fn binary(head: &[u8]) -> Option<Shape> {
         return Some(Shape { found, told, fix: fix.clone() });
     }
     let magic = MAGIC_LIKE_TEXT.iter().find(|(magic, ..)| head.starts_with(magic));
-    if let Some((_, found, fix)) = magic.filter(|_| !is_text(head)) {
+    if let Some((_, found, fix)) = magic.filter(|_| !is_text(head) || is_bzip2(head)) {
         return Some(Shape { found, told, fix: fix.clone() });
     }
     if is_bson(head) {
@@ -90,6 +90,11 @@ pub(super) fn unknown(head: &[u8]) -> Option<Shape> {
         })
 }
 
+/// The size of its blocks, and the magic of the first.
+fn is_bzip2(head: &[u8]) -> bool {
+    head.starts_with(b"BZh") && head.get(4..).is_some_and(|block| block.starts_with(b"1AY&SY"))
+}
+
 fn is_text(head: &[u8]) -> bool {
     !head.iter().copied().any(is_control)
         && std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
@@ -108,7 +113,7 @@ fn is_tar(head: &[u8]) -> bool {
         .sum();
     let written = header[TAR_CHECKSUM].iter().filter(|byte| byte.is_ascii_digit());
     let written = written.fold(0_u32, |sum, digit| sum.wrapping_mul(8).wrapping_add(u32::from(digit - b'0')));
-    header[TAR_MAGIC_AT..].starts_with(b"ustar") || (header.contains(&0) && written == sum)
+    header.contains(&0) && (header[TAR_MAGIC_AT..].starts_with(b"ustar") || written == sum)
 }
 
 /// A length, and the type of an object id for the key `_id` of a document.

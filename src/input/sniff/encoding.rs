@@ -40,22 +40,22 @@ const ENCODINGS: [Encoding; 4] = [
 
 /// Looks at a start in which no line is a document.
 pub(super) fn wide_text(bytes: &[u8]) -> Option<Shape> {
-    // A blank line may come before the mark, if something was appended to it.
+    // A blank line may come before the text, if that was appended to it.
     let blanks = bytes.len() - bytes.trim_ascii_start().len();
-    for (before, text) in [(0, bytes), (blanks, &bytes[blanks..])] {
-        for encoding in &ENCODINGS {
-            if text.starts_with(encoding.mark) {
-                let fix = Fix::Behind(CONVERT, encoding.commands[0], before);
-                return Some(Shape { found: encoding.found, told: "its byte order mark says so", fix });
-            }
-        }
-        if let Some(index) = by_zeros(text) {
-            let Encoding { found, commands, .. } = &ENCODINGS[index];
-            let told = "zero bytes stand between its characters";
-            return Some(Shape { found, told, fix: Fix::Behind(CONVERT, commands[1], before) });
+    let shape = |encoding: &Encoding, told, command: usize, before| {
+        let fix = Fix::Behind(CONVERT, encoding.commands[command], before);
+        Shape { found: encoding.found, told, fix }
+    };
+    for before in [0, blanks] {
+        let encoding = ENCODINGS.iter().find(|encoding| bytes[before..].starts_with(encoding.mark));
+        if let Some(encoding) = encoding {
+            return Some(shape(encoding, "its byte order mark says so", 0, before));
         }
     }
-    None
+    // A zero byte behind it belongs to it.
+    let before = if bytes.get(blanks) == Some(&0) { 0 } else { blanks };
+    let index = by_zeros(&bytes[before..])?;
+    Some(shape(&ENCODINGS[index], "zero bytes stand between its characters", 1, before))
 }
 
 /// Which of `ENCODINGS` has its zero bytes where `text` has them. Most characters of any JSON are ASCII.
@@ -66,18 +66,18 @@ fn by_zeros(text: &[u8]) -> Option<usize> {
         let count = units.len();
         (units.filter(|unit| unit[place] == 0).count(), count)
     };
-    let (all, none, most) = (
+    let (all, few, most) = (
         |width, place| matches!(zeros(width, place), (zeros, count) if count > 0 && zeros == count),
-        |width, place| zeros(width, place).0 == 0,
+        |width, place| matches!(zeros(width, place), (zeros, count) if 8 * zeros <= count),
         |width, place| matches!(zeros(width, place), (zeros, count) if count > 0 && 2 * zeros > count),
     );
-    if all(4, 3) && most(4, 2) && most(4, 1) && none(4, 0) {
+    if all(4, 3) && most(4, 2) && most(4, 1) && few(4, 0) {
         Some(0)
-    } else if all(4, 0) && most(4, 1) && most(4, 2) && none(4, 3) {
+    } else if all(4, 0) && most(4, 1) && most(4, 2) && few(4, 3) {
         Some(1)
-    } else if most(2, 1) && none(2, 0) {
+    } else if most(2, 1) && few(2, 0) {
         Some(2)
-    } else if most(2, 0) && none(2, 1) {
+    } else if most(2, 0) && few(2, 1) {
         Some(3)
     } else {
         None

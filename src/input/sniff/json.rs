@@ -78,10 +78,14 @@ fn array(head: &Head<'_>) -> Option<Shape> {
 /// Whether every line that begins as documents do is followed by a comma or by the end of what it stands in. Those
 /// of NDJSON are followed by each other.
 fn documents_are_items(head: &Head<'_>) -> bool {
+    // What the second line is shows at its end.
+    if head.is_cut && matches!(head.lines[..], [_, second] if is_document_start(second)) {
+        return false;
+    }
     let lines = head.whole_lines();
     let mut commas = 0;
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_document_start(line)) {
-        commas += usize::from(line.ends_with(b","));
+        commas += usize::from(line.strip_suffix(b",").is_some_and(is_object));
         let is_item = match lines.get(at + 1) {
             _ if line.ends_with(b",") || !is_object(line) => true,
             Some(next) => matches!(next[0], b']' | b'}' | b','),

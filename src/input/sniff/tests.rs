@@ -158,9 +158,11 @@ fn wide_text_is_told_with_and_without_its_mark() {
             check(wide(&format!("{start}[{text}]"), unit), Some(name));
             check(wide(&format!("{start}id,name\n1,2\n"), unit), Some(name));
         }
-        // Appended to a blank line.
+        // Appended to a blank line of bytes.
         check([b"\n".to_vec(), wide(&format!("\u{feff}{text}"), unit)].concat(), Some(name));
-        check([b"\r\n".to_vec(), wide(&text, unit)].concat(), Some(name));
+        if name == "UTF-16" {
+            check([b"\r\n".to_vec(), wide(&text, unit)].concat(), Some(name));
+        }
         // Behind documents it is a fault of its lines.
         check([format!("{DOCUMENT}\n").into_bytes(), wide(&text, unit)].concat(), None);
     }
@@ -213,6 +215,8 @@ fn text_that_is_no_ndjson() {
     check(format!("[INFO] {DOCUMENT}\n").repeat(3), Some(prefixed));
     check(format!("7\t{DOCUMENT}\n").repeat(5000), Some(prefixed));
     check("[INFO] started\n[INFO] stopped\n", None);
+    check("started, at last\nstopped, at last\n", None);
+    check("id,name\n{'id':1,'name':2}\n", None);
     check(" id | name \n----+------\n 1 | a\n", Some("a table as psql or mysql draws it"));
     check("+----+\n| id |\n+----+\n", Some("a table as psql or mysql draws it"));
     check("--\n-- PostgreSQL database dump\n--\nSET x = 0;\n", Some("an SQL script"));

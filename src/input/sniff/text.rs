@@ -16,14 +16,16 @@ const ROWS_LOOKED_AT: usize = 10;
 /// Where documents may stand in scripts of a page.
 pub(super) fn page(head: &Head<'_>) -> Option<Shape> {
     let is_tag = |line: &[u8]| matches!(line, [b'<', b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z', ..]);
-    let first = head.lines.first()?;
-    let mut before: &[u8] = first;
-    for line in &head.lines {
-        if is_document_start(line) && !before.starts_with(b"<script") {
+    let ends_script = |line: &&[u8]| line.starts_with(b"</script");
+    let mut before: &[u8] = b"";
+    for (at, line) in head.lines.iter().enumerate() {
+        let is_in_script = before.starts_with(b"<script") && head.lines[at..].iter().any(ends_script);
+        if is_document_start(line) && !is_in_script {
             return None;
         }
         before = line;
     }
+    let first = head.lines.first()?;
     is_tag(first).then_some(Shape {
         found: "an HTML or XML page",
         told: "it begins with a tag",
@@ -146,12 +148,16 @@ fn csv(lines: &[&[u8]]) -> Option<Shape> {
     let separators: &[u8] = if is_head { b",;\t|" } else { b"\t" };
     let is_table = |&separator: &u8| {
         let count = count_outside_quotes(first, separator);
-        let is_alike = |row: &&[u8]| count_outside_quotes(row, separator) == count;
-        let has_it = |row: &&[u8]| row.contains(&separator);
+        let is_alike = |row: &&[u8]| !row.starts_with(b"{") && count_outside_quotes(row, separator) == count;
+        let has_it = |row: &&[u8]| row.contains(&separator) && !row.starts_with(b"{");
+        // Behind a comma of prose there is a blank.
+        let is_prose = first.windows(2).any(|pair| pair == [separator, b' ']);
         count > 0
             && match rows {
                 [_] => is_head && has_names,
-                rows => rows.iter().all(is_alike) || (has_names && rows.iter().take(2).all(has_it)),
+                rows => {
+                    !is_prose && rows.iter().all(is_alike) || (has_names && rows.iter().take(2).all(has_it))
+                }
             }
     };
     separators.iter().any(is_table).then_some(Shape {
