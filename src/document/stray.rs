@@ -60,13 +60,14 @@ pub(super) fn words_of_syntax(text: &str, column: usize) -> Option<&'static str>
 /// Of a line where something follows the JSON value, from the 1-based byte `column` on.
 pub(super) fn words_of_trailing(text: &str, column: usize) -> Option<&'static str> {
     let (before, after) = text.split_at_checked(column.checked_sub(1)?)?;
+    let is_object = before.trim_end().ends_with('}');
     let is_behind_cr = before.trim_end_matches([' ', '\t']).ends_with('\r');
     zero_bytes(text.as_bytes()).or_else(|| beginning(text)).or_else(|| match after.chars().next()? {
         '{' if is_behind_cr => Some(CR),
         '{' => Some("another document follows without a line end: jq -c . makes one document a line"),
-        ',' => Some("a comma follows the document: take it off with sed 's/,[[:space:]]*$//'"),
+        ',' if is_object => Some("a comma follows the document: take it off with sed 's/,[[:space:]]*$//'"),
         '\u{feff}' => Some(BOM_BEHIND),
-        ']' => Some("the bracket of an array follows the document: of a whole array jq -c '.[]' makes one document a line"),
+        ']' if is_object => Some("the bracket of an array follows the document: of a whole array jq -c '.[]' makes one document a line"),
         _ => character(after),
     })
 }
@@ -224,6 +225,30 @@ mod tests {
         for line in ["", "{'id':1}", "{\"a\":{}}x", "oops", "[1,", "[{\"id\":1},", "12"] {
             check(line, None);
         }
+    }
+
+    #[test]
+    fn what_follows_a_document_is_told() {
+        let check = |line: &str, column: usize, expected: Option<&str>| {
+            let words = words_of_trailing(line, column);
+            assert!(
+                expected.map_or(words.is_none(), |e| words.is_some_and(|w| w.contains(e))),
+                "{line}: {words:?}"
+            );
+        };
+        check("{}{}", 3, Some("another document"));
+        check("{}\r{}", 4, Some("U+000D"));
+        check("{}, ", 3, Some("comma"));
+        check("{}]", 3, Some("bracket"));
+        check("{}\u{feff}{}", 3, Some("U+FEFF"));
+        check("{}\u{1a}", 3, Some("U+001A"));
+        check("{}\0", 3, Some("U+0000"));
+        check("[1] started", 5, Some("log"));
+        for line in ["{}x", "{}}"] {
+            check(line, 3, None);
+        }
+        check("1,2", 2, None);
+        assert_eq!(words_of_trailing("{}é", 4), None, "no place between characters");
     }
 
     #[test]

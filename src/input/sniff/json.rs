@@ -108,25 +108,21 @@ fn object(head: &Head<'_>) -> Option<Shape> {
     let spans_lines = |value: &Range<usize>| head.bytes[value.clone()].contains(&b'\n');
     let is_pretty = match end {
         _ if !values.iter().all(spans_lines) => false,
-        End::Whole => true,
         // A lone brace may be the start of a document that was cut off.
         End::Incomplete if values.is_empty() => {
             (second.is_some() || first == b"{") && documents_are_items(head)
         }
-        End::Incomplete => true,
+        End::Incomplete => {
+            let rest = head.bytes[values.last().map_or(0, |value| value.end)..].trim_ascii_start();
+            rest.contains(&b'\n') || !is_document_start(rest)
+        }
+        End::Whole => true,
         End::Broken => (!values.is_empty() || is_pretty_printed(first, second)) && documents_are_items(head),
     };
     if !is_pretty {
         return None;
     }
-    let third = head.lines.get(2).copied();
-    let holds_documents = |line: &[u8], next: Option<&[u8]>| {
-        line.ends_with(b"[") && next.is_some_and(|next| next.starts_with(b"{"))
-    };
-    let is_wrapped = values.len() <= 1
-        && (holds_documents(first, second)
-            || first == b"{" && second.is_some_and(|second| holds_documents(second, third)));
-    Some(if is_wrapped {
+    Some(if values.len() <= 1 && is_wrapped(&head.lines) {
         Shape {
             found: "a JSON object with an array of documents",
             told: "it begins with { and goes on inside it for lines",
@@ -139,6 +135,15 @@ fn object(head: &Head<'_>) -> Option<Shape> {
             fix: Fix::Command(A_LINE_EACH, "jq -c . FILE"),
         }
     })
+}
+
+/// Whether the first or second line opens an array, and the next an object in it.
+fn is_wrapped(lines: &[&[u8]]) -> bool {
+    match lines {
+        [first, second, ..] if first.ends_with(b"[") => second.starts_with(b"{"),
+        [b"{", second, third, ..] => second.ends_with(b"[") && third.starts_with(b"{"),
+        _ => false,
+    }
 }
 
 /// A first line that can't be a whole object, followed by one that goes on inside it.

@@ -33,7 +33,9 @@ impl Fix {
     pub(super) fn text(&self, name: &str, form: &str) -> String {
         match *self {
             Self::Words(words) => words.to_owned(),
-            Self::Command(purpose, command) => format!("{purpose}: {}", fed(command, name, form)),
+            Self::Command(purpose, command) | Self::Behind(purpose, command, 0) => {
+                format!("{purpose}: {}", fed(command, name, form))
+            }
             Self::FileCommand(purpose, command) => format!("{purpose}: {}", of_file(command, name, form)),
             Self::Tar => {
                 let name = if name == "-" { name.to_owned() } else { quoted(name) };
@@ -44,7 +46,6 @@ impl Fix {
                 };
                 format!("{PIPE_IN}: tar {options} {name} | profile-loader … -")
             }
-            Self::Behind(purpose, command, 0) => format!("{purpose}: {}", fed(command, name, form)),
             Self::Behind(purpose, command, bytes) => {
                 let rest = fed("tail -c +N FILE", name, form).replacen("+N", &format!("+{}", bytes + 1), 1);
                 format!("{purpose}: {rest} | {}", without_file(command))

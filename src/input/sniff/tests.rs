@@ -14,7 +14,9 @@ fn wide(text: &str, unit: fn(char) -> Vec<u8>) -> Vec<u8> {
     text.chars().flat_map(unit).collect()
 }
 
-const WIDTHS: [(&str, fn(char) -> Vec<u8>); 4] = [
+type Encode = fn(char) -> Vec<u8>;
+
+const WIDTHS: [(&str, Encode); 4] = [
     ("UTF-16", |c| u16::try_from(u32::from(c)).unwrap().to_le_bytes().to_vec()),
     ("UTF-16", |c| u16::try_from(u32::from(c)).unwrap().to_be_bytes().to_vec()),
     ("UTF-32", |c| u32::from(c).to_le_bytes().to_vec()),
@@ -111,6 +113,7 @@ fn documents_behind_the_head_count() {
     for line in ["[INFO] started, at last", "[", "<html>", "data: {}", "id,name"] {
         check(format!("{line}\n{long}\n{long}\n"), None);
     }
+    check(format!("{{\"id\":\n1}}\n{long}\n"), None);
     check(&long, None);
     check(format!("{long}\r{long}"), None);
 }
