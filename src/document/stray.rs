@@ -25,7 +25,7 @@ const TEXT: &str = "text stands before a document: take it off with sed 's/^[^{]
 type Beginning = (fn(&str) -> bool, &'static str);
 
 /// The more special before the more general.
-const BEGINNINGS: [Beginning; 15] = [
+const BEGINNINGS: [Beginning; 16] = [
     (|text| text.starts_with('\u{feff}'), BOM),
     (|text| text.starts_with('\u{1e}'), RECORD_SEPARATOR),
     (|text| text.starts_with("data:") && holds_document(text), EVENT),
@@ -42,6 +42,10 @@ const BEGINNINGS: [Beginning; 15] = [
     (|text| ["---", "..."].contains(&text.trim_end()), "it is a mark of YAML, which NDJSON does not have"),
     (is_rule, "it is a rule of a drawn table"),
     (|text| text.trim_end() == r"\N" || text.trim_end() == r"\.", r"it is \N or \. of COPY"),
+    (
+        |text| text.starts_with("\"{\"\""),
+        "it is quoted as CSV quotes: take the quotes off with sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'",
+    ),
     (|text| text.starts_with(['{', '[']), ""),
     (holds_document, TEXT),
 ];
@@ -120,7 +124,10 @@ fn zero_bytes(line: &[u8]) -> Option<&'static str> {
 
 fn holds_document(text: &str) -> bool {
     let starts = memchr::memchr_iter(b'{', text.as_bytes()).map(|at| text[at + 1..].trim_start());
-    starts.into_iter().any(|rest| rest.starts_with(['"', '}']))
+    starts.into_iter().any(|rest| {
+        // With its quotes doubled it is a field of CSV.
+        rest.starts_with('}') || rest.starts_with('"') && !rest.starts_with("\"\"")
+    })
 }
 
 fn is_event_field(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Files that are no text: archives, compressed streams and databases, told by their first bytes.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 
 use super::shape::{Fix, PIPE_IN, Shape};
 
@@ -12,6 +12,9 @@ const TAR_CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// What is unwrapped is a stream that could be unwrapped, too.
 const TWICE: &str = "compressed twice";
+/// So much of a stream is inflated to see that it is one.
+const INFLATED_BYTES: u64 = 4096;
+
 const EXPORT: Fix = Fix::Words("export it as one JSON object a line");
 
 #[rustfmt::skip]
@@ -66,12 +69,19 @@ pub(super) fn binary(head: &[u8]) -> Option<Shape> {
     is_tar(head).then_some(Shape { found: "a tar archive", told: told_by_header, fix: Fix::Tar })
 }
 
-/// Looks at a start in which no line is a document: RFC 1950 has no magic but a check of two bytes, so that it has to
-/// inflate as well.
+/// RFC 1950 has no magic but a check of two bytes, so that it has to inflate as well.
 pub(super) fn zlib(head: &[u8]) -> Option<Shape> {
     let &[method, flags, _, ..] = head else { return None };
     let is_header = method & 0x8f == 0x08 && (u16::from(method) << 8 | u16::from(flags)) % 31 == 0;
-    let inflates = || flate2::read::ZlibDecoder::new(head).read(&mut [0; 16]).is_ok_and(|count| count > 0);
+    let inflates = || {
+        let mut text = Vec::new();
+        let mut decoder = flate2::read::ZlibDecoder::new(head).take(INFLATED_BYTES);
+        let is_whole = match decoder.read_to_end(&mut text) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::UnexpectedEof,
+        };
+        is_whole && !text.is_empty()
+    };
     (is_header && inflates()).then_some(Shape {
         found: "a zlib stream",
         told: "its header says so, and it inflates",

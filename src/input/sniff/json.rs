@@ -122,6 +122,11 @@ fn object(head: &Head<'_>) -> Option<Shape> {
     if !is_pretty {
         return None;
     }
+    let behind = values.last().and_then(|value| head.bytes[value.end..].trim_ascii_start().first());
+    let command = match behind {
+        Some(b',') => "sed 's/^},/}/' FILE | jq -c .",
+        _ => "jq -c . FILE",
+    };
     Some(if values.len() <= 1 && is_wrapped(&head.lines) {
         Shape {
             found: "a JSON object with an array of documents",
@@ -132,7 +137,7 @@ fn object(head: &Head<'_>) -> Option<Shape> {
         Shape {
             found: PRETTY,
             told: "its first document takes several lines",
-            fix: Fix::Command(A_LINE_EACH, "jq -c . FILE"),
+            fix: Fix::Command(A_LINE_EACH, command),
         }
     })
 }
@@ -153,31 +158,21 @@ fn is_pretty_printed(first: &[u8], second: Option<&[u8]>) -> bool {
     goes_on.map_or(first == b"{", |goes_on| open_end && goes_on)
 }
 
-/// Strings that hold documents, as JSON or as CSV quotes them.
 fn strings(head: &Head<'_>) -> Option<Shape> {
     let lines = head.whole_lines();
-    if lines.iter().all(|line| holds_object(line) || (head.is_cut && line.starts_with(br#""{\""#))) {
-        return Some(Shape {
-            found: "JSON strings that hold JSON",
-            told: "each line is a string with an object in it",
-            fix: Fix::Command("take the documents out with", "jq -c fromjson FILE"),
-        });
-    }
-    lines
-        .iter()
-        .all(|line| line.starts_with(br#""{"""#) && (head.is_cut || line.ends_with(br#"}""#)))
-        .then_some(Shape {
-            found: "CSV with JSON in its only column",
-            told: "each line is quoted, with its quotes doubled",
-            fix: Fix::Command(
-                "take the quotes off with",
-                r#"sed -e 's/^"//' -e 's/"$//' -e 's/""/"/g' FILE"#,
-            ),
-        })
+    // Of a long line alone only the beginning is here.
+    let is_string =
+        |line: &&[u8]| holds_object(line) || head.is_cut && lines.len() == 1 && line.starts_with(br#""{\""#);
+    lines.iter().all(is_string).then_some(Shape {
+        found: "JSON strings that hold JSON",
+        told: "each line is a string with an object in it",
+        fix: Fix::Command("take the documents out with", "jq -c fromjson FILE"),
+    })
 }
 
 fn holds_object(line: &[u8]) -> bool {
-    serde_json::from_slice::<String>(line).is_ok_and(|text| is_object(text.as_bytes()))
+    serde_json::from_slice::<String>(line)
+        .is_ok_and(|text| is_object(text.as_bytes()) || holds_object(text.as_bytes()))
 }
 
 /// RFC 7464: U+001E before each record, which may take several lines.

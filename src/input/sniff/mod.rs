@@ -45,12 +45,10 @@ pub(super) fn foreign(head: &[u8], name: &str, form: &str) -> Option<Foreign> {
 fn shape_of(bytes: &[u8]) -> Option<Shape> {
     let head = Head::of(bytes);
     let documents_apart = || {
-        encoding::wide_text(head.bytes)
-            .or_else(|| binary::zlib(head.bytes))
-            .or_else(|| text::text(&head))
-            .or_else(|| binary::unknown(head.bytes))
+        encoding::wide_text(head.bytes).or_else(|| text::text(&head)).or_else(|| binary::unknown(head.bytes))
     };
     binary::binary(head.bytes)
+        .or_else(|| binary::zlib(head.bytes))
         .or_else(|| json::json(&head))
         .or_else(|| text::page(&head))
         .or_else(|| if head.has_documents() { None } else { documents_apart() })

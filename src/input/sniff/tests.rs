@@ -206,7 +206,11 @@ fn documents_in_strings() {
     check(format!("{}\n{DOCUMENT}\n", string(DOCUMENT)), None);
     check("\"a\"\n\"b\"\n", None);
     check("\"{\"\n", None);
-    check("\"{\"\"id\"\":1}\"\n\"{\"\"id\"\":2}\"\n", Some("CSV with JSON in its only column"));
+    check(format!("{}\n", string(&string(DOCUMENT))), Some(found));
+    for head in ["", "doc\n"] {
+        let text = format!("{head}\"{{\"\"id\"\":1}}\"\n\"{{\"\"id\"\":2}}\"\n");
+        check(text, Some("CSV with JSON in its only column"));
+    }
 }
 
 #[test]
@@ -223,6 +227,12 @@ fn text_that_is_no_ndjson() {
     check(" id | name \n----+------\n 1 | a\n", Some("a table as psql or mysql draws it"));
     check("+----+\n| id |\n+----+\n", Some("a table as psql or mysql draws it"));
     check("--\n-- PostgreSQL database dump\n--\nSET x = 0;\n", Some("an SQL script"));
+    check("-[ RECORD 1 ]---\nid | 1\n", Some("a table as psql or mysql draws it"));
+    check("5f0c,A,B\n6f0c,C,D\n", Some("CSV"));
+    check("2024-01-01 12:00:00,123 a\n2024-01-01 12:00:01,123 b\n", None);
+    let script = "<html><head><script>\nx =\n{\"a\":1}\n</script></head></html>\n";
+    check(script, Some("an HTML or XML page"));
+    check(format!("{script}{DOCUMENT}\n"), None);
     check("INSERT INTO t VALUES (1);\n", Some("an SQL script"));
     check("---\nid: 1\nname: a\n", Some("YAML"));
     check("- id: 1\n  name: a\n", Some("YAML"));
@@ -239,6 +249,9 @@ fn text_that_is_no_ndjson() {
 fn archives_and_streams() {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(DOCUMENT.as_bytes()).unwrap();
+    check(encoder.finish().unwrap(), Some("a zlib stream"));
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(format!("{DOCUMENT}\n").repeat(9000).as_bytes()).unwrap();
     check(encoder.finish().unwrap(), Some("a zlib stream"));
     check("x^ is no zlib stream\n", None);
     check(zstd::encode_all(DOCUMENT.as_bytes(), 3).unwrap(), Some("compressed twice"));

@@ -16,14 +16,14 @@ const ROWS_LOOKED_AT: usize = 10;
 /// Where documents may stand in scripts of a page.
 pub(super) fn page(head: &Head<'_>) -> Option<Shape> {
     let is_tag = |line: &[u8]| matches!(line, [b'<', b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z', ..]);
-    let ends_script = |line: &&[u8]| line.starts_with(b"</script");
-    let mut before: &[u8] = b"";
+    let has = |line: &[u8], word: &[u8]| memchr::memmem::find(line, word).is_some();
+    let mut is_in_script = false;
     for (at, line) in head.lines.iter().enumerate() {
-        let is_in_script = before.starts_with(b"<script") && head.lines[at..].iter().any(ends_script);
-        if is_document_start(line) && !is_in_script {
+        let is_closed = || head.lines[at..].iter().any(|line| has(line, b"</script"));
+        if is_document_start(line) && !(is_in_script && is_closed()) {
             return None;
         }
-        before = line;
+        is_in_script = (is_in_script || has(line, b"<script")) && !has(line, b"</script");
     }
     let first = head.lines.first()?;
     is_tag(first).then_some(Shape {
@@ -43,6 +43,7 @@ pub(super) fn text(head: &Head<'_>) -> Option<Shape> {
         .or_else(|| drawn_table(lines))
         .or_else(|| script(lines))
         .or_else(|| yaml(lines))
+        .or_else(|| csv_of_json(lines))
         .or_else(|| csv(lines))
 }
 
@@ -91,12 +92,13 @@ fn prefixed(lines: &[&[u8]]) -> Option<Shape> {
 }
 
 fn drawn_table(lines: &[&[u8]]) -> Option<Shape> {
-    let is_rule = |line: &[u8]| line.starts_with(b"+--") || (line.starts_with(b"---") && line.len() > 3);
-    let is_drawn = |line: &&&[u8]| is_rule(line) && line.iter().all(|byte| b"+-|".contains(byte));
-    let told = "its head is ruled off with dashes";
-    lines.len().gt(&1).then(|| lines.iter().take(2).find(is_drawn)).flatten().map(|_| Shape {
+    let is_rule = |line: &&[u8]| {
+        let is_ruled = line.starts_with(b"+--") || (line.starts_with(b"---") && line.len() > 3);
+        line.starts_with(b"-[ RECORD ") || is_ruled && line.iter().all(|byte| b"+-|".contains(byte))
+    };
+    (lines.len() > 1 && lines.iter().take(2).any(is_rule)).then_some(Shape {
         found: "a table as psql or mysql draws it",
-        told,
+        told: "its head is ruled off with dashes",
         fix: ROWS_AS_JSON,
     })
 }
@@ -139,20 +141,39 @@ fn yaml(lines: &[&[u8]]) -> Option<Shape> {
     })
 }
 
+/// Documents in the only column, as COPY writes them, with or without a head.
+fn csv_of_json(lines: &[&[u8]]) -> Option<Shape> {
+    let is_quoted = |line: &&[u8]| line.starts_with(br#""{"""#) && line.ends_with(br#"}""#);
+    let (first, rest) = lines.split_first()?;
+    let command = if is_quoted(first) {
+        r#"sed -e 's/^"//' -e 's/"$//' -e 's/""/"/g' FILE"#
+    } else if is_name(first) && !rest.is_empty() {
+        r#"sed -e 1d -e 's/^"//' -e 's/"$//' -e 's/""/"/g' FILE"#
+    } else {
+        return None;
+    };
+    rest.iter().all(is_quoted).then_some(Shape {
+        found: "CSV with JSON in its only column",
+        told: "each line is quoted, with its quotes doubled",
+        fix: Fix::Command("take the quotes off with", command),
+    })
+}
+
 /// A head, or rows, with as many separators in one line as in the next.
 fn csv(lines: &[&[u8]]) -> Option<Shape> {
     let first = lines.first()?;
     let rows = &lines[..lines.len().min(ROWS_LOOKED_AT)];
     let is_head = first[0].is_ascii_alphabetic() || first[0] == b'"';
     let has_names = first.split(|byte| b",;\t|".contains(byte)).all(is_name);
-    let separators: &[u8] = if is_head { b",;\t|" } else { b"\t" };
+    let is_row = !b"{[<#".contains(&first[0]);
     let is_table = |&separator: &u8| {
         let count = count_outside_quotes(first, separator);
         let is_alike = |row: &&[u8]| !row.starts_with(b"{") && count_outside_quotes(row, separator) == count;
         let has_it = |row: &&[u8]| row.contains(&separator) && !row.starts_with(b"{");
         // Behind a comma of prose there is a blank.
         let is_prose = first.windows(2).any(|pair| pair == [separator, b' ']);
-        count > 0
+        let count_min = if is_head || separator == b'\t' { 1 } else { 2 };
+        count >= count_min
             && match rows {
                 [_] => is_head && has_names,
                 rows => {
@@ -160,7 +181,7 @@ fn csv(lines: &[&[u8]]) -> Option<Shape> {
                 }
             }
     };
-    separators.iter().any(is_table).then_some(Shape {
+    (is_row && b",;\t|".iter().any(is_table)).then_some(Shape {
         found: "CSV",
         told: "its first lines have the same separators",
         fix: AS_JSON,
