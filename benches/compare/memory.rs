@@ -1,11 +1,11 @@
 //! Whether time and memory keep their proportion: the loader alone, with five times as many documents.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use crate::{
     Bench,
     data::{self, Documents},
-    failure::Outcome,
+    failure::{Failure, Outcome},
     figures::{self, Bar, Samples},
     loader::Faulty,
     process::Finished,
@@ -13,6 +13,9 @@ use crate::{
 
 /// How many times as many documents.
 const FACTOR: u64 = 5;
+
+/// In how many files they are, to see whether memory grows with these.
+const FILES: usize = 10;
 
 /// The time with five times as many documents as a multiple of that with one.
 const VALIDATE_BAR: Bar = Bar::AtMost(5.5);
@@ -30,7 +33,33 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     grow(bench, "load --strategy bulk", bench.options.runs, Some(BULK_BAR), bulk)?;
     // Minutes, and its time has no bar.
     let merge = |file: &Path, count| into_empty(bench, file, count, "merge");
-    grow(bench, "load --strategy merge", 1, None, merge)
+    grow(bench, "load --strategy merge", 1, None, merge)?;
+    of_many_files(bench)
+}
+
+/// The peak where the documents are in ten files.
+fn of_many_files(bench: &Bench) -> Outcome<()> {
+    let count = bench.options.documents;
+    let text = fs::read(data::file(&bench.options.data, Documents::first(count))?);
+    let text = text.map_err(Failure::of("reading the documents"))?;
+    let folder = bench.home.join("ten-files");
+    fs::create_dir_all(&folder).map_err(Failure::of("making a folder"))?;
+    let mut from = 0;
+    for number in 1..=FILES {
+        let end = number * text.len() / FILES;
+        let to = memchr::memchr(b'\n', &text[end - 1..]).map_or(text.len(), |at| end + at);
+        fs::write(folder.join(format!("{number:02}.ndjson")), &text[from..to])
+            .map_err(Failure::of("writing the documents of a file"))?;
+        from = to;
+    }
+    drop(text);
+    for strategy in ["bulk", "merge"] {
+        let mut samples = Samples::new(format!("load --strategy {strategy}, {count} in {FILES} files"));
+        samples.add(&into_empty(bench, &folder.join("*.ndjson"), count, strategy)?);
+        figures::table([&samples]);
+        figures::peak(&samples);
+    }
+    Ok(())
 }
 
 fn into_empty(bench: &Bench, file: &Path, documents: u64, strategy: &str) -> Outcome<Finished> {
