@@ -4,18 +4,19 @@ mod args;
 mod environment;
 mod refusal;
 mod values;
+mod words;
 
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write as _},
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
 };
 
 use args::{
     Command, DatabaseArgs, GlobalArgs, InputArgs, LoadArgs, LogFormatArg, MigrateCommand, OnExistingArg,
-    OutputArg, ResumeArg, RunArgs, RunsCommand, StrategyArg,
+    OutputArg, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
     ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser,
@@ -25,13 +26,13 @@ use clap::{
 
 use crate::{
     commands::{
-        self, Database, Failure, MigrateAction, MigrateRequest, Output, ReportOutput, RunsAction,
-        RunsRequest, exit,
+        self, Database, Failure, MigrateAction, MigrateRequest, Output, ReportOutput, ReportsRequest,
+        RunsAction, RunsRequest, exit,
     },
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
     migrate::DeleteData,
-    postgres::{Target, TargetError, looks_like_settings},
+    postgres::{Target, TargetError},
     settings::{
         DocumentSettings, LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, Strategy,
         StrategyRequest, Timeouts, WhenHeld,
@@ -139,6 +140,7 @@ impl Cli {
                 let (database, db_schema) = args.find().map_err(|error| Failure::of(exit::USAGE, error))?;
                 commands::runs(RunsRequest { action, database, db_schema, output: output.into(), console })
             }
+            Command::Report(args) => commands::reports(&report_request(args)),
             Command::Schema => {
                 commands::print(BUILT_IN_SCHEMA)?;
                 Ok(exit::COMPLETE)
@@ -182,6 +184,17 @@ fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
     commands::load(&documents, &settings, database, &output)
 }
 
+fn report_request(args: ReportArgs) -> ReportsRequest {
+    let drawn = match args.merge {
+        Some(ReportCommand::Merge(drawn)) => drawn,
+        None => args.drawn,
+    };
+    let files: Vec<_> = drawn.html.into_iter().chain(drawn.report).collect();
+    let default = files.is_empty().then_some(OutputArg::Text);
+    let output = drawn.output.or(default).map(Into::into);
+    ReportsRequest { reports: drawn.reports, files, output }
+}
+
 fn connections(requested: Option<usize>, is_atomic: bool) -> Result<usize, Failure> {
     match (requested, is_atomic) {
         (None, false) => Ok(CONNECTIONS),
@@ -209,71 +222,12 @@ fn strategy(requested: StrategyArg, is_atomic: bool) -> Result<StrategyRequest, 
 }
 
 impl Command {
-    fn database_mut(&mut self) -> Option<&mut DatabaseArgs> {
-        match self {
-            Self::Validate(_) | Self::Schema => None,
-            Self::Load(args) => Some(&mut args.database),
-            Self::Migrate(
-                MigrateCommand::Up(database)
-                | MigrateCommand::Down { database, .. }
-                | MigrateCommand::Status(database)
-                | MigrateCommand::Verify(database)
-                | MigrateCommand::Sql(database),
-            )
-            | Self::Runs(
-                RunsCommand::List { database, .. }
-                | RunsCommand::Show(RunArgs { database, .. })
-                | RunsCommand::Abandon(RunArgs { database, .. }),
-            ) => Some(database),
-        }
-    }
-
-    /// Refuses connection settings where files, folders and names are expected, before a message shows them or a folder
-    /// gets them as its name.
-    fn refuse_settings_as_words(&mut self) -> Result<(), Failure> {
-        let refuse = |what: &str| {
-            let message = format!(
-                "{what} looks like connection settings, which go to --database-url, quoted as one word where they hold blanks"
-            );
-            Err(Failure::new(exit::USAGE, message))
-        };
-        let looks_like = |path: &Path| !path.exists() && looks_like_settings(&path.to_string_lossy());
-        let looks_like_path = |path: &Option<PathBuf>| path.as_deref().is_some_and(looks_like);
-        let (input, rejects) = match &*self {
-            Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
-            Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
-            _ => (None, None),
-        };
-        if let Some(input) = input {
-            if input.inputs.iter().any(|input| looks_like(Path::new(input))) {
-                return refuse("an INPUT");
-            }
-            if looks_like_path(&input.json_schema) {
-                return refuse("--json-schema");
-            }
-            if input.report.iter().any(|path| looks_like(path)) {
-                return refuse("--report");
-            }
-        }
-        if rejects.is_some_and(looks_like) {
-            return refuse("--rejects");
-        }
-        let Some(database) = self.database_mut() else { return Ok(()) };
-        if looks_like_path(&database.embedded) {
-            return refuse("--embedded");
-        }
-        if database.db_schema.as_deref().is_some_and(looks_like_settings) {
-            return refuse("--db-schema");
-        }
-        Ok(())
-    }
-
     /// The name of a command that would read documents from a terminal.
     fn waits_for_keyboard(&self) -> Option<&'static str> {
         let (name, inputs) = match self {
             Self::Validate(args) => ("validate", &args.input.inputs),
             Self::Load(args) => ("load", &args.input.inputs),
-            Self::Migrate(_) | Self::Runs(_) | Self::Schema => return None,
+            Self::Migrate(_) | Self::Runs(_) | Self::Report(_) | Self::Schema => return None,
         };
         let from_stdin = inputs.is_empty() || inputs.iter().any(|input| input == "-");
         (from_stdin && io::stdin().is_terminal()).then_some(name)
@@ -303,9 +257,17 @@ fn documents_and_output(
         jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
         max_rejects: input.max_rejects.unwrap_or(RejectLimit::Unlimited),
+        accept_rejects: input.accept_rejects,
         rejects,
+        has_details: !input.report.is_empty() || matches!(input.output, OutputArg::Json),
     };
-    Ok((documents, ReportOutput { reports: input.report, output: input.output.into(), console }))
+    let output = ReportOutput {
+        reports: input.report,
+        metrics: input.metrics_file,
+        output: input.output.into(),
+        console,
+    };
+    Ok((documents, output))
 }
 
 fn cores() -> usize {

@@ -54,8 +54,10 @@ pub use commands::{Database, Failure, exit};
 pub use facade::{load, validate};
 pub use postgres::{Target, TargetError};
 pub use report::{
-    DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
-    SampleLocation, SchemaIdentity, Throughput, Tool,
+    ChoiceField, Combination, DocumentCounts, Duplicates, ErrorGroup, Exactness, FieldProfile, FixStep,
+    Input, Lengths, LineCells, ListField, LoadReport, MergeError, Outcome, Place, ReadReportError,
+    RejectFilesReport, RowCounts, RunReport, SampleLocation, SchemaIdentity, TextField, Throughput, Timeline,
+    Tool,
 };
 
 use failpoint::failpoint;

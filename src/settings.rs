@@ -1,6 +1,6 @@
 //! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
 
-use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 /// How documents get into the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,12 @@ pub struct DocumentSettings {
     /// About how long a chunk is; at least 1.
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimit,
+    /// Whether a run that came to its end with rejected documents has exit code 0.
+    pub accept_rejects: bool,
     /// The folder of the reject files.
     pub rejects: Option<PathBuf>,
+    /// Whether the report tells what the properties look like, and which ids come more than once.
+    pub has_details: bool,
 }
 
 impl DocumentSettings {
@@ -96,8 +100,22 @@ impl DocumentSettings {
             jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             chunk_bytes: 1 << 20,
             max_rejects: RejectLimit::Unlimited,
+            accept_rejects: false,
             rejects: None,
+            has_details: true,
         }
+    }
+}
+
+impl DocumentSettings {
+    /// What shapes the result, by the names of the options.
+    pub(crate) fn told(&self) -> BTreeMap<String, String> {
+        let limit = match self.max_rejects {
+            RejectLimit::Unlimited => "none".to_owned(),
+            RejectLimit::Count(count) => count.to_string(),
+            RejectLimit::Percent(percent) => format!("{percent} %"),
+        };
+        BTreeMap::from([("max-rejects".to_owned(), limit)])
     }
 }
 
@@ -120,6 +138,20 @@ impl Default for LoadSettings {
 }
 
 impl LoadSettings {
+    /// What shapes the result, by the names of the options.
+    pub(crate) fn told(&self) -> BTreeMap<String, String> {
+        let on_existing = match self.on_existing {
+            OnExisting::Reject => "reject",
+            OnExisting::Skip => "skip",
+            OnExisting::Update => "update",
+        };
+        BTreeMap::from([
+            ("db-schema".to_owned(), self.db_schema.clone()),
+            ("on-existing".to_owned(), on_existing.to_owned()),
+            ("atomic".to_owned(), self.atomic.to_string()),
+        ])
+    }
+
     /// About 40,000 documents of all lanes.
     pub const BATCH_BYTES: usize = 24 << 20;
 }

@@ -72,8 +72,41 @@ pub(super) enum Command {
     /// Show what was loaded, by whom, how it ended and what remains
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Draw JSON reports again, as a page, a table or a summary; several are added up
+    Report(ReportArgs),
     /// Print the built-in JSON Schema of a customer document
     Schema,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct ReportArgs {
+    #[command(subcommand)]
+    pub(super) merge: Option<ReportCommand>,
+    #[command(flatten)]
+    pub(super) drawn: DrawnArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReportCommand {
+    /// Add reports up, as if one run had read all of their inputs in this order
+    Merge(DrawnArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DrawnArgs {
+    /// JSON reports, as --report FILE.json writes them
+    #[arg(value_name = "REPORT", required = true)]
+    pub(super) reports: Vec<PathBuf>,
+    /// Write the page to this file
+    #[arg(long, value_name = "FILE", value_parser = values::page)]
+    pub(super) html: Vec<PathBuf>,
+    /// Write the report to this .html, .csv or .json file; may be given more than once
+    #[arg(long, value_name = "FILE", value_parser = values::report)]
+    pub(super) report: Vec<PathBuf>,
+    /// What standard output gets [default: a summary, unless files are written]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) output: Option<OutputArg>,
 }
 
 #[derive(Debug, Args)]
@@ -90,9 +123,15 @@ pub(super) struct InputArgs {
     /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on)
     #[arg(long, value_name = "N|P%", value_parser = values::reject_limit, allow_hyphen_values = true, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
     pub(super) max_rejects: Option<RejectLimit>,
-    /// Also write the report to this .json file; may be given more than once
+    /// Also write the report to this .html, .csv or .json file; may be given more than once
     #[arg(long, value_name = "FILE", value_parser = values::report, env = "PROFILE_LOADER_REPORT", hide_env = true)]
     pub(super) report: Vec<PathBuf>,
+    /// Also write the figures of the run to this .prom file, for the textfile collector of Prometheus
+    #[arg(long, value_name = "FILE", value_parser = values::metrics, env = "PROFILE_LOADER_METRICS_FILE", hide_env = true)]
+    pub(super) metrics_file: Option<PathBuf>,
+    /// End with exit code 0 where rejected documents alone would make it 1
+    #[arg(long, env = "PROFILE_LOADER_ACCEPT_REJECTS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) accept_rejects: bool,
     /// What standard output gets: a summary, or the JSON report
     #[arg(
         long,

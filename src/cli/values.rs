@@ -19,11 +19,26 @@ pub(super) fn reject_limit(text: &str) -> Result<RejectLimit, String> {
 }
 
 pub(super) fn report(text: &str) -> Result<PathBuf, String> {
+    file_of(text, &["html", "csv", "json"])
+}
+
+pub(super) fn page(text: &str) -> Result<PathBuf, String> {
+    file_of(text, &["html"])
+}
+
+/// The collector reads no other.
+pub(super) fn metrics(text: &str) -> Result<PathBuf, String> {
+    file_of(text, &["prom"])
+}
+
+fn file_of(text: &str, endings: &[&str]) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    if path.extension().is_some_and(|extension| extension == "json") {
+    let is_known = |ending: &std::ffi::OsStr| endings.iter().any(|known| ending == *known);
+    if path.extension().is_some_and(is_known) {
         Ok(path)
     } else {
-        Err("the form of a report is told by its name, which has to end in .json".to_owned())
+        let endings: Vec<_> = endings.iter().map(|ending| format!(".{ending}")).collect();
+        Err(format!("the form of the file is told by its name, which has to end in {}", endings.join(" or ")))
     }
 }
 

@@ -7,18 +7,18 @@ use super::{
     signals,
 };
 use crate::{
-    input::SourceDigest,
     pipeline::{End, Finished},
     report::{
-        DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RejectPaths, RunReport,
-        Throughput, Tool,
+        DocumentCounts, Input, LoadReport, Outcome, RejectFilesReport, RejectPaths, RunReport, Throughput,
+        Tool,
     },
 };
 
 /// What the report says about a load besides what it did.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct LoadHeader {
     pub(super) run_id: i64,
+    pub(super) database: Option<String>,
     pub(super) strategy: &'static str,
     pub(super) connections: usize,
 }
@@ -26,47 +26,60 @@ pub(super) struct LoadHeader {
 /// Puts the report together and checks that its counts add up. A bug gets none: see [`End::Panicked`].
 pub(super) fn conclude(
     header: ReportHeader,
-    finished: Finished,
+    mut finished: Finished,
     load: Option<LoadHeader>,
     rejects: Option<RejectPaths>,
 ) -> RunReport {
-    let (outcome, exit_code, failure) = outcome(&finished.end, finished.tally.rejected);
+    let (outcome, exit_code, failure) =
+        outcome(&finished.end, finished.tally.rejected, header.accept_rejects);
     let elapsed_seconds = header.started.elapsed().as_secs_f64();
+    let faults = finished.tally.take_faults();
     let documents = DocumentCounts::of(&finished.tally);
-    let inputs = inputs(&header.source_names, &finished.documents_of_sources, &finished.digests);
-    let load_report = load.map(|load| load_report(load, &finished));
-    let errors_not_listed = finished.tally.ungrouped_faults;
-    let groups = finished.tally.into_groups();
-    let report = RunReport {
+    let (run_id, database) =
+        load.as_ref().map_or((None, None), |load| (Some(load.run_id), load.database.clone()));
+    let load_report = load.map(|load| load_report(&load, &finished));
+    let details = finished.tally.details.take();
+    let mut report = RunReport {
         format: RunReport::FORMAT,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        command: header.command,
-        run_id: load.map(|load| load.run_id),
+        tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        command: header.command.to_owned(),
+        run_id,
         outcome,
         exit_code,
         failure,
         started_at: humantime::format_rfc3339_millis(header.started_at).to_string(),
         elapsed_seconds,
+        settings: header.settings,
+        database,
         schema: header.schema,
-        inputs,
+        inputs: inputs(&header.source_names, &finished),
         documents,
         load: load_report,
-        errors: groups.into_iter().map(|group| ErrorGroup::of(group, &header.source_names)).collect(),
-        errors_not_listed,
+        errors: Vec::new(),
+        errors_not_listed: 0,
+        combinations: Vec::new(),
+        combinations_not_listed: 0,
+        fix_order: Vec::new(),
+        read_at: finished.tally.read_at,
+        rejected_at: finished.tally.rejected_at,
+        duplicates: details.is_some().then(|| finished.seen_ids.into_duplicates()).flatten(),
+        fields: details.map(|details| details.fields.into_profile()),
         rejects: rejects.map(|paths| RejectFilesReport {
             documents: crate::path_text::path_text(&paths.documents),
             errors: crate::path_text::path_text(&paths.errors),
         }),
         throughput: Throughput::of(documents.read, finished.bytes, elapsed_seconds),
+        timeline: Some(finished.timeline),
     };
+    report.set_faults(faults);
     report.assert_adds_up();
     report
 }
 
-fn load_report(load: LoadHeader, finished: &Finished) -> LoadReport {
+fn load_report(load: &LoadHeader, finished: &Finished) -> LoadReport {
     let counts = finished.load;
     LoadReport {
-        strategy: load.strategy,
+        strategy: load.strategy.into(),
         connections: load.connections,
         inserted: counts.inserted,
         updated: counts.updated,
@@ -79,23 +92,26 @@ fn load_report(load: LoadHeader, finished: &Finished) -> LoadReport {
     }
 }
 
-fn inputs(names: &[String], documents: &[u64], digests: &[SourceDigest]) -> Vec<Input> {
-    let input = |(index, (name, documents)): (usize, (&String, &u64))| {
-        let digest = digests.get(index);
+fn inputs(names: &[String], finished: &Finished) -> Vec<Input> {
+    let input = |(index, name): (usize, &String)| {
+        let digest = finished.digests.get(index);
         Input {
             source: name.clone(),
             bytes: digest.map(|digest| digest.bytes),
-            documents: *documents,
+            documents: finished.documents_of_sources[index],
+            rejected: finished.tally.rejected_of.get(&index).copied().unwrap_or(0),
+            lines: finished.lines_of_sources[index],
             digest: digest.map(|digest| format!("blake3:{}", digest.digest)),
         }
     };
-    names.iter().zip(documents).enumerate().map(input).collect()
+    names.iter().enumerate().map(input).collect()
 }
 
-fn outcome(end: &End, rejected: u64) -> (Outcome, u8, Option<String>) {
+fn outcome(end: &End, rejected: u64, accept_rejects: bool) -> (Outcome, u8, Option<String>) {
     let failed = |code, message| (Outcome::Failed, code, Some(message));
     match end {
         End::Complete if rejected == 0 => (Outcome::Complete, exit::COMPLETE, None),
+        End::Complete if accept_rejects => (Outcome::CompleteWithRejects, exit::COMPLETE, None),
         End::Complete => (Outcome::CompleteWithRejects, exit::REJECTS, None),
         End::RejectLimit => (Outcome::RejectLimit, exit::REJECT_LIMIT, None),
         End::Signal(signal) => (Outcome::Interrupted, signals::exit_code(*signal), None),

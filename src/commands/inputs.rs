@@ -1,6 +1,7 @@
 //! What every run over documents begins with: inputs, JSON Schema, reject files, progress.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,6 +36,9 @@ pub(super) struct ReportHeader {
     pub(super) command: &'static str,
     pub(super) source_names: Vec<String>,
     pub(super) schema: SchemaIdentity,
+    pub(super) settings: BTreeMap<String, String>,
+    /// Whether rejected documents are no reason for an exit code above 0.
+    pub(super) accept_rejects: bool,
     pub(super) started_at: SystemTime,
     pub(super) started: Instant,
 }
@@ -95,10 +99,18 @@ impl OpenedInputs {
         let schema =
             SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };
         let (started_at, started) = self.started;
-        let header =
-            ReportHeader { command, source_names: source_names.clone(), schema, started_at, started };
+        let header = ReportHeader {
+            command,
+            source_names: source_names.clone(),
+            schema,
+            settings: settings.told(),
+            accept_rejects: settings.accept_rejects,
+            started_at,
+            started,
+        };
         let keep_rejects = rejects.is_some();
-        let checker = Checker::new(self.schema, source_names, lanes, form, keep_rejects);
+        let checker =
+            Checker::new(self.schema, source_names, lanes, form, keep_rejects, settings.has_details);
         let settings = PipelineSettings {
             checker,
             jobs: settings.jobs,
@@ -151,8 +163,8 @@ fn refuse_own_files(sources: &[Source], rejects: Option<&Path>, run_id: Option<i
 }
 
 /// Refuses reports that can't be written: better now than after hours.
-pub(super) fn refuse_unwritable_reports(
-    reports: &[PathBuf],
+pub(super) fn refuse_unwritable_reports<'a>(
+    reports: impl Iterator<Item = &'a PathBuf>,
     settings: &DocumentSettings,
 ) -> Result<(), Failure> {
     let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;

@@ -8,23 +8,32 @@ use super::{
 };
 use crate::{
     console::Console,
-    report::{Outcome, RunReport, summary, write_report_file},
+    report::{Outcome, RunReport, summary, write_metrics_file, write_report_file},
 };
 
 /// Who gets the report.
 #[derive(Debug)]
 pub(crate) struct ReportOutput {
-    /// Files that get the JSON report.
+    /// Files that get the report, each in the form that its name tells.
     pub(crate) reports: Vec<PathBuf>,
+    /// The file for Prometheus.
+    pub(crate) metrics: Option<PathBuf>,
     pub(crate) output: Output,
     pub(crate) console: Console,
 }
 
 impl ReportOutput {
+    /// The files that are written at the end.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.reports.iter().chain(&self.metrics)
+    }
+
     /// The result is given out even when a report file can't be written; then that is what the run failed at. Returns
     /// the reason why not everyone has got it, unless the run has ended for another reason before.
     pub(super) fn tell(&self, report: &RunReport) -> Result<(), Failure> {
-        let unwritten = self.reports.iter().filter_map(|path| write_report_file(report, path).err());
+        let reports = self.reports.iter().map(|path| write_report_file(report, path));
+        let metrics = self.metrics.iter().map(|path| write_metrics_file(report, path));
+        let unwritten = reports.chain(metrics).filter_map(Result::err);
         let mut untold: Vec<_> = unwritten.map(|error| Failure::of(exit::TEMPORARY, error)).collect();
         if let Some(failure) = &report.failure {
             self.console.error(failure);

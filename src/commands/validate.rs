@@ -22,7 +22,7 @@ use crate::{
 
 /// Gives the report out; returns the exit code of a run that came to an end of some kind.
 pub(crate) fn validate(settings: &DocumentSettings, output: &ReportOutput) -> Result<u8, Failure> {
-    refuse_unwritable_reports(&output.reports, settings)?;
+    refuse_unwritable_reports(output.files(), settings)?;
     let report = check_all(settings, output.console, Signals::catch, |report| output.tell(report))?;
     Ok(report.exit_code)
 }

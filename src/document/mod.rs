@@ -12,15 +12,18 @@ mod schema_message;
 mod shapes;
 mod stray;
 mod uuid;
+mod value_shape;
 
 pub use profile::{PhoneNumber, PostalAddress, Profile};
 pub use rejection::Fault;
 pub(crate) use rejection::{Rejection, record_bytes_max};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema};
+pub(crate) use uuid::parse_uuid;
 
 use std::io::{self, Read as _};
 
 use serde::{Deserialize as _, de::IgnoredAny};
+use serde_json::Value;
 
 use crate::input::LINE_BYTES_MAX;
 
@@ -47,11 +50,21 @@ pub fn check<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
+    check_with(line, schema, accept, |_| ())
+}
+
+/// The same; `reject` gets a document that is wrong, as far as it is JSON.
+pub(crate) fn check_with<T>(
+    line: &[u8],
+    schema: &DocumentSchema,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+    reject: impl FnOnce(&Value),
+) -> Result<T, Vec<Fault>> {
     let text = as_text(line)?;
     if schema.is_built_in() {
-        scan::scan(text, accept).or_else(|accept| validate(text, schema, accept))
+        scan::scan(text, accept).or_else(|accept| validate(text, schema, accept, reject))
     } else {
-        validate(text, schema, accept)
+        validate(text, schema, accept, reject)
     }
 }
 
@@ -61,7 +74,7 @@ pub fn check_in_full<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
-    validate(as_text(line)?, schema, accept)
+    validate(as_text(line)?, schema, accept, |_| ())
 }
 
 /// The short way alone: gives the profile of a line to `accept` if it surely is valid by the built-in schema.
@@ -81,6 +94,7 @@ fn validate<T>(
     text: &str,
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
+    reject: impl FnOnce(&Value),
 ) -> Result<T, Vec<Fault>> {
     let segment = |name: &str| schema.segment(name).into_owned();
     let decoded = decode::decode(text, segment).map_err(|fault| vec![fault])?;
@@ -102,6 +116,7 @@ fn validate<T>(
     }
     assert!(!faults.is_empty(), "a document that is not accepted has a fault");
     rejection::limit(&mut faults, text.len(), is_complete);
+    reject(&decoded.value);
     Err(faults)
 }
 

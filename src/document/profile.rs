@@ -109,7 +109,7 @@ fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Valu
             text
         }
         _ => {
-            push(faults, || Fault::at("db:type", place, "the column holds text"));
+            push(faults, || Fault::at("db:type", place, "the column holds text").with_shape(item));
             ""
         }
     }
@@ -117,7 +117,9 @@ fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Valu
 
 fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> PhoneNumber<'a> {
     let Value::Object(object) = item else {
-        push(faults, || Fault::at("db:type", place, "the table holds an object's properties"));
+        push(faults, || {
+            Fault::at("db:type", place, "the table holds an object's properties").with_shape(item)
+        });
         return PhoneNumber { kind: "", number: "" };
     };
     let mut fields = Fields { object, place: place.to_vec(), faults };
@@ -191,11 +193,14 @@ fn walk<'a>(
 
 fn check_text(place: &[Segment<'_>], faults: &mut Vec<Fault>, text: &str, chars_max: usize) {
     if memchr::memchr(0, text.as_bytes()).is_some() {
-        push(faults, || Fault::at("db:nul", place, "the text holds U+0000, which PostgreSQL cannot store"));
+        push(faults, || {
+            Fault::at("db:nul", place, "the text holds U+0000, which PostgreSQL cannot store")
+                .with_text_shape(text)
+        });
     }
     if text.len() > chars_max && text.chars().count() > chars_max {
         let message = || format!("the text is longer than the column's {chars_max} characters");
-        push(faults, || Fault::at("db:too_long", place, message()));
+        push(faults, || Fault::at("db:too_long", place, message()).with_text_shape(text));
     }
 }
 
@@ -214,7 +219,8 @@ impl<'a> Fields<'a, '_> {
 
     fn fault(&mut self, name: &'static str, code: &'static str, message: &str) {
         self.place.push(Segment::Name(Cow::Borrowed(name)));
-        push(self.faults, || Fault::at(code, &self.place, message));
+        let value = self.object.get(name).unwrap_or(&Value::Null);
+        push(self.faults, || Fault::at(code, &self.place, message).with_shape(value));
         self.place.pop();
     }
 

@@ -5,6 +5,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use serde_json::Value;
+
+use super::value_shape::{text_shape, value_shape};
+
 /// How many faults of a document are gathered; a line may hold millions of values.
 pub(super) const FAULTS_MAX: usize = 1000;
 
@@ -43,6 +47,8 @@ pub struct Fault {
     pub message: String,
     /// The 1-based byte of the line where it shows, for faults of syntax.
     pub column: Option<usize>,
+    /// The form of the value at fault; empty where there is none.
+    pub shape: String,
 }
 
 /// A rejected document with all of its faults.
@@ -74,7 +80,18 @@ impl Fault {
             schema_path: String::new(),
             message: message.into(),
             column: None,
+            shape: String::new(),
         }
+    }
+
+    /// The same with the form of the text at fault.
+    pub(super) fn with_text_shape(self, text: &str) -> Self {
+        Self { shape: text_shape(text), ..self }
+    }
+
+    /// The same with the form of the value at fault.
+    pub(super) fn with_shape(self, value: &Value) -> Self {
+        Self { shape: value_shape(value), ..self }
     }
 
     pub(super) fn in_line(code: &'static str, column: usize, message: impl Into<String>) -> Self {
@@ -82,7 +99,12 @@ impl Fault {
     }
 
     fn text_bytes(&self) -> usize {
-        self.code.len() + self.pointer.len() + self.schema_path.len() + self.message.len() + FAULT_BYTES
+        self.code.len()
+            + self.pointer.len()
+            + self.schema_path.len()
+            + self.message.len()
+            + self.shape.len()
+            + FAULT_BYTES
     }
 
     /// Cuts texts that are longer than anybody reads.

@@ -164,7 +164,7 @@ impl DocumentSchema {
                 schema_path.to_owned(),
             )
         };
-        Fault { schema_path, ..Fault::at(code, &place, message) }.shortened()
+        Fault { schema_path, ..Fault::at(code, &place, message) }.with_shape(error.instance()).shortened()
     }
 
     pub(super) fn duplicate_faults(places: &[Vec<Segment<'static>>]) -> Vec<Fault> {

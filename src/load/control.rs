@@ -51,6 +51,7 @@ pub(crate) struct Control {
     pool: SessionPool,
     client: Option<Client>,
     backend: Backend,
+    server_version: String,
     /// Sessions whose connections were lost since the target was last held for certain: they may still hold it.
     lost: Vec<Backend>,
     /// The name of the session, once there is a run.
@@ -77,6 +78,7 @@ impl Control {
         report: &impl Fn(String),
     ) -> Result<Self, ControlError> {
         let backend = within(timeouts.answer, identify(&client)).await.flatten()?;
+        let server_version = within(timeouts.answer, server_version(&client)).await.flatten()?;
         let grace = time::Instant::now() + LOCK_GRACE;
         let mut has_reported = false;
         while let Some(holder) = within(timeouts.answer, try_take(&client, db_schema)).await.flatten()? {
@@ -95,11 +97,17 @@ impl Control {
             pool,
             client: Some(client),
             backend,
+            server_version,
             lost: Vec::new(),
             name: None,
             db_schema: db_schema.to_owned(),
             timeouts,
         })
+    }
+
+    /// `PostgreSQL 15.18`.
+    pub(crate) fn server_version(&self) -> &str {
+        &self.server_version
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {
@@ -314,6 +322,16 @@ async fn identify(client: &Client) -> Result<Backend, RunError> {
         .await
         .map_err(failed("asking which session this is"))?;
     Ok(Backend { pid: row.get("pid"), started: row.get("started") })
+}
+
+async fn server_version(client: &Client) -> Result<String, RunError> {
+    let row = client
+        .query_one("SELECT pg_catalog.current_setting('server_version')", &[])
+        .await
+        .map_err(failed("asking for the server's version"))?;
+    // Packagers add words of theirs in brackets.
+    let version: &str = row.get(0);
+    Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or(version)))
 }
 
 /// Ends sessions of ours whose connections were lost, so that their locks go at once.

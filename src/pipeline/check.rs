@@ -1,9 +1,14 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
 
 use crate::{
-    document::{DocumentSchema, Fault, Rejection, check, is_blank, record_bytes_max},
+    document::{DocumentSchema, Fault, Profile, Rejection, check_with, is_blank, record_bytes_max},
     input::{Chunk, Piece},
     report::{ChunkRejects, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
@@ -21,6 +26,8 @@ pub(crate) struct Checker {
     pub form: RowForm,
     /// Whether rejected lines are kept for the reject files.
     pub keep_rejects: bool,
+    /// Whether what only reports tell is gathered.
+    pub has_details: bool,
     /// Held while a long line is checked: a JSON value of it takes several times as much as its text.
     long_line: Mutex<()>,
 }
@@ -73,14 +80,15 @@ impl Checker {
         lanes: usize,
         form: RowForm,
         keep_rejects: bool,
+        has_details: bool,
     ) -> Self {
-        Self { schema, source_names, lanes, form, keep_rejects, long_line: Mutex::default() }
+        Self { schema, source_names, lanes, form, keep_rejects, has_details, long_line: Mutex::default() }
     }
 
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
         let part = |_| LanePart::of(&chunk, self.form);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
-        let (mut tally, mut rejects) = (Tally::default(), ChunkRejects::default());
+        let (mut tally, mut rejects) = (Tally::with_details(self.has_details), ChunkRejects::default());
         match chunk.piece {
             Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
             Piece::LongLine { starts_at, ends } => {
@@ -118,14 +126,24 @@ impl Checker {
             } else {
                 let alone = (bytes.len() > ALONE_BYTES)
                     .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
-                let checked = check(bytes, &self.schema, |profile| {
+                let details = RefCell::new(tally.details.as_deref_mut());
+                let accept = |profile: &Profile<'_>| {
                     if !parts.is_empty() {
                         parts[lane_of(profile.id, parts.len())].push(profile, start);
                     }
-                });
+                    if let Some(details) = details.borrow_mut().as_deref_mut() {
+                        details.add(profile, bytes);
+                    }
+                };
+                let reject = |document: &Value| {
+                    if let Some(details) = details.borrow_mut().as_deref_mut() {
+                        details.add_rejected(document, bytes);
+                    }
+                };
+                let checked = check_with(bytes, &self.schema, accept, reject);
                 drop(alone);
                 match checked {
-                    Ok(()) => tally.accept(),
+                    Ok(()) => tally.accept(chunk.source, line),
                     Err(faults) => {
                         let byte_offset = chunk.byte_offset + to_u64(start);
                         let rejection = Rejection { line, byte_offset, faults };
@@ -240,7 +258,7 @@ mod tests {
     fn every_line_is_accounted_for() {
         let text = format!("{}\n\r\n{{}}\n{}\n \n{{", document(1), document(2));
         let schema = Arc::new(DocumentSchema::built_in());
-        let checker = Checker::new(schema, vec!["a".to_owned()], 2, RowForm::Staged, true);
+        let checker = Checker::new(schema, vec!["a".to_owned()], 2, RowForm::Staged, true, false);
         let mut checked = checker.check(chunk(&text));
         let tally = &checked.tally;
         assert_eq!((tally.read, tally.accepted, tally.rejected, tally.blank), (4, 2, 2, 2));
@@ -251,8 +269,8 @@ mod tests {
         checker.reject_accepted(&mut checked, refused, Ok).unwrap();
         let starts: Vec<_> = checked.rejects.lines.iter().map(|line| line.bytes.start).collect();
         assert_eq!(starts, [text.find("{}").unwrap(), second, text.len() - 1]);
-        let groups = checked.tally.into_groups();
+        let groups = checked.tally.take_faults().groups;
         let refused = groups.iter().find(|group| group.code == "db:23514").unwrap();
-        assert_eq!((refused.samples[0].line, refused.samples[0].byte_offset), (14, 100 + second as u64));
+        assert_eq!((refused.first.line, refused.first.byte_offset), (14, 100 + second as u64));
     }
 }

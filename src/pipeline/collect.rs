@@ -23,7 +23,7 @@ use crate::{
     input::SourceDigest,
     load::{LaneEvent, Settled, Stopping},
     progress::Progress,
-    report::{ChunkRejects, RejectFiles, Tally},
+    report::{ChunkRejects, RejectFiles, SeenIds, Tally, Timeline},
     rows::LanePart,
     runs::{LoadCounts, RunError},
     settings::RejectLimit,
@@ -67,6 +67,7 @@ pub(super) struct Collector<'a> {
     /// How many chunks there are, once that is known.
     total: Option<u64>,
     end: Option<End>,
+    started: Instant,
     finished: Finished,
 }
 
@@ -104,7 +105,7 @@ impl<'a> Collector<'a> {
             (stop_lanes, stop_within) = (Some(lanes.stop), lanes.stop_within);
         }
         Self {
-            finished: Finished::new(checker.source_names.len(), earlier),
+            finished: Finished::new(checker.source_names.len(), checker.has_details, earlier),
             checker,
             window,
             progress,
@@ -125,6 +126,7 @@ impl<'a> Collector<'a> {
             open: VecDeque::new(),
             total: None,
             end: None,
+            started: Instant::now(),
         }
     }
 
@@ -321,6 +323,11 @@ impl<'a> Collector<'a> {
         self.replayed += replayed;
         finished.digests.append(&mut chunk.ended);
         finished.documents_of_sources[chunk.source] += tally.read;
+        finished.lines_of_sources[chunk.source] += tally.read + tally.blank;
+        finished.timeline.add(self.started.elapsed(), tally.read);
+        if let Some(details) = &tally.details {
+            details.fingerprints.iter().for_each(|one| finished.seen_ids.add(*one));
+        }
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
@@ -342,10 +349,13 @@ impl<'a> Collector<'a> {
 }
 
 impl Finished {
-    fn new(sources: usize, load: LoadCounts) -> Self {
+    fn new(sources: usize, has_details: bool, load: LoadCounts) -> Self {
         Self {
-            tally: Tally::default(),
+            tally: Tally::with_details(has_details),
             documents_of_sources: vec![0; sources],
+            lines_of_sources: vec![0; sources],
+            seen_ids: SeenIds::default(),
+            timeline: Timeline::default(),
             bytes: 0,
             digests: Vec::new(),
             load,

@@ -3,7 +3,7 @@
 use super::deferral::Deferral;
 use crate::{
     input::{InputError, SourceDigest},
-    report::{RejectFiles, RejectsError, Tally},
+    report::{RejectFiles, RejectsError, SeenIds, Tally, Timeline},
     runs::{LoadCounts, RunError},
 };
 
@@ -32,6 +32,11 @@ pub(crate) enum End {
 pub(crate) struct Finished {
     pub tally: Tally,
     pub documents_of_sources: Vec<u64>,
+    /// Documents and blank lines.
+    pub lines_of_sources: Vec<u64>,
+    /// Only where the tally has details.
+    pub seen_ids: SeenIds,
+    pub timeline: Timeline,
     /// Decompressed.
     pub bytes: u64,
     /// Of the sources that were read to their end, in order.

@@ -3,27 +3,56 @@
 //! Customer values reach the reject file (`rejects`) and nothing else in here.
 
 mod chunk_rejects;
+mod csv;
 mod deferred_rejects;
-mod json;
+mod duplicates;
+mod error_group;
+mod fault_groups;
+mod fault_sets;
+mod field_counts;
+mod fields;
+mod files;
+mod fix_order;
+mod html;
+mod lengths;
+mod line_cells;
+mod load_report;
+mod meaning;
+mod merge;
+mod metrics;
+mod partitions;
 mod reject_paths;
 mod rejects;
 mod rejects_error;
 mod run_report;
+mod samples;
 mod spill;
 mod tally;
 mod terminal;
+mod timeline;
 
 pub(crate) use chunk_rejects::ChunkRejects;
 pub(crate) use deferred_rejects::merge_deferred_rejects;
-pub(crate) use json::write_report_file;
+pub(crate) use duplicates::SeenIds;
+pub use duplicates::{Duplicates, Exactness};
+pub use error_group::{ErrorGroup, Place, SampleLocation};
+pub use fields::{ChoiceField, FieldProfile, ListField, TextField};
+pub use files::ReadReportError;
+pub(crate) use files::{write_metrics_file, write_report_file};
+pub use fix_order::{Combination, FixStep};
+pub use lengths::Lengths;
+pub use line_cells::LineCells;
+pub use load_report::{LoadReport, RowCounts};
+pub(crate) use meaning::meaning;
+pub use merge::MergeError;
 pub(crate) use reject_paths::RejectPaths;
 pub(crate) use rejects::RejectFiles;
 pub(crate) use rejects_error::RejectsError;
 pub use run_report::{
-    DocumentCounts, ErrorGroup, Input, LoadReport, Outcome, RejectFilesReport, RowCounts, RunReport,
-    SampleLocation, SchemaIdentity, Throughput, Tool,
+    DocumentCounts, Input, Outcome, RejectFilesReport, RunReport, SchemaIdentity, Throughput, Tool,
 };
 pub(crate) use spill::{Spill, SpillFiles};
-pub(crate) use tally::{FaultGroup, SourceLocation, Tally};
+pub(crate) use tally::{SourceLocation, Tally};
 pub(crate) use terminal::grouped;
 pub(crate) use terminal::summary;
+pub use timeline::Timeline;

@@ -1,19 +1,23 @@
-//! The report of a run, format 1; the terminal summary is drawn from it, and so is every other form.
+//! The report of a run, format 2; the terminal summary is drawn from it, and so is every other form.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
-use super::{FaultGroup, SourceLocation, Tally};
-use crate::tables::Table;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Combination, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport, Tally, Timeline,
+    fault_groups::SortedGroups, fix_order::fix_order,
+};
 
 /// Format number of [`RunReport`]; fields are only ever added under one number.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     pub format: u32,
     pub tool: Tool,
     /// `validate` or `load`.
-    pub command: &'static str,
+    pub command: String,
     pub run_id: Option<i64>,
     pub outcome: Outcome,
     pub exit_code: u8,
@@ -22,24 +26,44 @@ pub struct RunReport {
     /// RFC 3339, UTC.
     pub started_at: String,
     pub elapsed_seconds: f64,
+    /// Options that shape the result, as they were given or by default.
+    pub settings: BTreeMap<String, String>,
+    /// Name and version of the server; none without one.
+    pub database: Option<String>,
     pub schema: SchemaIdentity,
     pub inputs: Vec<Input>,
     pub documents: DocumentCounts,
     pub load: Option<LoadReport>,
+    /// Those of most documents first.
     pub errors: Vec<ErrorGroup>,
     /// Faults beyond the groups that are kept; 0 unless a schema has hundreds of rules.
     pub errors_not_listed: u64,
+    /// Rejected documents by the groups of faults that they have together.
+    pub combinations: Vec<Combination>,
+    /// Rejected documents whose combination is not listed.
+    pub combinations_not_listed: u64,
+    /// In which order fixing one group after another frees most documents.
+    pub fix_order: Vec<FixStep>,
+    /// Where in the input documents are, and where the rejected ones are.
+    pub read_at: LineCells,
+    pub rejected_at: LineCells,
+    /// What the properties look like; only where a report was requested.
+    pub fields: Option<FieldProfile>,
+    /// Only where a report was requested.
+    pub duplicates: Option<Duplicates>,
     pub rejects: Option<RejectFilesReport>,
     pub throughput: Throughput,
+    /// None of merged reports.
+    pub timeline: Option<Timeline>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
-    pub name: &'static str,
-    pub version: &'static str,
+    pub name: String,
+    pub version: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Complete,
@@ -75,25 +99,28 @@ impl Outcome {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaIdentity {
     /// `built-in`, or the file's path.
     pub source: String,
     pub sha256: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     pub source: String,
     /// Decompressed bytes; `null` for a source that was not read to its end.
     pub bytes: Option<u64>,
     pub documents: u64,
+    pub rejected: u64,
+    /// Documents and blank lines.
+    pub lines: u64,
     /// `blake3:` and the hash of the decompressed bytes, in hexadecimal.
     pub digest: Option<String>,
 }
 
 /// read = accepted + rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {
     pub read: u64,
     pub accepted: u64,
@@ -102,60 +129,13 @@ pub struct DocumentCounts {
     pub blank: u64,
 }
 
-/// accepted + settled_earlier = inserted + updated + unchanged + skipped + not_loaded + unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct LoadReport {
-    pub strategy: &'static str,
-    pub connections: usize,
-    pub inserted: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-    pub skipped: u64,
-    /// Accepted, but the run stopped before their transaction; 0 in a run that came to its end.
-    pub not_loaded: u64,
-    /// Accepted, and their COMMIT was sent and not answered before the run stopped: they are loaded or not, and the same
-    /// command finds out; 0 in a run that came to its end.
-    pub unknown: u64,
-    /// Settled by an earlier attempt, which this one stopped before reading again; 0 in a run that came to its end.
-    pub settled_earlier: u64,
-    pub rows: RowCounts,
-}
-
-/// Rows written: inserted, updated or deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct RowCounts {
-    pub customer_profiles: u64,
-    pub customer_profile_addresses: u64,
-    pub customer_profile_emails: u64,
-    pub customer_profile_phone_numbers: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ErrorGroup {
-    pub code: String,
-    pub pointer: String,
-    pub schema_path: String,
-    pub message: String,
-    pub count: u64,
-    pub documents: u64,
-    pub only_fault_of: u64,
-    pub samples: Vec<SampleLocation>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SampleLocation {
-    pub source: String,
-    pub line: u64,
-    pub byte_offset: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectFilesReport {
     pub documents: String,
     pub errors: String,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
     pub documents_per_second: f64,
     pub bytes_per_second: f64,
@@ -164,76 +144,62 @@ pub struct Throughput {
 impl RunReport {
     pub const FORMAT: u32 = FORMAT;
 
+    /// Puts in what was found; `inputs` are there already.
+    pub(crate) fn set_faults(&mut self, sorted: SortedGroups) {
+        let names: Vec<_> = self.inputs.iter().map(|input| input.source.as_str()).collect();
+        self.errors_not_listed = sorted.ungrouped_faults;
+        self.errors = sorted.groups.into_iter().map(|group| ErrorGroup::of(group, &names)).collect();
+        self.combinations = sorted.combinations;
+        self.combinations_not_listed = sorted.other_documents;
+        let documents: Vec<_> = self.errors.iter().map(|group| group.documents).collect();
+        self.fix_order = fix_order(&documents, &self.combinations);
+    }
+
     /// Checks what has to add up; a failure is a bug of ours, and no report is better than a wrong one.
     pub fn assert_adds_up(&self) {
+        assert_eq!(self.contradiction(), None, "a report adds up");
+    }
+
+    /// What in it contradicts the rest.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
         let documents = &self.documents;
-        assert_eq!(documents.read, documents.accepted + documents.rejected, "read documents add up");
-        let of_inputs: u64 = self.inputs.iter().map(|input| input.documents).sum();
-        assert_eq!(documents.read, of_inputs, "the sources' documents add up");
-        if let Some(load) = &self.load {
-            let settled =
-                load.inserted + load.updated + load.unchanged + load.skipped + load.not_loaded + load.unknown;
-            assert_eq!(documents.accepted + load.settled_earlier, settled, "accepted documents add up");
-        }
-    }
-}
-
-impl RowCounts {
-    /// In the order of [`Table::ALL`].
-    pub(crate) fn of_tables(rows: [u64; Table::ALL.len()]) -> Self {
-        let [
-            customer_profiles,
-            customer_profile_addresses,
-            customer_profile_emails,
-            customer_profile_phone_numbers,
-        ] = rows;
-        Self {
-            customer_profiles,
-            customer_profile_addresses,
-            customer_profile_emails,
-            customer_profile_phone_numbers,
-        }
-    }
-
-    pub fn add(&mut self, other: Self) {
-        self.customer_profiles += other.customer_profiles;
-        self.customer_profile_addresses += other.customer_profile_addresses;
-        self.customer_profile_emails += other.customer_profile_emails;
-        self.customer_profile_phone_numbers += other.customer_profile_phone_numbers;
-    }
-
-    pub fn total(self) -> u64 {
-        self.customer_profiles
-            + self.customer_profile_addresses
-            + self.customer_profile_emails
-            + self.customer_profile_phone_numbers
+        let sum = |of: fn(&Input) -> u64| self.inputs.iter().map(of).sum::<u64>();
+        let combined: u64 = self.combinations.iter().map(|one| one.documents).sum();
+        let refers_to = |at: &usize| *at < self.errors.len();
+        let is_input = |input: usize| input < self.inputs.len();
+        let settled = self.load.as_ref().is_none_or(|load| {
+            load.inserted + load.updated + load.unchanged + load.skipped + load.not_loaded + load.unknown
+                == documents.accepted + load.settled_earlier
+        });
+        let checks = [
+            (documents.read == documents.accepted + documents.rejected, "read = accepted + rejected"),
+            (documents.read == sum(|input| input.documents), "the documents of the inputs"),
+            (documents.rejected == sum(|input| input.rejected), "the rejected documents of the inputs"),
+            (documents.rejected == combined + self.combinations_not_listed, "the combinations of faults"),
+            (documents.read == self.read_at.total(), "where the documents are"),
+            (documents.rejected == self.rejected_at.total(), "where the rejected documents are"),
+            (settled, "what became of the accepted documents"),
+            (
+                self.combinations.iter().all(|one| one.errors.iter().all(refers_to)),
+                "the combinations' faults",
+            ),
+            (self.fix_order.iter().all(|step| refers_to(&step.error)), "the order to fix faults in"),
+            (
+                self.errors.iter().all(|group| {
+                    is_input(group.first.input)
+                        && is_input(group.last.input)
+                        && group.samples.iter().all(|sample| is_input(sample.place.input))
+                }),
+                "the inputs of the faults",
+            ),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, what)| what)
     }
 }
 
 impl DocumentCounts {
-    pub fn of(tally: &Tally) -> Self {
+    pub(crate) fn of(tally: &Tally) -> Self {
         Self { read: tally.read, accepted: tally.accepted, rejected: tally.rejected, blank: tally.blank }
-    }
-}
-
-impl ErrorGroup {
-    /// `names` are the sources' names in the order of their indices.
-    pub fn of(group: FaultGroup, names: &[String]) -> Self {
-        let place = |place: &SourceLocation| SampleLocation {
-            source: names[place.source].clone(),
-            line: place.line,
-            byte_offset: place.byte_offset,
-        };
-        Self {
-            code: group.code.into_owned(),
-            pointer: group.pointer,
-            schema_path: group.schema_path,
-            message: group.message,
-            count: group.count,
-            documents: group.documents,
-            only_fault_of: group.only_fault_of,
-            samples: group.samples.iter().map(place).collect(),
-        }
     }
 }
 
@@ -242,5 +208,15 @@ impl Throughput {
     pub fn of(documents: u64, bytes: u64, elapsed_seconds: f64) -> Self {
         let seconds = elapsed_seconds.max(1e-9);
         Self { documents_per_second: documents as f64 / seconds, bytes_per_second: bytes as f64 / seconds }
+    }
+
+    /// How many bytes it was in so many seconds.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are shown to a few digits"
+    )]
+    pub(super) fn bytes(self, elapsed_seconds: f64) -> u64 {
+        (self.bytes_per_second * elapsed_seconds.max(1e-9)).round() as u64
     }
 }

@@ -1,179 +1,158 @@
 //! Counts of documents and of their faults, mergeable: one a chunk, then one a run.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, hash_map::Entry},
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    LineCells,
+    duplicates::Fingerprint,
+    fault_groups::{FaultGroups, SortedGroups},
+    field_counts::FieldCounts,
 };
+use crate::document::{Fault, Profile};
 
-use crate::document::Fault;
-
-/// How many places are kept of each group, the first ones in input order.
-const SAMPLES_MAX: usize = 5;
-
-/// How many groups a run keeps, the first ones in input order. Pointers and messages come from the schema,
-/// so only a schema with hundreds of rules gets here; the bound keeps memory constant even then.
-const GROUPS_MAX: usize = 1000;
+/// How finely the places of documents are kept.
+pub(crate) const CELLS_MAX: usize = 256;
 
 /// Where a document stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceLocation {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SourceLocation {
     /// Index of the source in the order they were named.
-    pub source: usize,
+    pub(crate) source: usize,
     /// 1-based.
-    pub line: u64,
+    pub(crate) line: u64,
     /// In the decompressed source.
-    pub byte_offset: u64,
+    pub(crate) byte_offset: u64,
 }
-
-/// Faults that break the same rule at the same place of their documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultGroup {
-    pub code: Cow<'static, str>,
-    /// JSON Pointer with every array index as `*`.
-    pub pointer: String,
-    pub schema_path: String,
-    pub message: String,
-    /// Faults.
-    pub count: u64,
-    /// Documents that have at least one of them.
-    pub documents: u64,
-    /// Documents that have no fault of another group: what fixing this one would let pass.
-    pub only_fault_of: u64,
-    /// The first documents in input order.
-    pub samples: Vec<SourceLocation>,
-}
-
-type GroupKey = (Cow<'static, str>, String, String, String);
 
 /// Counts of a chunk or of a run.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
     /// Lines that hold a document, good or bad.
-    pub read: u64,
-    pub accepted: u64,
-    pub rejected: u64,
-    pub blank: u64,
-    /// Faults in groups beyond [`GROUPS_MAX`].
-    pub ungrouped_faults: u64,
-    groups: Vec<FaultGroup>,
-    index: HashMap<GroupKey, usize>,
+    pub(crate) read: u64,
+    pub(crate) accepted: u64,
+    pub(crate) rejected: u64,
+    pub(crate) blank: u64,
+    pub(crate) faults: FaultGroups,
+    /// By source.
+    pub(crate) rejected_of: BTreeMap<usize, u64>,
+    /// Where documents are, and the rejected ones.
+    pub(crate) read_at: LineCells,
+    pub(crate) rejected_at: LineCells,
+    /// What is gathered for reports besides; none where there is no report.
+    pub(crate) details: Option<Box<Details>>,
+}
+
+/// What is gathered for reports alone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Details {
+    pub(crate) fields: FieldCounts,
+    /// Of each document with an id, in input order.
+    pub(crate) fingerprints: Vec<Fingerprint>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            read: 0,
+            accepted: 0,
+            rejected: 0,
+            blank: 0,
+            faults: FaultGroups::default(),
+            rejected_of: BTreeMap::new(),
+            read_at: LineCells::new(CELLS_MAX),
+            rejected_at: LineCells::new(CELLS_MAX),
+            details: None,
+        }
+    }
 }
 
 impl Tally {
-    pub fn accept(&mut self) {
-        self.read += 1;
-        self.accepted += 1;
+    /// One that gathers what a report wants besides counts.
+    pub(crate) fn with_details(has_details: bool) -> Self {
+        Self { details: has_details.then(Box::default), ..Self::default() }
     }
 
-    pub fn reject(&mut self, place: SourceLocation, faults: Vec<Fault>) {
+    /// Counts an accepted document; `line` is that of its source.
+    pub(crate) fn accept(&mut self, source: usize, line: u64) {
         self.read += 1;
-        self.rejected += 1;
-        self.count_faults(place, faults);
+        self.accepted += 1;
+        self.read_at.add(source, line);
+    }
+
+    pub(crate) fn reject(&mut self, place: SourceLocation, faults: Vec<Fault>) {
+        self.read += 1;
+        self.read_at.add(place.source, place.line);
+        self.count_rejected(place, faults);
     }
 
     /// Takes back an acceptance: what only the server could find out.
-    pub fn reject_accepted(&mut self, place: SourceLocation, faults: Vec<Fault>) {
+    pub(crate) fn reject_accepted(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         self.accepted -= 1;
+        self.count_rejected(place, faults);
+    }
+
+    fn count_rejected(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         self.rejected += 1;
-        self.count_faults(place, faults);
-    }
-
-    fn count_faults(&mut self, place: SourceLocation, faults: Vec<Fault>) {
-        let mut touched: Vec<usize> = Vec::with_capacity(faults.len());
-        for fault in faults {
-            let group = self.group(fault);
-            self.groups[group].count += 1;
-            touched.push(group);
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for &group in &touched {
-            let group = &mut self.groups[group];
-            group.documents += 1;
-            group.only_fault_of += u64::from(touched.len() == 1);
-            if group.samples.len() < SAMPLES_MAX {
-                group.samples.push(place);
-            }
-        }
-    }
-
-    fn group(&mut self, fault: Fault) -> usize {
-        let entry = self.index.entry((fault.code, fault.group_pointer, fault.schema_path, fault.message));
-        match entry {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                let (code, pointer, schema_path, message) = entry.key().clone();
-                let (count, documents, only_fault_of, samples) = (0, 0, 0, Vec::new());
-                self.groups.push(FaultGroup {
-                    code,
-                    pointer,
-                    schema_path,
-                    message,
-                    count,
-                    documents,
-                    only_fault_of,
-                    samples,
-                });
-                *entry.insert(self.groups.len() - 1)
-            }
-        }
+        *self.rejected_of.entry(place.source).or_default() += 1;
+        self.rejected_at.add(place.source, place.line);
+        self.faults.add(place, faults);
     }
 
     /// Adds what comes later in the input.
-    pub fn merge(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, later: Self) {
         self.read += later.read;
         self.accepted += later.accepted;
-        self.rejected += later.rejected;
         self.blank += later.blank;
-        self.ungrouped_faults += later.ungrouped_faults;
-        for group in later.groups {
-            self.merge_group(group);
+        self.read_at.merge(&later.read_at);
+        if let (Some(details), Some(later)) = (&mut self.details, &later.details) {
+            details.fields.merge(&later.fields);
         }
+        self.add_rejected(later);
     }
 
     /// Takes back the acceptance of documents that were deferred and then rejected: `deferred` is the tally of those
     /// that were deferred.
-    pub fn reject_deferred(&mut self, deferred: Self) {
+    pub(crate) fn reject_deferred(&mut self, deferred: Self) {
         self.accepted -= deferred.rejected;
-        self.rejected += deferred.rejected;
-        self.ungrouped_faults += deferred.ungrouped_faults;
-        for group in deferred.groups {
-            self.merge_group(group);
-        }
+        self.add_rejected(deferred);
     }
 
-    fn merge_group(&mut self, later: FaultGroup) {
-        let key =
-            (later.code.clone(), later.pointer.clone(), later.schema_path.clone(), later.message.clone());
-        if let Some(&index) = self.index.get(&key) {
-            let group = &mut self.groups[index];
-            group.count += later.count;
-            group.documents += later.documents;
-            group.only_fault_of += later.only_fault_of;
-            group.samples.extend(later.samples);
-            // What was deferred stands anywhere in the input.
-            group.samples.sort_by_key(|place| (place.source, place.line));
-            group.samples.truncate(SAMPLES_MAX);
-        } else if self.groups.len() < GROUPS_MAX {
-            self.index.insert(key, self.groups.len());
-            self.groups.push(later);
-        } else {
-            self.ungrouped_faults += later.count;
+    fn add_rejected(&mut self, other: Self) {
+        self.rejected += other.rejected;
+        for (source, rejected) in other.rejected_of {
+            *self.rejected_of.entry(source).or_default() += rejected;
         }
+        self.rejected_at.merge(&other.rejected_at);
+        self.faults.merge(other.faults);
     }
 
-    /// The groups, those of most documents first; of groups of equally many, the one met first.
-    pub fn into_groups(self) -> Vec<FaultGroup> {
-        let mut groups = self.groups;
-        let first = |group: &FaultGroup| group.samples.first().map(|place| (place.source, place.line));
-        groups.sort_by(|a, b| (b.documents.cmp(&a.documents)).then_with(|| first(a).cmp(&first(b))));
-        groups
+    /// The groups of faults, those of most documents first.
+    pub(crate) fn take_faults(&mut self) -> SortedGroups {
+        std::mem::take(&mut self.faults).into_sorted()
+    }
+}
+
+impl Details {
+    pub(crate) fn add(&mut self, profile: &Profile<'_>, text: &[u8]) {
+        self.fields.add(profile);
+        self.fingerprints.push(Fingerprint::of(profile.id, text));
+    }
+
+    /// Of a rejected document, as far as it is JSON.
+    pub(crate) fn add_rejected(&mut self, document: &Value, text: &[u8]) {
+        self.fields.add_rejected(document);
+        if let Some(id) = document["id"].as_str().and_then(crate::document::parse_uuid) {
+            self.fingerprints.push(Fingerprint::of(id, text));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fault_groups::GROUPS_MAX;
 
     fn fault(code: &'static str, group: &str) -> Fault {
         Fault { group_pointer: group.to_owned(), ..Fault::of_document(code, "words") }
@@ -194,24 +173,28 @@ mod tests {
 
     #[test]
     fn a_document_counts_once_in_each_group() {
-        let groups = tally(&[
+        let mut tally = tally(&[
             (1, &[("a", "/x"), ("a", "/x"), ("b", "/x")]),
             (2, &[("a", "/x"), ("a", "/x")]),
             (3, &[("a", "/y")]),
-        ])
-        .into_groups();
+        ]);
+        let SortedGroups { groups, combinations, .. } = tally.take_faults();
         let counts: Vec<_> = groups
             .iter()
             .map(|g| {
-                (g.code.as_ref(), g.pointer.as_str(), g.count, g.documents, g.only_fault_of, g.samples.len())
+                let samples = g.samples.iter().count();
+                (g.code.as_ref(), g.pointer.as_str(), g.count, g.documents, g.only_fault_of, samples)
             })
             .collect();
         assert_eq!(counts, [("a", "/x", 4, 2, 1, 2), ("b", "/x", 1, 1, 0, 1), ("a", "/y", 1, 1, 1, 1)]);
+        let combinations: Vec<_> = combinations.iter().map(|one| (&one.errors[..], one.documents)).collect();
+        assert_eq!(combinations, [(&[0][..], 1), (&[0, 1], 1), (&[2], 1)]);
+        assert_eq!((groups[0].first.line, groups[0].last.line), (1, 2));
     }
 
     #[test]
     fn merged_parts_equal_the_whole() {
-        let documents: Vec<(u64, &[(&'static str, &str)])> = (0..40)
+        let documents: Vec<(u64, &[(&'static str, &str)])> = (1..=40)
             .map(|line| {
                 (line, if line % 3 == 0 { &[("a", "/x"), ("b", "/y")][..] } else { &[("c", "/z")][..] })
             })
@@ -226,10 +209,11 @@ mod tests {
     #[test]
     fn groups_are_bounded() {
         let mut merged = Tally::default();
-        for line in 0..1500 {
+        for line in 1..=1500 {
             merged.merge(tally(&[(line, &[("a", &format!("/{line}"))])]));
         }
-        assert_eq!((merged.rejected, merged.ungrouped_faults), (1500, 500));
-        assert_eq!(merged.into_groups().len(), GROUPS_MAX);
+        assert_eq!((merged.rejected, merged.faults.ungrouped_faults), (1500, 500));
+        let sorted = merged.take_faults();
+        assert_eq!((sorted.groups.len(), sorted.other_documents), (GROUPS_MAX, 500));
     }
 }

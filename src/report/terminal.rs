@@ -79,9 +79,7 @@ fn write_errors(errors: &[ErrorGroup], not_listed: u64, out: &mut String) -> std
     for group in errors.iter().take(GROUPS_SHOWN) {
         let place = if group.pointer.is_empty() { String::new() } else { format!(" {}", group.pointer) };
         writeln!(out, "  {:>13}  {}{place}: {}", grouped(group.documents), group.code, group.message)?;
-        if let Some(first) = group.samples.first() {
-            writeln!(out, "  {:>13}  first at {}, line {}", "", first.source, first.line)?;
-        }
+        writeln!(out, "  {:>13}  first at {}, line {}", "", group.first.source, group.first.line)?;
     }
     let more = errors.len().saturating_sub(GROUPS_SHOWN);
     if more > 0 || not_listed > 0 {

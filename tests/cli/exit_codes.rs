@@ -188,7 +188,7 @@ fn a_share_counts_from_1000_documents_on() {
     };
     // 999 of the first 1000 are faulty, so both stop there.
     assert_eq!((code("late.ndjson"), code("early.ndjson")), (Some(3), Some(3)));
-    assert_eq!(folder.read_json("report.json")["documents"]["read"], 1000);
+    assert_eq!(folder.read_report("report.json")["documents"]["read"], 1000);
     folder.write("short.ndjson", faulty_first(99, 990));
     assert_eq!(code("short.ndjson"), Some(1), "10 % of 990 at the end, looked at only there");
     folder.write("short.ndjson", faulty_first(100, 990));

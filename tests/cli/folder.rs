@@ -44,6 +44,10 @@ impl Folder {
         serde_json::from_slice(&self.read(name)).expect("the file holds JSON")
     }
 
+    pub(crate) fn read_report(&self, name: &str) -> Value {
+        crate::report_schema::assert_is_report(self.read_json(name))
+    }
+
     /// The files in a folder of this folder, sorted.
     pub(crate) fn names(&self, dir: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(dir)).unwrap_or_else(|error| panic!("{dir}: {error}"));
@@ -94,7 +98,7 @@ pub(crate) fn command_in(dir: &Path, words: &str) -> Command {
 /// A report without what differs from run to run.
 pub(crate) fn without_times(mut report: Value) -> Value {
     let fields = report.as_object_mut().expect("a report is an object");
-    for name in ["started_at", "elapsed_seconds", "throughput"] {
+    for name in ["started_at", "elapsed_seconds", "throughput", "timeline"] {
         assert!(fields.remove(name).is_some(), "the report has {name}");
     }
     report

@@ -118,6 +118,6 @@ fn standard_output_and_error_that_are_closed() {
         let output = run(&mut by_shell(&folder.command(words), "true", redirect));
         assert_eq!(output.code, open.code, "{redirect}: {}", output.stderr);
         assert_eq!(files(), expected, "{redirect}");
-        assert_eq!(folder.read_json("report.json")["exit_code"], 1, "{redirect}");
+        assert_eq!(folder.read_report("report.json")["exit_code"], 1, "{redirect}");
     }
 }

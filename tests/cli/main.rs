@@ -3,6 +3,9 @@
 #[path = "../support/process.rs"]
 mod process;
 
+#[path = "../support/report_schema.rs"]
+mod report_schema;
+
 mod documents;
 mod exit_codes;
 mod folder;
@@ -12,6 +15,7 @@ mod messages;
 mod paths;
 mod personal_data;
 mod rejects;
+mod report;
 mod signals;
 mod snapshots;
 mod validate;

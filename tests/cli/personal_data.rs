@@ -14,7 +14,7 @@ const SECRETS: [&str; 3] = ["canary", "Canary", "4711471"];
 fn all_that_is_told(folder: &Folder, input: &str) -> String {
     let mut told = String::new();
     for (options, code, errors) in [
-        ("-v --report report.json", 1, "rejects.errors.ndjson"),
+        ("-v --report report.json --report report.html --report report.csv", 1, "rejects.errors.ndjson"),
         ("-v --log-format json --output json", 1, "rejects.errors.ndjson"),
         ("-v --max-rejects 20", 3, "rejects.errors.ndjson.partial"),
     ] {
@@ -24,7 +24,10 @@ fn all_that_is_told(folder: &Folder, input: &str) -> String {
         told += &output.stderr;
         told += std::str::from_utf8(&folder.read(&format!("rejects/{errors}"))).expect("it is UTF-8");
     }
-    told + std::str::from_utf8(&folder.read("report.json")).expect("it is UTF-8")
+    for form in ["json", "html", "csv"] {
+        told += std::str::from_utf8(&folder.read(&format!("report.{form}"))).expect("it is UTF-8");
+    }
+    told
 }
 
 /// Documents with a fault of every kind, in which every value is a secret.
@@ -97,7 +100,7 @@ fn no_value_of_a_rejected_document_is_told() {
             panic!("{secret} is told: {}", &told[at.saturating_sub(200)..(at + 100).min(told.len())]);
         }
     }
-    let report = folder.read_json("report.json");
+    let report = folder.read_report("report.json");
     assert_eq!(report["documents"]["rejected"], documents.len() + 2, "each of them is faulty");
     assert!(folder.read("rejects/rejects.ndjson") == input[valid(1).len()..], "the reject file has it all");
 }

@@ -71,7 +71,7 @@ fn a_full_disk_ends_with_4_and_the_next_run_writes_all() {
         let end = ".partial can't be written; free space under rejects and run the same command again: No space \
                    left on device (os error 28)\n";
         assert!(output.stderr.starts_with(begin) && output.stderr.ends_with(end), "{}", output.stderr);
-        let report = folder.read_json("report.json");
+        let report = folder.read_report("report.json");
         assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
         fs::remove_file(full).expect("the link can go");
         assert_eq!(folder.run(words).code, Some(1));
@@ -111,7 +111,7 @@ fn a_line_at_the_limit_is_a_document_and_one_byte_more_is_not() {
     let folder = Folder::with("customers.ndjson", valid(2) + &longest + &too_long + &faulty(3) + &valid(4));
     let output = folder.run("validate customers.ndjson --rejects rejects --report report.json");
     assert_eq!(output.code, Some(1));
-    let report = folder.read_json("report.json");
+    let report = folder.read_report("report.json");
     assert_eq!((&report["documents"]["read"], &report["documents"]["rejected"]), (&5.into(), &2.into()));
     assert_eq!(report["errors"][0]["code"], "json:line_too_long");
     assert_eq!(report["errors"][0]["samples"][0]["line"], 3);

@@ -10,10 +10,11 @@ use crate::{
     process::run,
 };
 
-const FILTERS: [(&str, &str); 5] = [
+const FILTERS: [(&str, &str); 6] = [
     (r" in [\d.]+ s \([\d,]+/s\)", " in [time] ([rate]/s)"),
     (r#""(started_at|version)": "[^"]+""#, r#""$1": "[…]""#),
     (r#""(elapsed_seconds|documents_per_second|bytes_per_second)": [\d.e+-]+"#, r#""$1": […]"#),
+    (r#""timeline": \{[^}]*\}"#, r#""timeline": […]"#),
     (r"profile-loader \d+\.\d+\.\d+", "profile-loader [version]"),
     (r"\(os error \d+\)", "(os error […])"),
 ];

@@ -60,7 +60,7 @@ fn counts_add_up_and_samples_are_in_input_order() {
     let documents = generated(DOCUMENTS);
     let folder = Folder::with("customers.ndjson", &documents);
     folder.run("validate customers.ndjson --rejects rejects --report report.json");
-    let report = folder.read_json("report.json");
+    let report = folder.read_report("report.json");
     let count = |value: &Value| value.as_u64().expect("a count is a number");
     let counts = &report["documents"];
     let rejected = count(&counts["rejected"]);
@@ -109,7 +109,7 @@ fn every_rejected_line_is_told_of_with_all_its_faults() {
         assert!(documents[start..].starts_with(line), "{record}");
         faults += record["errors"].as_array().expect("errors are a list").len();
     }
-    let report = folder.read_json("report.json");
+    let report = folder.read_report("report.json");
     let groups = report["errors"].as_array().expect("groups are a list");
     let counted: u64 = groups.iter().filter_map(|group| group["count"].as_u64()).sum();
     assert_eq!(faults as u64, counted);

@@ -122,7 +122,9 @@ impl Run {
             code: output.code,
             stdout: output.stdout,
             stderr: output.stderr,
-            report: serde_json::from_slice(&report).expect("the report is JSON"),
+            report: super::report_schema::assert_is_report(
+                serde_json::from_slice(&report).expect("the report is JSON"),
+            ),
             rejects: read("rejects.ndjson"),
             errors: errors.map(|line| serde_json::from_slice(line).expect("each line is JSON")).collect(),
         }

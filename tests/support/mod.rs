@@ -7,6 +7,7 @@ mod loading;
 mod mutate;
 mod process;
 mod reading;
+pub(crate) mod report_schema;
 pub(crate) mod server;
 mod tables;
 

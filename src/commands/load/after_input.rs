@@ -165,7 +165,7 @@ impl Finisher<'_> {
         let settings = &self.context.request.documents;
         let schema = Arc::clone(&self.schema);
         let source_names = self.source_names.to_vec();
-        let checker = Checker::new(schema, source_names, lanes, RowForm::Staged, rejects.is_some());
+        let checker = Checker::new(schema, source_names, lanes, RowForm::Staged, rejects.is_some(), false);
         PipelineSettings {
             checker,
             jobs: settings.jobs,

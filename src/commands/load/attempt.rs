@@ -49,7 +49,8 @@ pub(super) fn complete(
     let form = if run.plan.copies { RowForm::Tables } else { RowForm::Staged };
     let rows = RowsFor { lanes: run.lanes.len(), form };
     let started = opened.start("load", request.documents, request.console, files, rows);
-    let header = started.header.clone();
+    let mut header = started.header.clone();
+    header.settings.extend(request.settings.told());
     let (mut finished, finish) = work(started, schema, finish);
     if matches!(finished.end, End::Panicked) {
         return finish.failed(Failure::new(
@@ -63,7 +64,8 @@ pub(super) fn complete(
     let digests = finished.digests.clone();
     let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
     let (strategy, connections) = (run.strategy.name(), request.settings.connections);
-    let load = LoadHeader { run_id: run.id, strategy, connections };
+    let database = Some(finish.control.server_version().to_owned());
+    let load = LoadHeader { run_id: run.id, database, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
     finish.concluded(RunEnd { report, told, digests, names, held, is_damaged })

@@ -54,7 +54,7 @@ pub(crate) fn load(
     database: Database,
     output: &ReportOutput,
 ) -> Result<u8, Failure> {
-    refuse_unwritable_reports(&output.reports, documents)?;
+    refuse_unwritable_reports(output.files(), documents)?;
     let request = LoadRequest { documents, settings, console: output.console };
     let report = load_all(request, database, Signals::catch, |report| output.tell(report))?;
     Ok(report.exit_code)

@@ -1,0 +1,78 @@
+//! Words that stand in the wrong place.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{Command, DatabaseArgs, MigrateCommand, ReportCommand, RunArgs, RunsCommand};
+use crate::{
+    commands::{Failure, exit},
+    postgres::looks_like_settings,
+};
+
+impl Command {
+    pub(super) fn database_mut(&mut self) -> Option<&mut DatabaseArgs> {
+        match self {
+            Self::Validate(_) | Self::Report(_) | Self::Schema => None,
+            Self::Load(args) => Some(&mut args.database),
+            Self::Migrate(
+                MigrateCommand::Up(database)
+                | MigrateCommand::Down { database, .. }
+                | MigrateCommand::Status(database)
+                | MigrateCommand::Verify(database)
+                | MigrateCommand::Sql(database),
+            )
+            | Self::Runs(
+                RunsCommand::List { database, .. }
+                | RunsCommand::Show(RunArgs { database, .. })
+                | RunsCommand::Abandon(RunArgs { database, .. }),
+            ) => Some(database),
+        }
+    }
+
+    /// Refuses connection settings where files, folders and names are expected, before a message shows them or a folder
+    /// gets them as its name.
+    pub(super) fn refuse_settings_as_words(&mut self) -> Result<(), Failure> {
+        let refuse = |what: &str| {
+            let message = format!(
+                "{what} looks like connection settings, which go to --database-url, quoted as one word where they hold blanks"
+            );
+            Err(Failure::new(exit::USAGE, message))
+        };
+        let looks_like = |path: &Path| !path.exists() && looks_like_settings(&path.to_string_lossy());
+        let looks_like_path = |path: &Option<PathBuf>| path.as_deref().is_some_and(looks_like);
+        if let Self::Report(args) = &*self {
+            let drawn = match &args.merge {
+                Some(ReportCommand::Merge(drawn)) => drawn,
+                None => &args.drawn,
+            };
+            let mut paths = drawn.reports.iter().chain(&drawn.html).chain(&drawn.report);
+            return if paths.any(|path| looks_like(path)) { refuse("a REPORT") } else { Ok(()) };
+        }
+        let (input, rejects) = match &*self {
+            Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
+            Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
+            _ => (None, None),
+        };
+        if let Some(input) = input {
+            if input.inputs.iter().any(|input| looks_like(Path::new(input))) {
+                return refuse("an INPUT");
+            }
+            if looks_like_path(&input.json_schema) {
+                return refuse("--json-schema");
+            }
+            if input.report.iter().chain(&input.metrics_file).any(|path| looks_like(path)) {
+                return refuse("--report");
+            }
+        }
+        if rejects.is_some_and(looks_like) {
+            return refuse("--rejects");
+        }
+        let Some(database) = self.database_mut() else { return Ok(()) };
+        if looks_like_path(&database.embedded) {
+            return refuse("--embedded");
+        }
+        if database.db_schema.as_deref().is_some_and(looks_like_settings) {
+            return refuse("--db-schema");
+        }
+        Ok(())
+    }
+}

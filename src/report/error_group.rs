@@ -1,0 +1,104 @@
+//! Groups of faults as the report has them: with the names of their sources.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    LineCells, SourceLocation,
+    fault_groups::{FaultGroup, GROUP_CELLS_MAX},
+    samples::Sample,
+};
+
+/// Faults that break the same rule at the same place of their documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorGroup {
+    pub code: String,
+    /// JSON Pointer with every array index as `*`.
+    pub pointer: String,
+    pub schema_path: String,
+    pub message: String,
+    /// Faults.
+    pub count: u64,
+    /// Documents that have at least one of them.
+    pub documents: u64,
+    /// Documents that have no fault of another group.
+    pub only_fault_of: u64,
+    pub first: Place,
+    pub last: Place,
+    /// Where in the input the documents are.
+    pub at: LineCells,
+    /// Drawn at random, in input order.
+    pub samples: Vec<SampleLocation>,
+}
+
+/// Where a document stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub source: String,
+    /// Index into [`RunReport::inputs`](super::RunReport::inputs).
+    pub input: usize,
+    /// 1-based.
+    pub line: u64,
+    /// In the decompressed source.
+    pub byte_offset: u64,
+}
+
+/// A document with a fault, and the shape of the value at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleLocation {
+    #[serde(flatten)]
+    pub place: Place,
+    /// Never the value: letters are `A` and `a`, digits `9`. Empty where the fault has no value.
+    pub shape: String,
+}
+
+impl ErrorGroup {
+    /// `names` are the sources' names in the order of their indices.
+    pub(super) fn of(group: FaultGroup, names: &[&str]) -> Self {
+        let place = |place: SourceLocation| Place {
+            source: names[place.source].to_owned(),
+            input: place.source,
+            line: place.line,
+            byte_offset: place.byte_offset,
+        };
+        let sample = |sample: Sample| SampleLocation { place: place(sample.place), shape: sample.shape };
+        Self {
+            code: group.code.into_owned(),
+            pointer: group.pointer,
+            schema_path: group.schema_path,
+            message: group.message,
+            count: group.count,
+            documents: group.documents,
+            only_fault_of: group.only_fault_of,
+            first: place(group.first),
+            last: place(group.last),
+            at: group.cells,
+            samples: group.samples.into_vec().into_iter().map(sample).collect(),
+        }
+    }
+
+    /// The group as it is counted, its sources behind so many others.
+    pub(super) fn into_group(self, sources: usize) -> FaultGroup {
+        let place = |place: &Place| SourceLocation {
+            source: place.input + sources,
+            line: place.line,
+            byte_offset: place.byte_offset,
+        };
+        FaultGroup {
+            code: self.code.into(),
+            pointer: self.pointer,
+            schema_path: self.schema_path,
+            message: self.message,
+            count: self.count,
+            documents: self.documents,
+            only_fault_of: self.only_fault_of,
+            first: place(&self.first),
+            last: place(&self.last),
+            cells: self.at.behind(sources).bounded(GROUP_CELLS_MAX),
+            samples: self
+                .samples
+                .into_iter()
+                .map(|sample| Sample { place: place(&sample.place), shape: sample.shape })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Faults by the rule they break and where in their documents: counts, places and samples, in constant memory.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+};
+
+use super::{
+    Combination, LineCells, SourceLocation,
+    fault_sets::FaultSets,
+    samples::{Sample, Samples},
+};
+use crate::document::Fault;
+
+/// How many groups a run keeps, the first ones in input order. Pointers and messages come from the schema,
+/// so only a schema with hundreds of rules gets here; the bound keeps memory constant even then.
+pub(crate) const GROUPS_MAX: usize = 1000;
+
+/// How finely the places of a group's documents are kept.
+pub(crate) const GROUP_CELLS_MAX: usize = 64;
+
+/// Faults that break the same rule at the same place of their documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FaultGroup {
+    pub(crate) code: Cow<'static, str>,
+    /// JSON Pointer with every array index as `*`.
+    pub(crate) pointer: String,
+    pub(crate) schema_path: String,
+    pub(crate) message: String,
+    /// Faults.
+    pub(crate) count: u64,
+    /// Documents that have at least one of them.
+    pub(crate) documents: u64,
+    /// Documents that have no fault of another group: what fixing this one would let pass.
+    pub(crate) only_fault_of: u64,
+    pub(crate) first: SourceLocation,
+    pub(crate) last: SourceLocation,
+    /// Where the documents are.
+    pub(crate) cells: LineCells,
+    pub(crate) samples: Samples,
+}
+
+type GroupKey = (Cow<'static, str>, String, String, String);
+
+/// The groups of a chunk or of a run, in the order they were met.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct FaultGroups {
+    groups: Vec<FaultGroup>,
+    index: HashMap<GroupKey, usize>,
+    sets: FaultSets,
+    /// Faults in groups beyond [`GROUPS_MAX`].
+    pub(crate) ungrouped_faults: u64,
+}
+
+/// Groups, and the documents that have several of them, as indices.
+pub(crate) struct SortedGroups {
+    pub(crate) groups: Vec<FaultGroup>,
+    pub(crate) combinations: Vec<Combination>,
+    /// Documents whose combination is not kept.
+    pub(crate) other_documents: u64,
+    /// Faults whose group is not kept.
+    pub(crate) ungrouped_faults: u64,
+}
+
+impl FaultGroups {
+    /// Counts the faults of a document.
+    pub(crate) fn add(&mut self, place: SourceLocation, faults: Vec<Fault>) {
+        let mut touched: Vec<usize> = Vec::with_capacity(faults.len());
+        for fault in faults {
+            let (at, shape) = self.group(fault, place);
+            let group = &mut self.groups[at];
+            group.count += 1;
+            if !touched.contains(&at) {
+                touched.push(at);
+                group.documents += 1;
+                group.first = group.first.min(place);
+                group.last = group.last.max(place);
+                group.cells.add(place.source, place.line);
+                if group.samples.takes(place) {
+                    group.samples.add(Sample { place, shape });
+                }
+            }
+        }
+        if let [only] = touched[..] {
+            self.groups[only].only_fault_of += 1;
+        }
+        touched.sort_unstable();
+        self.sets.add(Some(touched), 1);
+    }
+
+    /// The index of the fault's group, and the shape of the value at fault.
+    fn group(&mut self, fault: Fault, place: SourceLocation) -> (usize, String) {
+        let Fault { code, group_pointer, schema_path, message, shape, .. } = fault;
+        let at = match self.index.entry((code, group_pointer, schema_path, message)) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let (code, pointer, schema_path, message) = entry.key().clone();
+                self.groups.push(FaultGroup {
+                    code,
+                    pointer,
+                    schema_path,
+                    message,
+                    count: 0,
+                    documents: 0,
+                    only_fault_of: 0,
+                    first: place,
+                    last: place,
+                    cells: LineCells::new(GROUP_CELLS_MAX),
+                    samples: Samples::default(),
+                });
+                *entry.insert(self.groups.len() - 1)
+            }
+        };
+        (at, shape)
+    }
+
+    /// Adds those of another part of the input.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.ungrouped_faults += other.ungrouped_faults;
+        let new_index: Vec<_> = other.groups.into_iter().map(|group| self.merge_group(group)).collect();
+        self.sets.merge(other.sets, &new_index);
+    }
+
+    /// The index that the group has here; none where there are too many.
+    pub(crate) fn merge_group(&mut self, other: FaultGroup) -> Option<usize> {
+        let key =
+            (other.code.clone(), other.pointer.clone(), other.schema_path.clone(), other.message.clone());
+        if let Some(&at) = self.index.get(&key) {
+            let group = &mut self.groups[at];
+            group.count += other.count;
+            group.documents += other.documents;
+            group.only_fault_of += other.only_fault_of;
+            // What was deferred stands anywhere in the input.
+            group.first = group.first.min(other.first);
+            group.last = group.last.max(other.last);
+            group.cells.merge(&other.cells);
+            group.samples.merge(other.samples);
+            return Some(at);
+        }
+        if self.groups.len() == GROUPS_MAX {
+            self.ungrouped_faults += other.count;
+            return None;
+        }
+        self.index.insert(key, self.groups.len());
+        self.groups.push(other);
+        Some(self.groups.len() - 1)
+    }
+
+    /// Adds documents that have just these groups.
+    pub(crate) fn add_combination(&mut self, groups: Option<Vec<usize>>, documents: u64) {
+        self.sets.add(groups, documents);
+    }
+
+    /// The groups, those of most documents first; of groups of equally many, the one met first.
+    pub(crate) fn into_sorted(self) -> SortedGroups {
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        // Of groups that the same document has first, the order depends on nothing that merging changes.
+        let key = |at: usize| {
+            let FaultGroup { documents, first, code, pointer, schema_path, message, .. } = &self.groups[at];
+            (std::cmp::Reverse(*documents), *first, code, pointer, schema_path, message)
+        };
+        order.sort_by(|a, b| key(*a).cmp(&key(*b)));
+        let mut new_index = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(new, old)| new_index[*old] = new);
+        let other_documents = self.sets.other_documents;
+        let combination = |(set, documents): (Vec<usize>, u64)| {
+            let mut errors: Vec<_> = set.into_iter().map(|old| new_index[old]).collect();
+            errors.sort_unstable();
+            Combination { errors, documents }
+        };
+        let mut combinations: Vec<_> = self.sets.into_vec().into_iter().map(combination).collect();
+        combinations.sort_by(|a, b| (b.documents, &a.errors).cmp(&(a.documents, &b.errors)));
+        let mut groups: Vec<_> = self.groups.into_iter().map(Some).collect();
+        let groups = order.into_iter().map(|at| groups[at].take().expect("each once")).collect();
+        SortedGroups { groups, combinations, other_documents, ungrouped_faults: self.ungrouped_faults }
+    }
+}

@@ -1,0 +1,406 @@
+//! What the properties of the documents look like: how often they are there, how long they are, and the few values that
+//! are not a customer's own.
+//!
+//! No text of a document gets in here. Of values there are only those of public lists: the labels of phone types, true
+//! and false, and the country codes of ISO 3166-1.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{ChoiceField, FieldProfile, Lengths, ListField, TextField};
+use crate::{
+    document::Profile,
+    tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
+};
+
+/// Officially assigned alpha-2 codes of ISO 3166-1.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV \
+    BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM \
+    FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM \
+    JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR \
+    MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS \
+    RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ \
+    UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+/// Pairs of capital letters.
+const PAIRS: usize = 26 * 26;
+
+/// Texts below this length are counted in an array.
+const SHORT: usize = 48;
+
+/// A text property, in the order of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    FirstName,
+    MiddleName,
+    LastName,
+    Email,
+    PhoneNumber,
+    Line1,
+    Line2,
+    City,
+    State,
+    PostalCode,
+    Country,
+}
+
+impl Text {
+    const ALL: [Self; 11] = [
+        Self::FirstName,
+        Self::MiddleName,
+        Self::LastName,
+        Self::Email,
+        Self::PhoneNumber,
+        Self::Line1,
+        Self::Line2,
+        Self::City,
+        Self::State,
+        Self::PostalCode,
+        Self::Country,
+    ];
+
+    const ADDRESS: [(Self, &str); 6] = [
+        (Self::Line1, "line1"),
+        (Self::Line2, "line2"),
+        (Self::City, "city"),
+        (Self::State, "state"),
+        (Self::PostalCode, "postalCode"),
+        (Self::Country, "country"),
+    ];
+
+    fn pointer(self) -> &'static str {
+        match self {
+            Self::FirstName => "/firstName",
+            Self::MiddleName => "/middleName",
+            Self::LastName => "/lastName",
+            Self::Email => "/emails/*",
+            Self::PhoneNumber => "/phoneNumbers/*/number",
+            Self::Line1 => "/address/line1",
+            Self::Line2 => "/address/line2",
+            Self::City => "/address/city",
+            Self::State => "/address/state",
+            Self::PostalCode => "/address/postalCode",
+            Self::Country => "/address/country",
+        }
+    }
+
+    /// Of the column, in characters.
+    fn limit(self) -> Option<usize> {
+        match self {
+            Self::Email => Some(EMAIL_CHARS_MAX),
+            Self::PhoneNumber => Some(NUMBER_CHARS_MAX),
+            Self::Country => Some(COUNTRY_CHARS_MAX),
+            _ => None,
+        }
+    }
+}
+
+/// What is counted while documents are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldCounts {
+    documents: u64,
+    ids: u64,
+    /// Texts of fewer characters than [`SHORT`], by length: most of them.
+    short: [[u32; SHORT]; Text::ALL.len()],
+    texts: [Lengths; Text::ALL.len()],
+    emails: Lengths,
+    phone_numbers: Lengths,
+    addresses: u64,
+    phone_types: [u64; PHONE_TYPES.len()],
+    /// Strings that are no label.
+    other_phone_types: u64,
+    countries: Box<[u64; PAIRS]>,
+    /// Strings that are no pair of capital letters.
+    other_countries: u64,
+    /// Marketing e-mails, two-factor authentication: false, true.
+    booleans: [[u64; 2]; 2],
+}
+
+impl Default for FieldCounts {
+    fn default() -> Self {
+        Self {
+            documents: 0,
+            ids: 0,
+            short: [[0; SHORT]; Text::ALL.len()],
+            texts: Default::default(),
+            emails: Lengths::default(),
+            phone_numbers: Lengths::default(),
+            addresses: 0,
+            phone_types: [0; PHONE_TYPES.len()],
+            other_phone_types: 0,
+            countries: Box::new([0; PAIRS]),
+            other_countries: 0,
+            booleans: [[0; 2]; 2],
+        }
+    }
+}
+
+impl FieldCounts {
+    /// Counts an accepted document.
+    pub(crate) fn add(&mut self, profile: &Profile<'_>) {
+        self.documents += 1;
+        self.ids += 1;
+        self.text(Text::FirstName, characters(profile.first_name));
+        if let Some(name) = profile.middle_name {
+            self.text(Text::MiddleName, characters(name));
+        }
+        self.text(Text::LastName, characters(profile.last_name));
+        self.emails.add(count(profile.emails.len()));
+        profile.emails.iter().for_each(|email| self.text(Text::Email, characters(email)));
+        if !profile.phone_numbers.is_empty() {
+            self.phone_numbers.add(count(profile.phone_numbers.len()));
+        }
+        for phone in profile.phone_numbers.iter() {
+            self.phone_type(phone.kind);
+            self.text(Text::PhoneNumber, characters(phone.number));
+        }
+        if let Some(address) = &profile.address {
+            self.addresses += 1;
+            self.text(Text::Line1, characters(address.line1));
+            if let Some(line2) = address.line2 {
+                self.text(Text::Line2, characters(line2));
+            }
+            self.text(Text::City, characters(address.city));
+            self.text(Text::State, characters(address.state));
+            self.text(Text::PostalCode, characters(address.postal_code));
+            self.country(address.country);
+        }
+        let booleans = [profile.marketing_emails_enabled, profile.two_factor_enabled];
+        for (counts, value) in self.booleans.iter_mut().zip(booleans) {
+            counts[usize::from(value)] += 1;
+        }
+    }
+
+    /// Counts a rejected document as far as its properties are of the right type.
+    pub(crate) fn add_rejected(&mut self, document: &Value) {
+        self.documents += 1;
+        self.ids += u64::from(document["id"].is_string());
+        for (text, name) in
+            [(Text::FirstName, "firstName"), (Text::MiddleName, "middleName"), (Text::LastName, "lastName")]
+        {
+            document[name].as_str().into_iter().for_each(|value| self.text(text, characters(value)));
+        }
+        if let Some(emails) = document["emails"].as_array() {
+            self.emails.add(count(emails.len()));
+            emails
+                .iter()
+                .filter_map(Value::as_str)
+                .for_each(|email| self.text(Text::Email, characters(email)));
+        }
+        if let Some(phones) = document["phoneNumbers"].as_array() {
+            self.phone_numbers.add(count(phones.len()));
+            for phone in phones {
+                phone["type"].as_str().into_iter().for_each(|kind| self.phone_type(kind));
+                phone["number"]
+                    .as_str()
+                    .into_iter()
+                    .for_each(|number| self.text(Text::PhoneNumber, characters(number)));
+            }
+        }
+        let address = &document["address"];
+        self.addresses += u64::from(address.is_object());
+        for (text, name) in Text::ADDRESS {
+            match (address[name].as_str(), text) {
+                (Some(country), Text::Country) => self.country(country),
+                (Some(value), _) => self.text(text, characters(value)),
+                (None, _) => {}
+            }
+        }
+        let privacy = &document["privacySettings"];
+        for (counts, name) in self.booleans.iter_mut().zip(["marketingEmailsEnabled", "twoFactorEnabled"]) {
+            privacy[name].as_bool().into_iter().for_each(|value| counts[usize::from(value)] += 1);
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, text: Text, length: usize) {
+        match self.short[text as usize].get_mut(length) {
+            Some(count) => *count += 1,
+            None => self.texts[text as usize].add(count(length)),
+        }
+    }
+
+    fn phone_type(&mut self, kind: &str) {
+        match PHONE_TYPES.iter().position(|label| *label == kind) {
+            Some(at) => self.phone_types[at] += 1,
+            None => self.other_phone_types += 1,
+        }
+    }
+
+    fn country(&mut self, country: &str) {
+        self.text(Text::Country, characters(country));
+        match country.as_bytes() {
+            &[a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => {
+                self.countries[usize::from(a - b'A') * 26 + usize::from(b - b'A')] += 1;
+            }
+            _ => self.other_countries += 1,
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.documents += other.documents;
+        self.ids += other.ids;
+        for (texts, (short, more)) in self.texts.iter_mut().zip(other.short.iter().zip(&other.texts)) {
+            add_short(texts, short);
+            texts.merge(more);
+        }
+        self.emails.merge(&other.emails);
+        self.phone_numbers.merge(&other.phone_numbers);
+        self.addresses += other.addresses;
+        add_all(&mut self.phone_types, &other.phone_types);
+        self.other_phone_types += other.other_phone_types;
+        add_all(&mut *self.countries, &*other.countries);
+        self.other_countries += other.other_countries;
+        self.booleans.iter_mut().zip(&other.booleans).for_each(|(counts, more)| add_all(counts, more));
+    }
+
+    /// As the report has it.
+    pub(crate) fn into_profile(self) -> FieldProfile {
+        let mut texts = self.texts;
+        texts.iter_mut().zip(&self.short).for_each(|(texts, short)| add_short(texts, short));
+        let mut text = |text: Text| TextField {
+            pointer: text.pointer().to_owned(),
+            characters: std::mem::take(&mut texts[text as usize]),
+            limit: text.limit().map(count),
+        };
+        let labels = |counts: &[u64], labels: &[&str]| {
+            labels.iter().map(|label| (*label).to_owned()).zip(counts.iter().copied()).collect()
+        };
+        let choice = |pointer: &str, values: BTreeMap<String, u64>, other| ChoiceField {
+            pointer: pointer.to_owned(),
+            values,
+            other,
+        };
+        let mut countries = BTreeMap::new();
+        for code in COUNTRIES.split_ascii_whitespace() {
+            let bytes = code.as_bytes();
+            let of_code = self.countries[usize::from(bytes[0] - b'A') * 26 + usize::from(bytes[1] - b'A')];
+            if of_code > 0 {
+                countries.insert(code.to_owned(), of_code);
+            }
+        }
+        let coded: u64 = countries.values().sum();
+        let other_countries = self.countries.iter().sum::<u64>() - coded + self.other_countries;
+        let [marketing, two_factor] = self.booleans;
+        let words = ["false", "true"];
+        FieldProfile {
+            documents: self.documents,
+            ids: self.ids,
+            addresses: self.addresses,
+            texts: Text::ALL.map(&mut text).into(),
+            lists: vec![
+                ListField { pointer: "/emails".to_owned(), items: self.emails },
+                ListField { pointer: "/phoneNumbers".to_owned(), items: self.phone_numbers },
+            ],
+            choices: vec![
+                choice("/address/country", countries, other_countries),
+                choice(
+                    "/phoneNumbers/*/type",
+                    labels(&self.phone_types, &PHONE_TYPES),
+                    self.other_phone_types,
+                ),
+                choice("/privacySettings/marketingEmailsEnabled", labels(&marketing, &words), 0),
+                choice("/privacySettings/twoFactorEnabled", labels(&two_factor, &words), 0),
+            ],
+        }
+    }
+}
+
+fn add_short(lengths: &mut Lengths, short: &[u32; SHORT]) {
+    for (length, more) in short.iter().enumerate().filter(|(_, more)| **more > 0) {
+        lengths.add_many(count(length), u64::from(*more));
+    }
+}
+
+/// The bytes that do not go on with a character (0b10……, RFC 3629): most strings are too short for what the standard
+/// library does with long ones.
+#[inline]
+fn characters(text: &str) -> usize {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let of_words: usize = words.iter().map(|word| continuations(u64::from_le_bytes(*word))).sum();
+    let continues = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+    let of_rest = match text.as_bytes().last_chunk::<8>() {
+        // The last eight bytes without those that were counted.
+        Some(last) => continuations(u64::from_le_bytes(*last) >> 1 >> (63 - 8 * rest.len())),
+        None => rest.iter().filter(continues).count(),
+    };
+    text.len() - of_words - of_rest
+}
+
+/// How many of eight bytes go on with a character.
+#[inline]
+fn continuations(bytes: u64) -> usize {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const SUM: u64 = 0x0101_0101_0101_0101;
+    let continue_ = (bytes & HIGH & !(bytes << 1)) >> 7;
+    usize::from((continue_.wrapping_mul(SUM) >> 56).to_le_bytes()[0])
+}
+
+fn add_all(counts: &mut [u64], more: &[u64]) {
+    counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).expect("a length has 64 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn document(country: &str) -> Value {
+        json!({
+            "id": "6f9619ff-8b86-4011-b42d-00c04fc964ff", "firstName": "Zoë", "lastName": "Lee",
+            "emails": ["a@example.com", "b@example.com"], "phoneNumbers": [{"type": "home", "number": "+12"}],
+            "address": {"line1": "1", "city": "c", "state": "s", "postalCode": "", "country": country},
+            "privacySettings": {"marketingEmailsEnabled": true, "twoFactorEnabled": false},
+        })
+    }
+
+    #[test]
+    fn rejected_documents_are_counted_like_accepted_ones() {
+        let schema = crate::document::DocumentSchema::built_in();
+        let (mut accepted, mut rejected) = (FieldCounts::default(), FieldCounts::default());
+        let document = document("DE");
+        crate::document::check(document.to_string().as_bytes(), &schema, |profile| accepted.add(profile))
+            .unwrap();
+        rejected.add_rejected(&document);
+        assert_eq!(accepted, rejected);
+        let profile = accepted.into_profile();
+        assert_eq!(profile.texts[0].characters.maximum(), Some(3));
+        assert_eq!(profile.choices[0].values.get("DE"), Some(&1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn characters_of_any_string_are_counted(text in "\\PC{0,40}") {
+            proptest::prop_assert_eq!(characters(&text), text.chars().count());
+        }
+    }
+
+    #[test]
+    fn no_value_of_a_customer_is_kept() {
+        let mut counts = FieldCounts::default();
+        for country in ["ZQ", "zq", "S3NTINEL", "🏴"] {
+            counts.add_rejected(&document(country));
+        }
+        counts.add_rejected(&json!({"emails": "none", "address": 1, "phoneNumbers": [1, {"type": "fax"}]}));
+        let profile = counts.into_profile();
+        assert_eq!((profile.choices[0].other, profile.choices[1].other), (4, 1));
+        assert_eq!((profile.documents, profile.ids, profile.addresses), (5, 4, 4));
+        let text = serde_json::to_string(&profile).unwrap();
+        for value in ["ZQ", "zq", "S3NTINEL", "fax", "Zoë", "example"] {
+            assert!(!text.contains(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_codes_as_in_the_standard() {
+        let codes: Vec<_> = COUNTRIES.split_ascii_whitespace().collect();
+        assert_eq!(codes.len(), 249);
+        assert!(codes.is_sorted() && codes.iter().all(|code| code.len() == 2));
+    }
+}

@@ -1,0 +1,114 @@
+//! The report as a file, in the form that the name's ending tells: written beside its place and renamed, so that nobody
+//! reads half of one.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{RunReport, csv, html, metrics, rejects_error::space_to_free};
+
+/// Why a report can't be written.
+#[derive(Debug, Error)]
+#[error("the report {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
+pub(crate) struct ReportFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl RunReport {
+    /// The report as indented JSON with a final line end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// Reads a JSON report.
+    pub fn from_file(path: &Path) -> Result<Self, ReadReportError> {
+        let path = || path.to_owned();
+        let text = fs::read(path()).map_err(|source| ReadReportError::Read { path: path(), source })?;
+        let format: Format = serde_json::from_slice(&text)
+            .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
+        if format.format != Self::FORMAT {
+            return Err(ReadReportError::Format { path: path(), format: format.format });
+        }
+        let report: Self = serde_json::from_slice(&text)
+            .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
+        match report.contradiction() {
+            None => Ok(report),
+            Some(what) => Err(ReadReportError::Contradiction { path: path(), what }),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// Why a report can't be read.
+#[derive(Debug, Error)]
+pub enum ReadReportError {
+    #[error("the report {} can't be read", crate::path_text::path_text(path))]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is not a JSON report of profile-loader", crate::path_text::path_text(path))]
+    NotAReport { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "the report {} has format {format}, and this release reads format {}; make it anew",
+        crate::path_text::path_text(path),
+        RunReport::FORMAT
+    )]
+    Format { path: PathBuf, format: u32 },
+    #[error("the report {} contradicts itself: {what}", crate::path_text::path_text(path))]
+    Contradiction { path: PathBuf, what: &'static str },
+}
+
+/// The report in the form that a file's name tells: a page, a table, or else JSON.
+fn text_for(report: &RunReport, path: &Path) -> String {
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    match ending.as_deref().and_then(|ending| ending.to_str()) {
+        Some("html" | "htm") => html::page(report),
+        Some("csv") => csv::table(report),
+        _ => report.to_json(),
+    }
+}
+
+pub(crate) fn write_report_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
+    write(&text_for(report, path), path)
+}
+
+/// For Prometheus' textfile collector, which must never find half a file.
+pub(crate) fn write_metrics_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
+    let before = fs::read_to_string(path).unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    write(&metrics::text(report, &before, now.as_secs_f64()), path)
+}
+
+fn write(text: &str, path: &Path) -> Result<(), ReportFileError> {
+    let failed = |source| ReportFileError { path: path.to_owned(), source };
+    let mut partial = OsString::from(path);
+    partial.push(".partial");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o644)
+        .open(&partial)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|error| {
+            // Half a report is of no use, and takes room that may be wanted.
+            let _ = fs::remove_file(&partial);
+            failed(error)
+        })
+}

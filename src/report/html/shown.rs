@@ -1,0 +1,76 @@
+//! Texts and numbers as the page shows them.
+
+use crate::report::grouped;
+
+/// Longest text of a name or message, in characters.
+const CHARS_MAX: usize = 160;
+
+/// Fewer documents than this are not told apart: a length that one document alone has is something of its customer.
+pub(super) const FEW: u64 = 5;
+
+/// A text of the schema, of a file name or of a setting: cut, and without characters that change how others are read.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(CHARS_MAX).flat_map(visible).collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Control characters and those that turn the direction of writing, as escapes.
+fn visible(char: char) -> impl Iterator<Item = char> {
+    let is_hidden = char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    let (escaped, plain) = if is_hidden { (Some(char.escape_unicode()), None) } else { (None, Some(char)) };
+    escaped.into_iter().flatten().chain(plain)
+}
+
+/// A share in per cent; never 0 or 100 for what is neither.
+#[expect(clippy::cast_precision_loss, reason = "a share is shown to a few digits")]
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    let share = part as f64 * 100.0 / whole as f64;
+    match share {
+        _ if part == 0 => "0 %".to_owned(),
+        _ if part == whole => "100 %".to_owned(),
+        ..0.01 => "< 0.01 %".to_owned(),
+        ..1.0 => format!("{share:.2} %"),
+        ..99.0 => format!("{share:.1} %"),
+        _ => format!("{:.2} %", share.min(99.99)),
+    }
+}
+
+/// A count of documents of which few are not told apart.
+pub(super) fn count_or_few(count: u64) -> String {
+    if count > 0 && count < FEW { format!("fewer than {FEW}") } else { grouped(count) }
+}
+
+/// `1 document`, `2 documents`.
+pub(super) fn documents(count: u64) -> String {
+    format!("{} {}", grouped(count), if count == 1 { "document" } else { "documents" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_how_others_are_read_is_escaped() {
+        assert_eq!(shown("a\u{202e}b\u{1b}[31m"), "a\\u{202e}b\\u{1b}[31m");
+        assert_eq!(shown(&"é".repeat(161)), format!("{}…", "é".repeat(160)));
+    }
+
+    #[test]
+    fn shares_are_not_rounded_to_all_or_nothing() {
+        assert_eq!(percent(1, 1_000_000), "< 0.01 %");
+        assert_eq!(percent(999_999, 1_000_000), "99.99 %");
+        assert_eq!(
+            (percent(0, 3), percent(3, 3), percent(1, 3)),
+            ("0 %".into(), "100 %".into(), "33.3 %".into())
+        );
+        assert_eq!(count_or_few(4), "fewer than 5");
+    }
+}

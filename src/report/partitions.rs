@@ -1,0 +1,109 @@
+//! Many small entries, told apart by the high bits of their keys: few are kept in memory, more in a temporary file that
+//! has no name any more, so nothing of it stays whatever ends the program.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+};
+
+/// A power of two; of a billion entries each has four million.
+pub(super) const PARTITIONS: usize = 256;
+
+/// Entries of a block, and what an entry takes.
+const BLOCK_ENTRIES: usize = 256;
+const ENTRY_BYTES: usize = 12;
+
+/// A key that is not 0, and what belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: u64,
+    pub(super) content: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Partitions {
+    /// The last entries of each partition.
+    buffers: Vec<Vec<Entry>>,
+    file: Option<File>,
+    /// Whose blocks stand in the file, in this order.
+    blocks: Vec<u8>,
+}
+
+impl Default for Partitions {
+    fn default() -> Self {
+        Self { buffers: vec![Vec::new(); PARTITIONS], file: None, blocks: Vec::new() }
+    }
+}
+
+impl Partitions {
+    pub(super) fn push(&mut self, entry: Entry) -> io::Result<()> {
+        let partition = (entry.key >> (u64::BITS - PARTITIONS.ilog2())).to_le_bytes()[0];
+        let buffer = &mut self.buffers[usize::from(partition)];
+        buffer.push(entry);
+        if buffer.len() < BLOCK_ENTRIES {
+            return Ok(());
+        }
+        let mut bytes = [0; BLOCK_ENTRIES * ENTRY_BYTES];
+        for (entry, bytes) in buffer.drain(..).zip(bytes.as_chunks_mut::<ENTRY_BYTES>().0) {
+            bytes[..8].copy_from_slice(&entry.key.to_le_bytes());
+            bytes[8..].copy_from_slice(&entry.content.to_le_bytes());
+        }
+        if self.file.is_none() {
+            self.file = Some(nameless_file()?);
+        }
+        self.file.as_mut().expect("it was just made").write_all(&bytes)?;
+        self.blocks.push(partition);
+        Ok(())
+    }
+
+    /// All entries of a partition in the order they came; there are none of it afterwards.
+    pub(super) fn take(&mut self, partition: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        if let Some(file) = &self.file {
+            let blocks = self.blocks.iter().enumerate().filter(|(_, of)| usize::from(**of) == partition);
+            let mut bytes = [0; BLOCK_ENTRIES * ENTRY_BYTES];
+            for (index, _) in blocks {
+                let offset = u64::try_from(index * bytes.len()).expect("a file has 64 bits");
+                file.read_exact_at(&mut bytes, offset)?;
+                entries.extend(bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry {
+                    key: u64::from_le_bytes(*bytes.first_chunk().expect("12 bytes")),
+                    content: u32::from_le_bytes(*bytes.last_chunk().expect("12 bytes")),
+                }));
+            }
+        }
+        entries.append(&mut self.buffers[partition]);
+        Ok(entries)
+    }
+}
+
+fn nameless_file() -> io::Result<File> {
+    let name = format!("profile-loader-{}-{:016x}", std::process::id(), fastrand::u64(..));
+    let path = env::temp_dir().join(name);
+    let file = fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_come_back_in_their_order() {
+        let mut partitions = Partitions::default();
+        let entry =
+            |index: u32| Entry { key: u64::from(index % 7 + 1) << 55 | u64::from(index), content: index };
+        (1..=10_000).for_each(|index| partitions.push(entry(index)).unwrap());
+        assert!(partitions.file.is_some());
+        let mut found = 0;
+        for partition in 0..PARTITIONS {
+            let entries = partitions.take(partition).unwrap();
+            assert!(entries.is_sorted_by_key(|entry| entry.content));
+            assert!(entries.iter().all(|one| *one == entry(one.content)));
+            found += entries.len();
+        }
+        assert_eq!(found, 10_000);
+    }
+}
