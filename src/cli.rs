@@ -34,8 +34,8 @@ use crate::{
     migrate::DeleteData,
     postgres::{Target, TargetError},
     settings::{
-        DocumentSettings, LoadSettings, MissingDdl, OnExisting, RejectLimit, Resume, Strategy,
-        StrategyRequest, Timeouts, WhenHeld,
+        DocumentSettings, LoadSettings, MissingDdl, OnExisting, Resume, Strategy, StrategyRequest, Timeouts,
+        WhenHeld,
     },
 };
 
@@ -256,10 +256,14 @@ fn documents_and_output(
         json_schema: input.json_schema,
         jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
-        max_rejects: input.max_rejects.unwrap_or(RejectLimit::Unlimited),
+        max_rejects: values::limits(input.max_rejects),
         accept_rejects: input.accept_rejects,
+        has_details: !input.report.is_empty()
+            || input.baseline.is_some()
+            || matches!(input.output, OutputArg::Json),
+        baseline: input.baseline,
+        fail_on_new: input.fail_on_new,
         rejects,
-        has_details: !input.report.is_empty() || matches!(input.output, OutputArg::Json),
     };
     let output = ReportOutput {
         reports: input.report,

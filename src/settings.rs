@@ -72,6 +72,76 @@ impl RejectLimit {
     }
 }
 
+/// How many rejected documents a run puts up with: of all kinds together, and of single kinds of faults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RejectLimits {
+    pub all: RejectLimit,
+    pub of_kinds: Vec<KindLimit>,
+}
+
+/// How many documents with one kind of fault a run puts up with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindLimit {
+    /// `schema:format`
+    pub code: String,
+    /// As reports have it, array indices as `*`; none for all places.
+    pub pointer: Option<String>,
+    pub limit: RejectLimit,
+}
+
+impl RejectLimits {
+    /// None but for all kinds together.
+    pub fn of_all(all: RejectLimit) -> Self {
+        Self { all, of_kinds: Vec::new() }
+    }
+
+    /// Whether a run that has come this far is to stop; `documents_of` tells how many have a kind of fault.
+    pub fn is_exceeded(
+        &self,
+        read: u64,
+        rejected: u64,
+        documents_of: impl Fn(usize, &KindLimit) -> u64,
+    ) -> bool {
+        let is_exceeded =
+            |(index, kind): (usize, &KindLimit)| kind.limit.is_exceeded(read, documents_of(index, kind));
+        self.all.is_exceeded(read, rejected) || self.of_kinds.iter().enumerate().any(is_exceeded)
+    }
+
+    /// Whether a whole input has too many.
+    pub fn is_exceeded_at_end(
+        &self,
+        read: u64,
+        rejected: u64,
+        documents_of: impl Fn(usize, &KindLimit) -> u64,
+    ) -> bool {
+        let is_exceeded = |(index, kind): (usize, &KindLimit)| {
+            kind.limit.is_exceeded_at_end(read, documents_of(index, kind))
+        };
+        self.all.is_exceeded_at_end(read, rejected) || self.of_kinds.iter().enumerate().any(is_exceeded)
+    }
+}
+
+impl std::fmt::Display for RejectLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unlimited => f.write_str("none"),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl std::fmt::Display for RejectLimits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.all.fmt(f)?;
+        for KindLimit { code, pointer, limit } in &self.of_kinds {
+            let place = pointer.as_ref().map(|pointer| format!(" {pointer}")).unwrap_or_default();
+            write!(f, ", {code}{place}={limit}")?;
+        }
+        Ok(())
+    }
+}
+
 /// What every run over documents is given.
 #[derive(Debug, Clone)]
 pub struct DocumentSettings {
@@ -82,9 +152,13 @@ pub struct DocumentSettings {
     pub jobs: usize,
     /// About how long a chunk is; at least 1.
     pub chunk_bytes: usize,
-    pub max_rejects: RejectLimit,
+    pub max_rejects: RejectLimits,
     /// Whether a run that came to its end with rejected documents has exit code 0.
     pub accept_rejects: bool,
+    /// A JSON report of an earlier run to compare with.
+    pub baseline: Option<PathBuf>,
+    /// Whether kinds of faults that the baseline does not have make the exit code 3.
+    pub fail_on_new: bool,
     /// The folder of the reject files.
     pub rejects: Option<PathBuf>,
     /// Whether the report tells what the properties look like, and which ids come more than once.
@@ -99,8 +173,10 @@ impl DocumentSettings {
             json_schema: None,
             jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             chunk_bytes: 1 << 20,
-            max_rejects: RejectLimit::Unlimited,
+            max_rejects: RejectLimits::of_all(RejectLimit::Unlimited),
             accept_rejects: false,
+            baseline: None,
+            fail_on_new: false,
             rejects: None,
             has_details: true,
         }
@@ -110,12 +186,7 @@ impl DocumentSettings {
 impl DocumentSettings {
     /// What shapes the result, by the names of the options.
     pub(crate) fn told(&self) -> BTreeMap<String, String> {
-        let limit = match self.max_rejects {
-            RejectLimit::Unlimited => "none".to_owned(),
-            RejectLimit::Count(count) => count.to_string(),
-            RejectLimit::Percent(percent) => format!("{percent} %"),
-        };
-        BTreeMap::from([("max-rejects".to_owned(), limit)])
+        BTreeMap::from([("max-rejects".to_owned(), self.max_rejects.to_string())])
     }
 }
 

@@ -71,6 +71,7 @@ enum Part {
     Bulk,
     Merge,
     Memory,
+    Files,
 }
 
 /// What all parts share.
@@ -124,6 +125,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,
             Part::Memory => memory::compare(&bench)?,
+            Part::Files => memory::of_many_files(&bench)?,
         }
     }
     Ok(())

@@ -33,13 +33,13 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     grow(bench, "load --strategy bulk", bench.options.runs, Some(BULK_BAR), bulk)?;
     // Minutes, and its time has no bar.
     let merge = |file: &Path, count| into_empty(bench, file, count, "merge");
-    grow(bench, "load --strategy merge", 1, None, merge)?;
-    of_many_files(bench)
+    grow(bench, "load --strategy merge", 1, None, merge)
 }
 
 /// The peak where the documents are in ten files.
-fn of_many_files(bench: &Bench) -> Outcome<()> {
+pub(crate) fn of_many_files(bench: &Bench) -> Outcome<()> {
     let count = bench.options.documents;
+    figures::title(&format!("memory with {count} documents in {FILES} files"));
     let text = fs::read(data::file(&bench.options.data, Documents::first(count))?);
     let text = text.map_err(Failure::of("reading the documents"))?;
     let folder = bench.home.join("ten-files");

@@ -7,8 +7,7 @@ use clap::{
     builder::{BoolishValueParser, NonEmptyStringValueParser},
 };
 
-use super::values;
-use crate::settings::RejectLimit;
+use super::values::{self, MaxRejects};
 
 /// The folder of `--embedded` without a value.
 const EMBEDDED_DIR: &str = "profile-loader-data";
@@ -120,9 +119,10 @@ pub(super) struct InputArgs {
     /// CPU workers [default: one for each core]
     #[arg(long, value_parser = values::jobs, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
     pub(super) jobs: Option<usize>,
-    /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on)
-    #[arg(long, value_name = "N|P%", value_parser = values::reject_limit, allow_hyphen_values = true, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
-    pub(super) max_rejects: Option<RejectLimit>,
+    /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on); also for
+    /// one kind of fault, such as 'schema:format /emails/*=0.5%', and more than once
+    #[arg(long, value_name = "[KIND=]N|P%", value_parser = values::max_rejects, allow_hyphen_values = true, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
+    pub(super) max_rejects: Vec<MaxRejects>,
     /// Also write the report to this .html, .csv or .json file; may be given more than once
     #[arg(long, value_name = "FILE", value_parser = values::report, env = "PROFILE_LOADER_REPORT", hide_env = true)]
     pub(super) report: Vec<PathBuf>,
@@ -132,6 +132,12 @@ pub(super) struct InputArgs {
     /// End with exit code 0 where rejected documents alone would make it 1
     #[arg(long, env = "PROFILE_LOADER_ACCEPT_REJECTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) accept_rejects: bool,
+    /// Compare with this JSON report of an earlier run
+    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_BASELINE", hide_env = true)]
+    pub(super) baseline: Option<PathBuf>,
+    /// End with exit code 3 where there are kinds of faults that the baseline does not have
+    #[arg(long, requires = "baseline", env = "PROFILE_LOADER_FAIL_ON_NEW", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) fail_on_new: bool,
     /// What standard output gets: a summary, or the JSON report
     #[arg(
         long,

@@ -2,12 +2,34 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::settings::RejectLimit;
+use crate::settings::{KindLimit, RejectLimit, RejectLimits};
 
 /// A chunk and the longest line together have to stay below what an offset in a chunk can tell.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
 
-pub(super) fn reject_limit(text: &str) -> Result<RejectLimit, String> {
+/// A limit of `--max-rejects`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum MaxRejects {
+    All(RejectLimit),
+    OfKind(KindLimit),
+}
+
+pub(super) fn max_rejects(text: &str) -> Result<MaxRejects, String> {
+    let Some((kind, limit)) = text.rsplit_once('=') else { return reject_limit(text).map(MaxRejects::All) };
+    let (code, pointer) = match kind.trim().split_once(' ') {
+        Some((code, pointer)) => (code, Some(pointer.trim().to_owned())),
+        None => (kind.trim(), None),
+    };
+    let is_code = code.split_once(':').is_some_and(|(kind, rule)| {
+        ["json", "schema", "db", "load", "report"].contains(&kind) && !rule.is_empty()
+    });
+    if !is_code || pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
+        return Err("name a kind of fault as reports do, such as 'schema:format /emails/*=0.5%'".to_owned());
+    }
+    Ok(MaxRejects::OfKind(KindLimit { code: code.to_owned(), pointer, limit: reject_limit(limit.trim())? }))
+}
+
+fn reject_limit(text: &str) -> Result<RejectLimit, String> {
     let wrong = || "give a number of documents, or a share such as 0.5%".to_owned();
     match text.strip_suffix('%') {
         Some(percent) => match percent.parse::<f64>() {
@@ -16,6 +38,18 @@ pub(super) fn reject_limit(text: &str) -> Result<RejectLimit, String> {
         },
         None => text.parse().map(RejectLimit::Count).map_err(|_| wrong()),
     }
+}
+
+/// The last limit of all kinds counts, and every limit of a single kind.
+pub(super) fn limits(given: Vec<MaxRejects>) -> RejectLimits {
+    let mut limits = RejectLimits::of_all(RejectLimit::Unlimited);
+    for limit in given {
+        match limit {
+            MaxRejects::All(all) => limits.all = all,
+            MaxRejects::OfKind(kind) => limits.of_kinds.push(kind),
+        }
+    }
+    limits
 }
 
 pub(super) fn report(text: &str) -> Result<PathBuf, String> {

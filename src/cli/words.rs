@@ -56,6 +56,9 @@ impl Command {
             if input.inputs.iter().any(|input| looks_like(Path::new(input))) {
                 return refuse("an INPUT");
             }
+            if looks_like_path(&input.baseline) {
+                return refuse("--baseline");
+            }
             if looks_like_path(&input.json_schema) {
                 return refuse("--json-schema");
             }

@@ -63,6 +63,7 @@ pub(super) fn conclude(
         read_at: finished.tally.read_at,
         rejected_at: finished.tally.rejected_at,
         duplicates: details.is_some().then(|| finished.seen_ids.into_duplicates()).flatten(),
+        baseline: None,
         fields: details.map(|details| details.fields.into_profile()),
         rejects: rejects.map(|paths| RejectFilesReport {
             documents: crate::path_text::path_text(&paths.documents),
@@ -72,6 +73,13 @@ pub(super) fn conclude(
         timeline: Some(finished.timeline),
     };
     report.set_faults(faults);
+    if let Some(baseline) = &header.baseline {
+        report.compare_with(baseline);
+        let is_whole = matches!(outcome, Outcome::Complete | Outcome::CompleteWithRejects);
+        if header.fail_on_new && is_whole && report.new_errors().next().is_some() {
+            report.exit_code = exit::REJECT_LIMIT;
+        }
+    }
     report.assert_adds_up();
     report
 }

@@ -18,7 +18,7 @@ use crate::{
     input::{self, ChunkReader, InputError, Source},
     pipeline::{Checker, Deferral, PipelineSettings},
     progress::Progress,
-    report::{RejectFiles, RejectsError, SchemaIdentity},
+    report::{RejectFiles, RejectsError, RunReport, SchemaIdentity},
     rows::RowForm,
     settings::DocumentSettings,
 };
@@ -27,6 +27,7 @@ use crate::{
 pub(super) struct OpenedInputs {
     pub(super) reader: ChunkReader,
     pub(super) schema: Arc<DocumentSchema>,
+    baseline: Option<Arc<RunReport>>,
     started: (SystemTime, Instant),
 }
 
@@ -39,6 +40,8 @@ pub(super) struct ReportHeader {
     pub(super) settings: BTreeMap<String, String>,
     /// Whether rejected documents are no reason for an exit code above 0.
     pub(super) accept_rejects: bool,
+    pub(super) baseline: Option<Arc<RunReport>>,
+    pub(super) fail_on_new: bool,
     pub(super) started_at: SystemTime,
     pub(super) started: Instant,
 }
@@ -77,8 +80,10 @@ impl OpenedInputs {
             None => DocumentSchema::built_in(),
             Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
         };
+        let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
+        let baseline = baseline.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
         let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(failure_of_input)?;
-        Ok(Self { reader, schema: Arc::new(schema), started })
+        Ok(Self { reader, schema: Arc::new(schema), baseline, started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -105,6 +110,8 @@ impl OpenedInputs {
             schema,
             settings: settings.told(),
             accept_rejects: settings.accept_rejects,
+            baseline: self.baseline,
+            fail_on_new: settings.fail_on_new,
             started_at,
             started,
         };
@@ -115,7 +122,7 @@ impl OpenedInputs {
             checker,
             jobs: settings.jobs,
             chunk_bytes: settings.chunk_bytes,
-            max_rejects: settings.max_rejects,
+            max_rejects: settings.max_rejects.clone(),
             rejects,
             deferral,
         };

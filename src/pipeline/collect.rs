@@ -26,7 +26,7 @@ use crate::{
     report::{ChunkRejects, RejectFiles, SeenIds, Tally, Timeline},
     rows::LanePart,
     runs::{LoadCounts, RunError},
-    settings::RejectLimit,
+    settings::{KindLimit, RejectLimits},
 };
 
 /// What the collector holds of the lanes.
@@ -44,7 +44,7 @@ pub(super) struct Collector<'a> {
     checker: &'a Checker,
     window: &'a Window,
     progress: &'a Progress,
-    max_rejects: RejectLimit,
+    max_rejects: RejectLimits,
     rejects: Option<RejectFiles>,
     deferral: Deferral,
     lanes: Vec<mpsc::Sender<LanePart>>,
@@ -94,7 +94,7 @@ impl<'a> Collector<'a> {
         checker: &'a Checker,
         window: &'a Window,
         progress: &'a Progress,
-        max_rejects: RejectLimit,
+        max_rejects: RejectLimits,
         rejects: Option<RejectFiles>,
         deferral: Deferral,
         lanes: Option<LaneHandles>,
@@ -184,8 +184,7 @@ impl<'a> Collector<'a> {
         while let Some(open) = self.open.pop_front() {
             self.release(open);
         }
-        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
-        let is_past_limit = self.max_rejects.is_exceeded_at_end(read, rejected);
+        let is_past_limit = self.is_past_limit_at_end();
         // Of a run that was stopped, the reader was ahead by chance: what its chunks have brought is told.
         if matches!(self.end, None | Some(End::Input(_))) {
             self.finished.digests = mem::take(&mut self.digests);
@@ -224,11 +223,21 @@ impl<'a> Collector<'a> {
         finished.not_loaded += self.replayed.saturating_sub(earlier);
     }
 
+    fn is_past_limit_at_end(&self) -> bool {
+        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
+        self.max_rejects.is_exceeded_at_end(read, rejected, |index, kind| self.documents_of(index, kind))
+    }
+
+    /// Documents of the whole run with a kind of fault that has a limit.
+    fn documents_of(&self, index: usize, kind: &KindLimit) -> u64 {
+        let here = self.finished.tally.faults.documents_of(&kind.code, kind.pointer.as_deref());
+        here + self.deferral.documents_of(index)
+    }
+
     /// Whether the one transaction of an atomic load is committed: all is settled, but nothing stands yet.
     fn decide(&mut self, answer: oneshot::Sender<bool>) {
         self.release_settled();
-        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
-        if self.max_rejects.is_exceeded_at_end(read, rejected) {
+        if self.is_past_limit_at_end() {
             self.stop(End::RejectLimit);
         }
         // A lane that does not listen any more has failed, and says so.
@@ -332,7 +341,7 @@ impl<'a> Collector<'a> {
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
         let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
-        if self.max_rejects.is_exceeded(read, rejected) {
+        if self.max_rejects.is_exceeded(read, rejected, |index, kind| self.documents_of(index, kind)) {
             self.stop(End::RejectLimit);
         }
         self.window.leave(charge, chunk.bytes);

@@ -13,8 +13,8 @@ pub(crate) enum Deferral {
     None,
     /// They are written here.
     Writing(SpillFiles),
-    /// They are what is read; documents were read and rejected before them.
-    Reading { spill: Spill, read: u64, rejected: u64 },
+    /// They are what is read; documents were read and rejected before them, and had kinds of faults that have limits.
+    Reading { spill: Spill, read: u64, rejected: u64, of_kinds: Vec<u64> },
 }
 
 impl Deferral {
@@ -23,6 +23,14 @@ impl Deferral {
         match self {
             Self::Reading { read, rejected, .. } => (*read, rejected + tally.rejected),
             Self::None | Self::Writing(_) => (tally.read, tally.rejected),
+        }
+    }
+
+    /// How many documents had a kind of fault before this part of the run, by the index of its limit.
+    pub(super) fn documents_of(&self, index: usize) -> u64 {
+        match self {
+            Self::Reading { of_kinds, .. } => of_kinds[index],
+            Self::None | Self::Writing(_) => 0,
         }
     }
 

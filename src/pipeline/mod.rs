@@ -38,7 +38,7 @@ use crate::{
     progress::Progress,
     report::RejectFiles,
     runs::{LaneState, Run, RunError},
-    settings::RejectLimit,
+    settings::RejectLimits,
 };
 
 /// Most chunks of a batch.
@@ -63,7 +63,7 @@ pub(crate) struct PipelineSettings {
     /// CPU workers.
     pub jobs: usize,
     pub chunk_bytes: usize,
-    pub max_rejects: RejectLimit,
+    pub max_rejects: RejectLimits,
     pub rejects: Option<RejectFiles>,
     pub deferral: Deferral,
 }

@@ -114,6 +114,14 @@ impl FaultGroups {
         (at, shape)
     }
 
+    /// Documents with a kind of fault; one that breaks the rule in two ways counts for both.
+    pub(crate) fn documents_of(&self, code: &str, pointer: Option<&str>) -> u64 {
+        let is_of = |group: &&FaultGroup| {
+            group.code == code && pointer.is_none_or(|pointer| group.pointer == pointer)
+        };
+        self.groups.iter().filter(is_of).map(|group| group.documents).sum()
+    }
+
     /// Adds those of another part of the input.
     pub(crate) fn merge(&mut self, other: Self) {
         self.ungrouped_faults += other.ungrouped_faults;

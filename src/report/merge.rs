@@ -80,7 +80,7 @@ impl RunReport {
             self.throughput.bytes(self.elapsed_seconds) + later.throughput.bytes(later.elapsed_seconds);
         self.elapsed_seconds += later.elapsed_seconds;
         self.throughput = Throughput::of(documents.read, bytes, self.elapsed_seconds);
-        (self.run_id, self.rejects, self.timeline) = (None, None, None);
+        (self.run_id, self.rejects, self.timeline, self.baseline) = (None, None, None, None);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Customer values reach the reject file (`rejects`) and nothing else in here.
 
+mod baseline;
+mod characters;
 mod chunk_rejects;
 mod csv;
 mod deferred_rejects;
@@ -31,6 +33,7 @@ mod tally;
 mod terminal;
 mod timeline;
 
+pub use baseline::{Baseline, Before, Change, Gone, Moved};
 pub(crate) use chunk_rejects::ChunkRejects;
 pub(crate) use deferred_rejects::merge_deferred_rejects;
 pub(crate) use duplicates::SeenIds;

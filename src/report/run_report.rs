@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Combination, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport, Tally, Timeline,
-    fault_groups::SortedGroups, fix_order::fix_order,
+    Baseline, Combination, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport, Tally,
+    Timeline, fault_groups::SortedGroups, fix_order::fix_order,
 };
 
 /// Format number of [`RunReport`]; fields are only ever added under one number.
@@ -51,6 +51,9 @@ pub struct RunReport {
     pub fields: Option<FieldProfile>,
     /// Only where a report was requested.
     pub duplicates: Option<Duplicates>,
+    /// An earlier report beside this one.
+    #[serde(default)]
+    pub baseline: Option<Baseline>,
     pub rejects: Option<RejectFilesReport>,
     pub throughput: Throughput,
     /// None of merged reports.
@@ -184,6 +187,10 @@ impl RunReport {
                 "the combinations' faults",
             ),
             (self.fix_order.iter().all(|step| refers_to(&step.error)), "the order to fix faults in"),
+            (
+                self.baseline.as_ref().is_none_or(|baseline| baseline.errors.len() == self.errors.len()),
+                "the baseline's faults",
+            ),
             (
                 self.errors.iter().all(|group| {
                     is_input(group.first.input)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ErrorGroup, Outcome, RunReport};
+use super::{Change, ErrorGroup, Outcome, RunReport};
 
 /// How many groups of faults are shown; the report and the reject files have all of them.
 const GROUPS_SHOWN: usize = 10;
@@ -21,6 +21,7 @@ fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
     if !report.errors.is_empty() {
         write_errors(&report.errors, report.errors_not_listed, out)?;
     }
+    write_since(report, out)?;
     write_next(report, out)
 }
 
@@ -84,6 +85,31 @@ fn write_errors(errors: &[ErrorGroup], not_listed: u64, out: &mut String) -> std
     let more = errors.len().saturating_sub(GROUPS_SHOWN);
     if more > 0 || not_listed > 0 {
         writeln!(out, "  {:>13}  and {more} other kinds of faults (--output json lists them)", "")?;
+    }
+    Ok(())
+}
+
+/// What is new since the baseline.
+fn write_since(report: &RunReport, out: &mut String) -> std::fmt::Result {
+    let Some(baseline) = &report.baseline else { return Ok(()) };
+    let of = |change| baseline.errors.iter().filter(|before| before.change == change).count();
+    writeln!(
+        out,
+        "\n  since the baseline: {} new, {} gone, {} grown and {} shrunk kinds of faults",
+        of(Change::New),
+        baseline.gone.len(),
+        of(Change::Grown),
+        of(Change::Shrunk)
+    )?;
+    for group in report.new_errors().take(GROUPS_SHOWN) {
+        writeln!(
+            out,
+            "  {:>13}  new: {} {}: {}",
+            grouped(group.documents),
+            group.code,
+            group.pointer,
+            group.message
+        )?;
     }
     Ok(())
 }

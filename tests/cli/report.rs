@@ -221,3 +221,70 @@ fn figures_for_prometheus_know_the_last_success() {
     assert_eq!(folder.names("."), ["in.ndjson", "nightly.prom"]);
     assert_eq!(folder.run("validate in.ndjson --metrics-file nightly.txt").code, Some(2));
 }
+
+/// Each kind of fault beside what it was, and an exit code of its own for nights that nobody watches.
+#[test]
+fn a_baseline_tells_what_is_new() {
+    let folder = Folder::new();
+    let with = |from: &str, to: &str| valid(7).replace(from, to);
+    let [null, long, empty] =
+        [with("\"Ann\"", "null"), with("\"Lee\"", "\"Lee\",\"middleName\":\"\""), with("\"Ann\"", "\"\"")];
+    folder.write("old.ndjson", mixed(2000, 20) + &null + &long);
+    folder.write("new.ndjson", mixed(2000, 5) + &null + &empty);
+    folder.run("validate old.ndjson --report old.json");
+    let run = |options: &str| {
+        folder.run(&format!(
+            "validate new.ndjson --baseline old.json --report new.json --report new.html {options}"
+        ))
+    };
+    let output = run("");
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(
+        output.stdout.contains("since the baseline: 1 new, 1 gone, 1 grown and 0 shrunk"),
+        "{}",
+        output.stdout
+    );
+    assert!(output.stdout.contains("new: schema:minLength /firstName"), "{}", output.stdout);
+    let report = folder.read_report("new.json");
+    let changes: Vec<_> = report["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(report["baseline"]["errors"].as_array().unwrap())
+        .map(|(error, before)| (error["code"].as_str().unwrap(), before["change"].as_str().unwrap()))
+        .collect();
+    assert_eq!(changes, [("schema:required", "grown"), ("schema:type", "same"), ("schema:minLength", "new")]);
+    assert_eq!(report["baseline"]["gone"][0]["pointer"], "/middleName");
+    let page = String::from_utf8(folder.read("new.html")).expect("a page is UTF-8");
+    assert!(page.contains("▲ grown, was") && page.contains("+ new") && page.contains("Gone"));
+    assert_eq!(run("--fail-on-new").code, Some(3));
+    assert_eq!(run("--fail-on-new --accept-rejects").code, Some(3));
+    folder.run("validate new.ndjson --report old.json");
+    assert_eq!(run("--fail-on-new").code, Some(1));
+    assert_eq!(folder.run("validate new.ndjson --fail-on-new").code, Some(2));
+    assert_eq!(folder.run("validate new.ndjson --baseline none.json").code, Some(2));
+}
+
+#[test]
+fn a_kind_of_fault_may_have_a_limit_of_its_own() {
+    let folder = Folder::with("in.ndjson", mixed(3000, 10) + &valid(1).replace("\"Ann\"", "null"));
+    let code = |limits: &[&str]| {
+        let mut command = folder.command("validate in.ndjson");
+        for limit in limits {
+            command.args(["--max-rejects", limit]);
+        }
+        let output = crate::process::run(&mut command);
+        (output.code, output.stdout + &output.stderr)
+    };
+    assert_eq!(code(&["schema:required=300"]).0, Some(1));
+    assert_eq!(code(&["schema:required=299"]).0, Some(3));
+    assert_eq!(code(&["schema:required=10%", "schema:type /firstName=1"]).0, Some(1));
+    assert_eq!(code(&["schema:type /firstName=0"]).0, Some(3));
+    assert_eq!(code(&["schema:type /lastName=0", "json:syntax=0"]).0, Some(1));
+    assert_eq!(code(&["schema:required=9.5%"]).0, Some(3));
+    assert_eq!(code(&["50%", "schema:required=299", "4000"]).0, Some(3));
+    for odd in ["required=1", "schema:=1", "schema:type firstName=1", "schema:type=few", "="] {
+        let (code, told) = code(&[odd]);
+        assert_eq!(code, Some(2), "{odd}: {told}");
+    }
+}

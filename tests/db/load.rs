@@ -155,7 +155,7 @@ fn load_in(form: Form, store: &Store, options: &[&str], text: &[u8]) -> Run {
 /// Report and reject files without times, names and the number of connections.
 fn comparable(run: &Run) -> (Value, Vec<Value>, Vec<u8>) {
     let mut report = run.report.clone();
-    for name in ["run_id", "started_at", "elapsed_seconds", "throughput", "rejects"] {
+    for name in ["run_id", "started_at", "elapsed_seconds", "throughput", "timeline", "rejects"] {
         report[name].take();
     }
     report["load"]["connections"].take();
@@ -163,6 +163,9 @@ fn comparable(run: &Run) -> (Value, Vec<Value>, Vec<u8>) {
     report["inputs"].as_array_mut().expect("an array").iter_mut().for_each(blank_source);
     for group in report["errors"].as_array_mut().expect("an array") {
         group["samples"].as_array_mut().expect("an array").iter_mut().for_each(blank_source);
+        for place in ["first", "last"] {
+            blank_source(&mut group[place]);
+        }
     }
     let mut errors = run.errors.clone();
     errors.iter_mut().for_each(blank_source);

@@ -15,10 +15,11 @@ use crate::{
     load::bulk::{self, RestoreProgress, Restoring},
     pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings},
     progress::{PhaseProgress, Progress},
-    report::{RejectFiles, RejectsError, Spill, merge_deferred_rejects},
+    report::{RejectFiles, RejectsError, Spill, Tally, merge_deferred_rejects},
     rows::RowForm,
     runs::SessionRole,
     session::{SessionPool, SessionSettings, Watch},
+    settings::KindLimit,
     settings::Strategy,
 };
 
@@ -138,8 +139,11 @@ impl Finisher<'_> {
         reader.require_watermarks(run.watermarks());
         let bytes = reader.sources().iter().map(Source::stored_bytes).sum();
         let progress = Progress::start(self.context.request.console, "deferred", bytes);
-        let deferral =
-            Deferral::Reading { spill, read: finished.tally.read, rejected: finished.tally.rejected };
+        let Tally { read, rejected, faults, .. } = &finished.tally;
+        let kinds = &self.context.request.documents.max_rejects.of_kinds;
+        let of_kind = |kind: &KindLimit| faults.documents_of(&kind.code, kind.pointer.as_deref());
+        let of_kinds = kinds.iter().map(of_kind).collect();
+        let deferral = Deferral::Reading { spill, read: *read, rejected: *rejected, of_kinds };
         let settings = self.pipeline_settings(deferral, deferred_rejects, run.lanes.len());
         let context = self.context.lane_context(Phase::Deferred, self.watch);
         let lanes = self.context.lanes(Phase::Deferred, Arc::clone(&context), run);
@@ -170,7 +174,7 @@ impl Finisher<'_> {
             checker,
             jobs: settings.jobs,
             chunk_bytes: settings.chunk_bytes,
-            max_rejects: settings.max_rejects,
+            max_rejects: settings.max_rejects.clone(),
             rejects,
             deferral,
         }

@@ -8,7 +8,7 @@ use super::{
     charts::histogram,
     shown::{percent, shown},
 };
-use crate::report::{ErrorGroup, RunReport, grouped, meaning};
+use crate::report::{Before, Change, ErrorGroup, RunReport, grouped, meaning};
 
 /// Steps of the first table.
 const STEPS_MAX: usize = 20;
@@ -40,6 +40,7 @@ pub(super) fn fix_first(report: &RunReport) -> Markup {
                             th.number scope="col" { "Documents freed" }
                             th.number scope="col" { "Freed so far" }
                             th.number scope="col" { "Share of the rejected" }
+                            @if report.baseline.is_some() { th scope="col" { "Since the baseline" } }
                         }
                     }
                     tbody {
@@ -51,6 +52,7 @@ pub(super) fn fix_first(report: &RunReport) -> Markup {
                                 td.number { (grouped(step.freed)) }
                                 td.number { (grouped(step.freed_in_all)) }
                                 td.number { (percent(step.freed_in_all, rejected)) }
+                                @if report.baseline.is_some() { td { (since(report, step.error)) } }
                             }
                         }
                     }
@@ -67,8 +69,8 @@ pub(super) fn fix_first(report: &RunReport) -> Markup {
 pub(super) fn all(report: &RunReport) -> Markup {
     let anchors = anchors(&report.errors);
     let (mut details, mut shown_groups) = (String::new(), 0);
-    for (group, anchor) in report.errors.iter().zip(&anchors) {
-        let part = detail(report, group, anchor).into_string();
+    for (at, anchor) in anchors.iter().enumerate() {
+        let part = detail(report, at, anchor).into_string();
         if details.len() + part.len() > DETAILS_BYTES_MAX {
             break;
         }
@@ -119,7 +121,8 @@ pub(super) fn all(report: &RunReport) -> Markup {
     }
 }
 
-fn detail(report: &RunReport, group: &ErrorGroup, anchor: &str) -> Markup {
+fn detail(report: &RunReport, at: usize, anchor: &str) -> Markup {
+    let group = &report.errors[at];
     let meaning = meaning(&group.code);
     let read = report.documents.read;
     html! {
@@ -143,6 +146,10 @@ fn detail(report: &RunReport, group: &ErrorGroup, anchor: &str) -> Markup {
                 dd {
                     (shown(&group.first.source)) ", line " (grouped(group.first.line)) "; "
                     (shown(&group.last.source)) ", line " (grouped(group.last.line))
+                }
+                @if report.baseline.is_some() {
+                    dt { "Since the baseline" }
+                    dd { (since(report, at)) }
                 }
                 dt { "Along the input" }
                 dd { (histogram(report, group)) }
@@ -168,6 +175,50 @@ fn detail(report: &RunReport, group: &ErrorGroup, anchor: &str) -> Markup {
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// What a kind of fault was before.
+fn since(report: &RunReport, at: usize) -> String {
+    let Some(baseline) = &report.baseline else { return String::new() };
+    let Before { documents, change } = baseline.errors[at];
+    let was = percent(documents, baseline.documents_read);
+    match change {
+        Change::New => "+ new".to_owned(),
+        Change::Grown => format!("▲ grown, was {was}"),
+        Change::Shrunk => format!("▼ shrunk, was {was}"),
+        Change::Same => format!("= same, was {was}"),
+    }
+}
+
+/// Kinds of faults that have gone, and what of the field profile has moved.
+pub(super) fn since_baseline(report: &RunReport) -> Markup {
+    const ROWS_MAX: usize = 60;
+    let Some(baseline) = &report.baseline else { return Markup::default() };
+    html! {
+        section aria-labelledby="baseline" {
+            h2 id="baseline" { "Since the baseline" }
+            p {
+                "The earlier run began " (baseline.started_at) " and rejected "
+                (grouped(baseline.documents_rejected)) " of " (grouped(baseline.documents_read)) " ("
+                (percent(baseline.documents_rejected, baseline.documents_read)) "). Grown and shrunk is what differs by more \
+                 than chance does, and by a tenth at least."
+            }
+            h3 { "Gone" }
+            @if baseline.gone.is_empty() { p { "Nothing." } }
+            ul {
+                @for gone in baseline.gone.iter().take(ROWS_MAX) {
+                    li { code { (shown(&gone.code)) " " (shown(&gone.pointer)) } " " (shown(&gone.message)) ": " (grouped(gone.documents)) }
+                }
+            }
+            h3 { "Moved in the field profile" }
+            @if baseline.moved.is_empty() { p { "Nothing." } }
+            ul {
+                @for moved in baseline.moved.iter().take(ROWS_MAX) {
+                    li { code { (shown(&moved.pointer)) } " " (shown(&moved.what)) ": " (format!("{:.2}", moved.before)) " → " (format!("{:.2}", moved.now)) }
                 }
             }
         }

@@ -33,6 +33,7 @@ pub(crate) fn page(report: &RunReport) -> String {
                 main {
                     (verdict::section(report))
                     (classes::fix_first(report))
+                    (classes::since_baseline(report))
                     (charts::along_the_input(report))
                     (classes::all(report))
                     (fields::profile(report))

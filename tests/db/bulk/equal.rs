@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// What differs between any two runs.
-const OF_THE_RUN: [&str; 4] = ["/run_id", "/started_at", "/elapsed_seconds", "/throughput"];
+const OF_THE_RUN: [&str; 5] = ["/run_id", "/started_at", "/elapsed_seconds", "/throughput", "/timeline"];
 
 /// Rules of the owner's, each broken by documents that are marked so.
 const RULES: &str = "
