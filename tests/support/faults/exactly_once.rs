@@ -78,7 +78,8 @@ const FILES: [&str; 6] = [
 ];
 
 /// What differs between any two runs.
-const OF_THE_RUN: [&str; 5] = ["run_id", "started_at", "elapsed_seconds", "throughput", "timeline"];
+const OF_THE_RUN: [&str; 6] =
+    ["run_id", "started_at", "elapsed_seconds", "throughput", "timeline", "settings"];
 
 /// More than a session needs to end on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
