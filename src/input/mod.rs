@@ -18,7 +18,7 @@ mod reader_tests;
 #[cfg(test)]
 mod replay_tests;
 
-use std::io;
+use std::{io, ops::Range};
 
 use thiserror::Error;
 
@@ -52,11 +52,12 @@ pub enum InputError {
          complete it and run the same command again"
     )]
     BrokenOff { name: String, form: &'static str, byte_offset: u64, source: io::Error },
+    /// `lines` are those that were read of the damaged member, all before them are sound.
     #[error(
-        "{name} is damaged at byte {byte_offset} of the {form} stream, so what was read of it can't be trusted: that is \
-         lines {} to {}; bring a sound copy", lines.0, lines.1
+        "{name} is damaged at byte {byte_offset} of the {form} stream{}; bring a sound copy",
+        untrusted(lines)
     )]
-    Damaged { name: String, form: &'static str, byte_offset: u64, lines: (u64, u64), source: io::Error },
+    Damaged { name: String, form: &'static str, byte_offset: u64, lines: Range<u64>, source: io::Error },
     #[error(
         "{name} holds something behind its {form} stream, from byte {byte_offset} on, that is no part of it; what comes \
          before is sound: cut the rest off, or decompress it into a pipe and name - as the input"
@@ -88,6 +89,21 @@ impl InputError {
     /// as against a command or an input that has to be written differently.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::BrokenOff { .. } | Self::Read { .. } | Self::CutOff { .. })
+    }
+}
+
+/// What a damaged stream gave, from its first line up to the one before the end of `lines`.
+fn untrusted(lines: &Range<u64>) -> String {
+    let (first, last) = (lines.start, lines.end.saturating_sub(1));
+    match (first, last) {
+        (1, 0) => "; no line was read of it".to_owned(),
+        _ if lines.is_empty() => {
+            format!(
+                "; no line was read of the damaged part, and what comes before it, up to line {last}, is sound"
+            )
+        }
+        _ if first == last => format!(", so what was read of it can't be trusted: that is line {first}"),
+        _ => format!(", so what was read of it can't be trusted: that is lines {first} to {last}"),
     }
 }
 

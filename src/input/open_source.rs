@@ -35,7 +35,7 @@ pub(super) struct OpenSource {
     at_start: bool,
     ended: bool,
     failed: Option<io::Error>,
-    /// Where the member began that was read last, in the text, and the line there or one shortly before.
+    /// Where the member began that was read last, in the text, and the line there.
     member_starts_at: u64,
     member_line: u64,
 }
@@ -69,7 +69,6 @@ impl OpenSource {
         buffer.push(&self.rest);
         self.rest.clear();
         self.fill(&mut buffer, chunk_bytes);
-        self.note_member();
         if mem::take(&mut self.at_start) {
             self.fill(&mut buffer, HEAD_BYTES);
             self.head = buffer.filled()[..buffer.filled().len().min(HEAD_BYTES)].to_vec();
@@ -152,6 +151,7 @@ impl OpenSource {
                 self.failed = Some(error);
             }
         }
+        self.note_member(buffer.filled());
     }
 
     fn explain(&self, source: io::Error, name: &str) -> InputError {
@@ -161,7 +161,7 @@ impl OpenSource {
             FaultKind::Unreadable => InputError::Read { name, byte_offset, source },
             FaultKind::BrokenOff => InputError::BrokenOff { name, form, byte_offset, source },
             FaultKind::Damaged => {
-                let lines = (self.member_line, self.line.saturating_sub(1));
+                let lines = self.member_line..self.line;
                 InputError::Damaged { name, form, byte_offset, lines, source }
             }
             FaultKind::Trailing => InputError::Trailing { name, form, byte_offset },
@@ -170,11 +170,14 @@ impl OpenSource {
         }
     }
 
-    /// Remembers where the text of the member at hand begins: at this line, or in the chunk that begins with it.
-    fn note_member(&mut self) {
+    /// Remembers where the text of the member at hand begins, which was just read into the buffer.
+    fn note_member(&mut self, filled: &[u8]) {
         let starts_at = self.stream.text_before_member();
         if starts_at != self.member_starts_at {
-            (self.member_starts_at, self.member_line) = (starts_at, self.line);
+            let before = usize::try_from(starts_at.saturating_sub(self.byte_offset));
+            let before = before.map_or(filled.len(), |before| before.min(filled.len()));
+            let lines_before = memchr::memchr_iter(b'\n', &filled[..before]).count() as u64;
+            (self.member_starts_at, self.member_line) = (starts_at, self.line + lines_before);
         }
     }
 }
