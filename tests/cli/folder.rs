@@ -95,6 +95,13 @@ pub(crate) fn command_in(dir: &Path, words: &str) -> Command {
     command
 }
 
+/// By another process: one of ours that another test starts meanwhile would have the file open for writing, and what is open
+/// for writing can't be started.
+pub(crate) fn copy_program(to: &Path) {
+    let status = Command::new("cp").arg(binary().get_program()).arg(to).status().expect("there is cp");
+    assert!(status.success(), "{} can be written", to.display());
+}
+
 /// A report without what differs from run to run.
 pub(crate) fn without_times(mut report: Value) -> Value {
     let fields = report.as_object_mut().expect("a report is an object");

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     documents::{faulty, mixed, valid},
-    folder::Folder,
+    folder::{self, Folder},
     process::{Output, run},
 };
 
@@ -63,7 +63,7 @@ fn too_few_descriptors() {
 fn too_few_threads() {
     let dir = tempfile::tempdir().expect("the temporary folder is writable");
     let program = dir.path().join("profile-loader");
-    fs::copy(env!("CARGO_BIN_EXE_profile-loader"), &program).expect("it can be copied");
+    folder::copy_program(&program);
     for path in [dir.path(), &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     }
