@@ -9,6 +9,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::path_text::visible_lines;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
@@ -73,6 +75,7 @@ impl Console {
         if self.verbosity == Verbosity::Silent {
             return;
         }
+        let message = &visible_lines(message);
         let line = match self.format {
             LogFormat::Text if colour.is_empty() => format!("{message}\n"),
             LogFormat::Text if self.is_coloured => format!("\x1b[1;{colour}m{level}:\x1b[0m {message}\n"),

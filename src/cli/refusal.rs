@@ -1,13 +1,16 @@
-//! What clap refuses, told without what was typed where that may be a piece of a connection string.
+//! What clap refuses, told without what was typed where that may be a piece of a connection string, and without
+//! characters that a terminal obeys.
+
+use std::borrow::Cow;
 
 use clap::error::{ContextKind, ContextValue, Error};
 
-use crate::postgres::looks_like_settings;
+use crate::{path_text::visible, postgres::looks_like_settings};
 
 /// Stands in place of a word that is not shown.
 const HIDDEN: &str = "…";
 
-/// The error with such words hidden.
+/// The error with such words hidden, and others visible.
 pub(super) fn without_settings(mut error: Error) -> Error {
     const TYPED: [ContextKind; 5] = [
         ContextKind::InvalidArg,
@@ -38,11 +41,15 @@ pub(super) fn without_settings(mut error: Error) -> Error {
     error
 }
 
-/// The word to show in place of one that may be a setting; none where it may be shown.
+/// The word to show in place of one that may be a setting or is not to be seen as it is; none where it may be shown.
 fn shown(word: &str) -> Option<String> {
     // `--option <VALUE>` is ours; an unknown option may have anything behind its name.
     let may_be = looks_like_settings(word) || word.contains(['@', ';']) || is_unknown_with_value(word);
-    may_be.then(|| HIDDEN.to_owned())
+    match visible(word) {
+        _ if may_be => Some(HIDDEN.to_owned()),
+        Cow::Owned(visible) => Some(visible),
+        Cow::Borrowed(_) => None,
+    }
 }
 
 fn is_unknown_with_value(word: &str) -> bool {

@@ -16,6 +16,7 @@ use crate::{
     console::Console,
     load::{self, ControlError},
     migrate::MigrateError,
+    path_text::path_text,
     postgres::{ErrorClass, LocalServer, Target, refuse_unsuitable},
     runs::RunError,
     session::{Client, SessionError, SessionPool, SessionSettings},
@@ -51,7 +52,7 @@ pub(super) fn reach(
             Ok((None, target))
         }
         Database::Embedded(dir) => {
-            console.info(&format!("starting a private PostgreSQL server in {}", dir.display()));
+            console.info(&format!("starting a private PostgreSQL server in {}", path_text(&dir)));
             let server =
                 LocalServer::start(&dir).map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error))?;
             console.info(&format!("  look into it while it runs:  {}", server.psql_command()));

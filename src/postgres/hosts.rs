@@ -8,6 +8,7 @@ use super::{
     conninfo::{ConnectionSettings, Passwords, shown},
     target_error::TargetError,
 };
+use crate::path_text::path_text;
 
 pub(super) const PORT: u16 = 5432;
 
@@ -39,7 +40,7 @@ impl std::fmt::Display for TargetHost {
         match (&self.host, self.address) {
             (Some(Host::Tcp(name)), _) => write!(f, "{}, port {}", shown(name), self.port),
             (Some(Host::Unix(dir)), _) => {
-                write!(f, "{}, port {}", shown(&dir.display().to_string()), self.port)
+                write!(f, "{}, port {}", shown(&path_text(dir)), self.port)
             }
             (None, Some(address)) => write!(f, "{address}, port {}", self.port),
             (None, None) => write!(f, "port {}", self.port),

@@ -18,6 +18,7 @@ use super::{
     target_error::TargetError,
     tls::Tls,
 };
+use crate::path_text::path_text;
 
 /// How long an attempt to connect may take where nobody says otherwise.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
@@ -235,7 +236,7 @@ fn set_passwords(
             None => return Ok(()),
         },
     };
-    let name = path.display().to_string();
+    let name = path_text(&path);
     let passwords = match Passwords::read(&path) {
         Ok(passwords) => passwords,
         Err(fault) => {

@@ -24,6 +24,7 @@ use super::{
     hosts::TargetHost,
     target_error::TargetError,
 };
+use crate::path_text::path_text;
 
 const MODES: &str = "one of disable, allow, prefer, require, verify-ca, verify-full";
 
@@ -175,7 +176,7 @@ fn client_config(
     let key = settings.given("sslkey")?.map(PathBuf::from).or_else(default_key);
     let key =
         key.ok_or_else(|| settings.unsupported("sslcert", "needs sslkey, the file of its private key"))?;
-    let chain = certificates(&certificate.display().to_string(), &read_certificates(&certificate)?)?;
+    let chain = certificates(&path_text(&certificate), &read_certificates(&certificate)?)?;
     Ok(builder.with_client_auth_cert(chain, private_key(&key)?)?)
 }
 
@@ -198,7 +199,7 @@ fn roots(
         (None, Some("system")) => Vec::new(),
         (None, Some(path)) => certificates(path, &read_certificates(Path::new(path))?)?,
         (None, None) => match of_home {
-            Some(path) => certificates(&path.display().to_string(), &read_certificates(&path)?)?,
+            Some(path) => certificates(&path_text(&path), &read_certificates(&path)?)?,
             None => Vec::new(),
         },
     };
@@ -274,5 +275,5 @@ fn certificates(name: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 fn shown_path(path: &Path) -> String {
-    shown(&path.display().to_string()).to_owned()
+    shown(&path_text(path)).to_owned()
 }

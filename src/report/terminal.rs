@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Change, ErrorGroup, Outcome, RunReport};
+use crate::path_text::visible_lines;
 
 /// How many groups of faults are shown; the report and the reject files have all of them.
 const GROUPS_SHOWN: usize = 10;
@@ -12,7 +13,7 @@ pub(crate) fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_summary(report, &mut out);
-    out
+    visible_lines(&out)
 }
 
 fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {

@@ -30,6 +30,53 @@ fn names_that_are_not_utf_8() {
     }
 }
 
+/// What is written to be read shows no character that nobody sees or that a terminal obeys, and is the same everywhere; what
+/// programs read has the name.
+#[test]
+fn names_that_change_how_others_are_read() {
+    const NAME: &str = "a\u{202e}b\u{200b}.ndjson";
+    const SHOWN: &str = r"a\u{202e}b\u{200b}.ndjson";
+    let is_plain = |text: &str| !text.contains(['\u{202e}', '\u{200b}', '\u{1b}']);
+    let folder = Folder::new();
+    folder.write(NAME, "oops\n");
+    let page = "p\u{202e}.html";
+    let output = folder.run(&format!("validate {NAME} --rejects r\u{202e} --report {page} --report r.json"));
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(is_plain(&output.stdout) && is_plain(&output.stderr), "{}{}", output.stdout, output.stderr);
+    assert_eq!(output.stdout.matches(SHOWN).count(), 2, "{}", output.stdout);
+    assert!(output.stdout.contains(r"r\u{202e}/"), "{}", output.stdout);
+    let page = String::from_utf8(folder.read(page)).expect("a page is UTF-8");
+    assert!(is_plain(&page) && page.contains(SHOWN));
+    assert_eq!(folder.read_json("r.json")["inputs"][0]["source"], NAME);
+    let drawn = folder.run("report r.json");
+    assert!(is_plain(&drawn.stdout) && drawn.stdout.contains(SHOWN), "{}", drawn.stdout);
+
+    folder.write("x\u{202e}.json", "{}");
+    for words in [
+        "validate no\u{202e}.ndjson",
+        "validate no\u{202e}.ndjson --log-format json",
+        "validate no\u{202e}*",
+        "validate .\u{202e} --rejects x",
+        "validate - --report no\u{202e}/r.json",
+        "validate - --report r\u{202e}.pdf",
+        "validate - --jobs 1\u{202e}",
+        "validate - --json-schema no\u{202e}.json",
+        "validate - --baseline x\u{202e}.json",
+        "validate - --no\u{202e}",
+        "report x\u{202e}.json",
+        "load - --embedded=/dev/null/no\u{202e}",
+        "\u{202e}",
+    ] {
+        let output = folder.run(words);
+        assert!(output.code != Some(0) && is_plain(&output.stderr), "{words}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(r"\u{202e}") || output.stderr.contains(r"\\u{202e}"),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
 /// A leading dot has to be written out, as in every shell.
 #[test]
 fn hidden_files_are_left_out() {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
+    path_text::visible,
     report::grouped,
     runs::{
         PendingStep,
@@ -27,7 +28,7 @@ impl Table {
 
     fn push<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
         assert_eq!(COLUMNS, self.is_number.len(), "a cell for each column");
-        self.lines.push(cells.map(|cell| printable(&cell)).to_vec());
+        self.lines.push(cells.map(|cell| visible(&cell).into_owned()).to_vec());
     }
 
     /// The lines without their ends, the titles first.
@@ -61,7 +62,7 @@ pub(super) fn list(list: &RunList, db_schema: &str) -> String {
 
 fn write_list(list: &RunList, db_schema: &str, out: &mut String) -> std::fmt::Result {
     if list.runs.is_empty() {
-        writeln!(out, "no runs into schema {}", printable(db_schema))?;
+        writeln!(out, "no runs into schema {}", visible(db_schema))?;
     } else {
         let mut table = Table::new(
             ["run", "state", "started", "by", "documents", "rejected", "written", "input"],
@@ -137,7 +138,7 @@ fn write_pending(pending: &[String], out: &mut String) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "\n{GAP}dropped of the tables, and restored when the run is resumed or abandoned, by:")?;
-    pending.iter().try_for_each(|sql| writeln!(out, "{GAP}{GAP}{};", printable(sql)))
+    pending.iter().try_for_each(|sql| writeln!(out, "{GAP}{GAP}{};", visible(sql)))
 }
 
 fn write_run(run: &RunRecord, out: &mut String) -> std::fmt::Result {
@@ -166,7 +167,7 @@ fn write_run(run: &RunRecord, out: &mut String) -> std::fmt::Result {
     writeln!(out, "run {}: {}\n", run.id, run.state)?;
     for (what, text) in lines {
         if let Some(text) = text {
-            writeln!(out, "{GAP}{what:<14}{}", printable(&text))?;
+            writeln!(out, "{GAP}{what:<14}{}", visible(&text))?;
         }
     }
     Ok(())
@@ -262,11 +263,6 @@ fn or_dash(number: Option<i64>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| grouped(u64::try_from(number).unwrap_or(0)))
 }
 
-/// Names of files and roles may hold anything; a terminal obeys what it is sent.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +272,6 @@ mod tests {
         let mut table = Table::new(["n", "name"], &[true, false]);
         table.push(["1,000".to_owned(), "é\u{1b}[31m".to_owned()]);
         table.push(["7".to_owned(), String::new()]);
-        assert_eq!(table.lines(), ["      n  name", "  1,000  é\u{fffd}[31m", "      7"]);
+        assert_eq!(table.lines(), ["      n  name", "  1,000  é\\u{1b}[31m", "      7"]);
     }
 }

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, path::PathBuf};
 
 use super::{ConnectionSettings, Environment, keywords, shown};
-use crate::postgres::target_error::TargetError;
+use crate::{path_text::path_text, postgres::target_error::TargetError};
 
 /// Where its values come from, in messages.
 const ORIGIN: &str = "the service file";
@@ -53,7 +53,7 @@ pub(super) fn settings(
 }
 
 fn of_file(path: &Path, service: &str) -> Result<Option<ConnectionSettings>, TargetError> {
-    let name = || shown(&path.display().to_string()).to_owned();
+    let name = || shown(&path_text(path)).to_owned();
     let text = fs::read(path).map_err(|source| TargetError::File {
         what: "the service file",
         path: name(),

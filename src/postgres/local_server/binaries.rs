@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::{LocalServerError, io_error};
+use crate::path_text::path_text;
 
 /// Where Debian, Red Hat (PGDG), Homebrew and Postgres.app put them; the newest version is tried first.
 const PLACES: [&str; 6] = [
@@ -40,9 +41,9 @@ impl Binaries {
             }
         }
         Err(LocalServerError::Version {
-            dir: dir.display().to_string(),
+            dir: path_text(dir),
             data: data.to_owned(),
-            bin: first.display().to_string(),
+            bin: path_text(first),
             binaries: version(first)?,
         })
     }
@@ -96,7 +97,7 @@ fn version(dir: &Path) -> Result<MajorVersion, LocalServerError> {
     let output = Command::new(&postgres)
         .arg("--version")
         .output()
-        .map_err(|source| io_error(format!("running {} --version", postgres.display()), source))?;
+        .map_err(|source| io_error(format!("running {} --version", path_text(&postgres)), source))?;
     Ok(major(&String::from_utf8_lossy(&output.stdout)))
 }
 

@@ -15,6 +15,7 @@ use super::{
     configuration::PORT,
     error::{LocalServerError, io_error},
 };
+use crate::path_text::path_text;
 
 /// A server that is shutting down writes its dirty buffers first: seconds, a minute on slow disks.
 const SHUTDOWN_SECONDS_MAX: u64 = 120;
@@ -26,11 +27,11 @@ const POLL_MS: u64 = 50;
 /// Returns its absolute path without symbolic links.
 pub(super) fn prepare(dir: &Path, user: &ServerUser) -> Result<PathBuf, LocalServerError> {
     let doing = |what: &str| {
-        let what = format!("{what} {}", dir.display());
+        let what = format!("{what} {}", path_text(dir));
         move |source| io_error(what, source)
     };
     fs::create_dir_all(dir).map_err(doing("creating the folder"))?;
-    let name = || dir.display().to_string();
+    let name = || path_text(dir);
     match is_new_or_ours(dir) {
         Ok(true) => {}
         Ok(false) => return Err(LocalServerError::Foreign { dir: name() }),
@@ -52,7 +53,7 @@ pub(super) fn version(dir: &Path) -> Result<Option<String>, LocalServerError> {
     match fs::read_to_string(&file) {
         Ok(version) => Ok(Some(version.trim_end().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io_error(format!("reading {}", file.display()), source)),
+        Err(source) => Err(io_error(format!("reading {}", path_text(&file)), source)),
     }
 }
 
@@ -76,7 +77,7 @@ pub(super) fn ensure_unused(
         }
         let patience = Duration::from_secs(if stopping { SHUTDOWN_SECONDS_MAX } else { GRACE_SECONDS });
         if begin.elapsed() > patience {
-            return Err(LocalServerError::Running { dir: dir.display().to_string(), pid });
+            return Err(LocalServerError::Running { dir: path_text(dir), pid });
         }
         thread::sleep(Duration::from_millis(POLL_MS));
     }
@@ -89,7 +90,7 @@ pub(super) fn ensure_unused(
 fn remove_if_stale(lock_file: &Path, user: &ServerUser) -> Result<(), LocalServerError> {
     let Some((pid, _)) = read_pid_file(lock_file)? else { return Ok(()) };
     if exists(pid) {
-        let what = || format!("removing {}", lock_file.display());
+        let what = || format!("removing {}", path_text(lock_file));
         let status = user.command("rm").arg("-f").arg(lock_file).stderr(Stdio::null()).status();
         if !status.map_err(|source| io_error(what(), source))?.success() {
             return Err(io_error(what(), io::ErrorKind::PermissionDenied.into()));
@@ -118,7 +119,7 @@ fn read_pid_file(file: &Path) -> Result<Option<(u32, bool)>, LocalServerError> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(parse_pid_file(&text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io_error(format!("reading {}", file.display()), source)),
+        Err(source) => Err(io_error(format!("reading {}", path_text(file)), source)),
     }
 }
 

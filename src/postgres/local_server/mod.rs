@@ -26,6 +26,8 @@ pub use error::LocalServerError;
 use error::io_error;
 use user::{ServerUser, quote};
 
+use crate::path_text::path_text;
+
 /// A running server; stopped by [`LocalServer::stop`], by dropping it, and by the end of this process.
 #[derive(Debug)]
 pub struct LocalServer {
@@ -125,7 +127,7 @@ impl LocalServer {
     }
 
     fn dir_name(&self) -> String {
-        self.dir.display().to_string()
+        path_text(&self.dir)
     }
 }
 

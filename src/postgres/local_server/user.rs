@@ -9,6 +9,7 @@ use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{binaries, error::LocalServerError};
+use crate::path_text::path_text;
 
 /// The server's user.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ impl ServerUser {
         match users.iter().find(|user| user.can_enter(&parent)) {
             Some(user) => Ok(user.clone()),
             None => Err(LocalServerError::Unreachable {
-                dir: dir.display().to_string(),
+                dir: path_text(dir),
                 user: users.first().map_or_else(|| "postgres".to_owned(), |user| user.name.clone()),
             }),
         }

@@ -1,6 +1,6 @@
 //! Texts and numbers as the page shows them.
 
-use crate::report::grouped;
+use crate::{path_text::visible, report::grouped};
 
 /// Longest text of a name or message, in characters.
 const CHARS_MAX: usize = 160;
@@ -10,20 +10,10 @@ pub(super) const FEW: u64 = 5;
 
 /// A text of the schema, of a file name or of a setting: cut, and without characters that change how others are read.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(CHARS_MAX).flat_map(visible).collect();
-    if text.chars().nth(CHARS_MAX).is_some() {
-        shown.push('…');
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
+        None => visible(text).into_owned(),
     }
-    shown
-}
-
-/// Control characters and those that turn the direction of writing, as escapes.
-fn visible(char: char) -> impl Iterator<Item = char> {
-    let is_hidden = char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    let (escaped, plain) = if is_hidden { (Some(char.escape_unicode()), None) } else { (None, Some(char)) };
-    escaped.into_iter().flatten().chain(plain)
 }
 
 /// A share in per cent; never 0 or 100 for what is neither.
