@@ -33,6 +33,10 @@ pub(crate) use source::resolve;
 pub enum InputError {
     #[error("there is no input file {name}{}", similar.as_ref().map(|n| format!(" (is {n} meant?)")).unwrap_or_default())]
     Missing { name: String, similar: Option<String> },
+    #[error(
+        "the path of an input is empty, as where a variable of a shell is not set; name a file, or - for standard input"
+    )]
+    Empty,
     #[error("no file matches {pattern}")]
     NoMatch { pattern: String },
     #[error("the pattern {pattern} can't be understood")]

@@ -54,6 +54,9 @@ impl Source {
 pub(crate) fn resolve(arguments: &[OsString]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
     for argument in arguments {
+        if argument.is_empty() {
+            return Err(InputError::Empty);
+        }
         if argument == "-" {
             if sources.contains(&Source::Stdin) {
                 return Err(InputError::StdinTwice);
@@ -144,6 +147,7 @@ mod tests {
         let folder = folder(&[]);
         let refused = |arguments: &[OsString]| resolve(arguments).unwrap_err();
         assert!(std::matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
+        assert!(std::matches!(refused(&["".into()]), InputError::Empty));
         assert!(std::matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));
         assert!(std::matches!(refused(&[word(&folder, "[")]), InputError::BadPattern { .. }));
         assert!(std::matches!(refused(&["-".into(), "-".into()]), InputError::StdinTwice));

@@ -77,6 +77,17 @@ fn names_that_change_how_others_are_read() {
     }
 }
 
+/// As where a variable of a shell is not set.
+#[test]
+fn an_input_with_an_empty_name_is_told() {
+    let folder = Folder::with("a.ndjson", valid(1));
+    for words in ["validate", "validate a.ndjson", "load --embedded=data"] {
+        let output = run(folder.command(words).arg(""));
+        assert_eq!(output.code, Some(2), "{words}: {}", output.stderr);
+        assert!(output.stderr.contains("the path of an input is empty"), "{words}: {}", output.stderr);
+    }
+}
+
 /// A leading dot has to be written out, as in every shell.
 #[test]
 fn hidden_files_are_left_out() {
