@@ -7,7 +7,10 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use serde_json::Value;
 
-use super::value_shape::{text_shape, value_shape};
+use super::{
+    stray,
+    value_shape::{text_shape, value_shape},
+};
 
 /// How many faults of a document are gathered; a line may hold millions of values.
 pub(super) const FAULTS_MAX: usize = 1000;
@@ -122,9 +125,16 @@ impl Fault {
 
     /// For a line whose end was skipped without looking at it.
     pub fn line_too_long() -> Self {
-        Self::of_document("json:line_too_long", "the line is longer than 16 MiB")
+        Self::of_document("json:line_too_long", LINE_TOO_LONG)
+    }
+
+    /// For one in which there are zero bytes in a row.
+    pub fn long_line_with_hole() -> Self {
+        Self::of_document("json:line_too_long", format!("{LINE_TOO_LONG}: {}", stray::HOLE))
     }
 }
+
+const LINE_TOO_LONG: &str = "the line is longer than 16 MiB";
 
 /// Adds a fault, unless there are enough of them.
 pub(super) fn push(faults: &mut Vec<Fault>, fault: impl FnOnce() -> Fault) {

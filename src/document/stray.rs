@@ -4,9 +4,14 @@
 
 use serde_json::Value;
 
+use crate::input::HOLE_BYTES_MIN;
+
 const WIDE_TEXT: &str = "zero bytes (U+0000) stand between its characters, as UTF-16 has them: convert that part with \
                          iconv -f UTF-16 -t UTF-8 before parts are joined";
-const NUL: &str = r"it holds zero bytes (U+0000), as a file does that was made longer and not written: take them out with tr -d '\000'";
+const NUL: &str = r"it holds zero bytes (U+0000): take them out with tr -d '\000'";
+pub(super) const HOLE: &str = r"it holds a hole, a run of zero bytes (U+0000), as a file has that was made longer and not written: what was to stand there is missing, so bring a sound copy, or take the zero bytes out with tr -d '\000'";
+const BINARY: &str =
+    "it is not text: zero bytes (U+0000) and others that no text has are in it, as in a program or a picture";
 const BOM: &str = r"U+FEFF, a byte order mark, stands in the middle of the input, as where files were joined: take it off with sed 's/^\xef\xbb\xbf//'";
 const BOM_BEHIND: &str = r"U+FEFF, a byte order mark, follows the document, as where files were joined: end the line there with sed 's/}\xef\xbb\xbf/}\n/g'";
 const RECORD_SEPARATOR: &str =
@@ -20,16 +25,22 @@ const LOG: &str = "text of a log stands before a document: take it off with sed 
 const EVENT: &str =
     "'data: ' of a server-sent event stands before a document: take it off with sed 's/^data: *//'";
 const TEXT: &str = "text stands before a document: take it off with sed 's/^[^{]*//'";
+const TEXT_AROUND: &str =
+    "text stands before a document and behind it: take both off with sed -e 's/^[^{]*//' -e 's/[^}]*$//'";
+const LOG_AROUND: &str = "text of a log stands before a document and behind it: take both off with sed -e 's/^[^{]*//' -e 's/[^}]*$//'";
+const SINGLE_QUOTES: &str = r#"single quotes stand around the document, as around a word of a shell: take them off with sed -e "s/^[[:space:]]*'//" -e "s/'[,;[:space:]]*\$//""#;
 
 /// A kind of line, told by how it begins, and its words.
 type Beginning = (fn(&str) -> bool, &'static str);
 
 /// The more special before the more general.
-const BEGINNINGS: [Beginning; 16] = [
+const BEGINNINGS: [Beginning; 19] = [
     (|text| text.starts_with('\u{feff}'), BOM),
     (|text| text.starts_with('\u{1e}'), RECORD_SEPARATOR),
     (|text| text.starts_with("data:") && holds_document(text), EVENT),
     (is_event_field, "it is a field of a server-sent event"),
+    (|text| text.starts_with("'{"), SINGLE_QUOTES),
+    (|text| (is_syslog(text) || is_log(text)) && is_around_document(text), LOG_AROUND),
     (|text| (is_syslog(text) || is_log(text)) && holds_document(text), LOG),
     (is_syslog, "it is a line of syslog"),
     (is_log, "it is a line of a log"),
@@ -47,6 +58,7 @@ const BEGINNINGS: [Beginning; 16] = [
         "it is quoted as CSV quotes: take the quotes off with sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'",
     ),
     (|text| text.starts_with(['{', '[']), ""),
+    (is_around_document, TEXT_AROUND),
     (holds_document, TEXT),
 ];
 
@@ -116,10 +128,35 @@ fn character(rest: &str) -> Option<&'static str> {
 }
 
 fn zero_bytes(line: &[u8]) -> Option<&'static str> {
-    let count = memchr::memchr_iter(0, line).count();
-    // In UTF-16 every second byte is one, in text of other alphabets than Latin somewhat fewer.
-    let is_wide = 3 * count >= line.len() && line.iter().any(|&byte| byte != 0);
-    (count > 0).then_some(if is_wide { WIDE_TEXT } else { NUL })
+    if !line.contains(&0) {
+        None
+    } else if is_wide(line) {
+        Some(WIDE_TEXT)
+    } else if is_binary(line) {
+        Some(BINARY)
+    } else if memchr::memmem::find(line, &[0; HOLE_BYTES_MIN]).is_some() {
+        Some(HOLE)
+    } else {
+        Some(NUL)
+    }
+}
+
+/// In UTF-16 and UTF-32 every second byte is zero, in text of other alphabets than Latin somewhat fewer; and where one in
+/// four is the low byte of a character, hardly any is.
+fn is_wide(line: &[u8]) -> bool {
+    let mut zeros = [0; 4];
+    for (at, &byte) in line.iter().enumerate() {
+        zeros[at % 4] += usize::from(byte == 0);
+    }
+    let (count, fewest) = (zeros.iter().sum::<usize>(), zeros.iter().min().copied().unwrap_or(0));
+    count < line.len() && 3 * count >= line.len() && 4 * 8 * fewest <= line.len()
+}
+
+/// Whether more than a few of the bytes besides zero are of no text.
+fn is_binary(line: &[u8]) -> bool {
+    let strange = |&byte: &u8| byte < b' ' && !matches!(byte, 0 | b'\t'..=b'\r' | 0x1a | 0x1b | 0x1e);
+    let others = line.iter().filter(|&&byte| byte != 0).count();
+    20 * line.iter().filter(|byte| strange(byte)).count() > others
 }
 
 fn holds_document(text: &str) -> bool {
@@ -128,6 +165,11 @@ fn holds_document(text: &str) -> bool {
         // With its quotes doubled it is a field of CSV.
         rest.starts_with('}') || rest.starts_with('"') && !rest.starts_with("\"\"")
     })
+}
+
+/// Whether something follows the document in a line that holds one.
+fn is_around_document(text: &str) -> bool {
+    holds_document(text) && text.contains('}') && !text.trim_end().ends_with('}')
 }
 
 fn is_event_field(text: &str) -> bool {
@@ -228,7 +270,10 @@ mod tests {
         check("---", Some("YAML"));
         check("+----+---+", Some("table"));
         check(r"\N", Some("COPY"));
-        check("key\t{\"id\":1}", Some("text stands before"));
+        check("key\t{\"id\":1}", Some("text stands before a document:"));
+        check("key\t{\"id\":1} x", Some("text stands before a document and behind it:"));
+        check("INFO {\"id\":1} in 3 ms", Some("text of a log stands before a document and behind it:"));
+        check("'{\"id\":1}'", Some("single quotes"));
         for line in ["", "{'id':1}", "{\"a\":{}}x", "oops", "[1,", "[{\"id\":1},", "12"] {
             check(line, None);
         }
@@ -263,6 +308,21 @@ mod tests {
         assert_eq!(zero_bytes(b"{}"), None);
         assert_eq!(zero_bytes(b"\0\0\0"), Some(NUL));
         assert_eq!(zero_bytes(b"{\"id\":1}\0"), Some(NUL));
-        assert_eq!(zero_bytes(b"\0{\0\"\0i\0"), Some(WIDE_TEXT));
+        for wide in [
+            &b"\0{\0\"\0i\0"[..],
+            b"{\0\"\0i\0",
+            b"\0\0\0{\0\0\0\"\0\0\0}",
+            b"{\0\"\0\x41\x01\x42\x01\"\0}\0",
+        ] {
+            assert_eq!(zero_bytes(wide), Some(WIDE_TEXT), "{wide:?}");
+        }
+        for zeros in [8, 9, 11, 40, 4096] {
+            let hole = vec![0; zeros];
+            assert_eq!(zero_bytes(&hole), Some(HOLE));
+            assert_eq!(zero_bytes(&[&hole[..], b"{\"id\":1}"].concat()), Some(HOLE), "{zeros}");
+            assert_eq!(zero_bytes(&[b"{\"id\":1", &hole[..]].concat()), Some(HOLE), "{zeros}");
+        }
+        let program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0\x40\x10\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
+        assert_eq!(zero_bytes(program), Some(BINARY));
     }
 }

@@ -3,6 +3,9 @@
 /// The longest line that is looked at as a document, in bytes without its line end.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// So many zero bytes in a row are no text, whatever its encoding: nothing was written there.
+pub(crate) const HOLE_BYTES_MIN: usize = 8;
+
 /// What is kept besides its bytes of a line that is rejected for one fault.
 const LINE_COST_BYTES: usize = 256;
 
@@ -44,8 +47,9 @@ impl Chunk {
 pub enum Piece {
     /// Whole lines; only the last line of a source may lack its line end.
     Lines,
-    /// A part of a line above [`LINE_BYTES_MAX`]; `starts_at` is the byte offset where that line starts.
-    LongLine { starts_at: u64, ends: bool },
+    /// A part of a line above [`LINE_BYTES_MAX`]; `starts_at` is the byte offset where that line starts, and `has_hole` whether
+    /// so many bytes of it hold [`HOLE_BYTES_MIN`] zero bytes in a row.
+    LongLine { starts_at: u64, ends: bool, has_hole: bool },
 }
 
 /// A place in the input.

@@ -5,7 +5,7 @@ use std::{io, mem};
 use super::{
     InputError,
     buffer::Buffer,
-    chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
+    chunk::{Chunk, HOLE_BYTES_MIN, LINE_BYTES_MAX, Piece, Watermark},
     decompress::{Decompressed, Fault, FaultKind},
     sniff::{self, HEAD_BYTES},
 };
@@ -31,7 +31,7 @@ pub(super) struct OpenSource {
     /// Where the next chunk starts.
     pub(super) byte_offset: u64,
     line: u64,
-    long_line_starts_at: Option<u64>,
+    long_line: Option<LongLine>,
     at_start: bool,
     ended: bool,
     failed: Option<io::Error>,
@@ -49,7 +49,7 @@ impl OpenSource {
             rest: Vec::new(),
             byte_offset: 0,
             line: 1,
-            long_line_starts_at: None,
+            long_line: None,
             at_start: true,
             ended: false,
             failed: None,
@@ -107,16 +107,16 @@ impl OpenSource {
     /// that a chunk takes, else after the first one that follows, reading on while there is none.
     /// `None` when there is nothing (more) to hand out.
     fn cut(&mut self, buffer: &mut Buffer, chunk_bytes: usize) -> Option<Cut> {
-        if let Some(starts_at) = self.long_line_starts_at {
+        if let Some(LongLine { starts_at, has_hole }) = self.long_line {
             let end = memchr::memchr(b'\n', buffer.filled());
             let ends = end.is_some() || (self.ended && self.failed.is_none());
             if ends {
-                self.long_line_starts_at = None;
+                self.long_line = None;
             } else if self.ended {
                 return None;
             }
             let length = end.map_or(buffer.filled().len(), |end| end + 1);
-            let piece = Piece::LongLine { starts_at, ends };
+            let piece = Piece::LongLine { starts_at, ends, has_hole };
             return Some(Cut { length, lines: usize::from(end.is_some()), piece });
         }
         loop {
@@ -130,8 +130,11 @@ impl OpenSource {
             }
             // One byte more than the limit may still be the line's carriage return.
             if filled.len() > LINE_BYTES_MAX + 1 {
-                self.long_line_starts_at = Some(self.byte_offset);
-                let piece = Piece::LongLine { starts_at: self.byte_offset, ends: false };
+                let starts_at = self.byte_offset;
+                let has_hole =
+                    memchr::memmem::find(&filled[..LINE_BYTES_MAX], &[0; HOLE_BYTES_MIN]).is_some();
+                self.long_line = Some(LongLine { starts_at, has_hole });
+                let piece = Piece::LongLine { starts_at, ends: false, has_hole };
                 return Some(Cut { length: filled.len(), lines: 0, piece });
             }
             let target = filled.len() + chunk_bytes;
@@ -180,6 +183,13 @@ impl OpenSource {
             (self.member_starts_at, self.member_line) = (starts_at, self.line + lines_before);
         }
     }
+}
+
+/// The line above the limit that is handed out in pieces.
+#[derive(Clone, Copy)]
+struct LongLine {
+    starts_at: u64,
+    has_hole: bool,
 }
 
 /// The part of a buffer that becomes a chunk.

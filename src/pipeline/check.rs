@@ -91,10 +91,11 @@ impl Checker {
         let (mut tally, mut rejects) = (Tally::with_details(self.has_details), ChunkRejects::default());
         match chunk.piece {
             Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
-            Piece::LongLine { starts_at, ends } => {
+            Piece::LongLine { starts_at, ends, has_hole } => {
                 let bytes = 0..chunk.bytes.len();
                 if ends {
-                    let faults = vec![Fault::line_too_long()];
+                    let faults =
+                        vec![if has_hole { Fault::long_line_with_hole() } else { Fault::line_too_long() }];
                     let rejection = Rejection { line: chunk.first_line, byte_offset: starts_at, faults };
                     self.reject(&chunk, bytes, rejection, &mut tally, &mut rejects);
                 } else if self.keep_rejects {

@@ -24,43 +24,56 @@ struct Case {
     says: &'static [&'static str],
 }
 
-fn document(number: usize) -> String {
+pub(crate) fn document(number: usize) -> String {
     format!(
         r#"{{"id":"{number:08x}-8b86-4011-b42d-00c04fc964ff","firstName":"s3cret","lastName":"Łé漢字","emails":["s3cret{number}@example.com"],"privacySettings":{{"marketingEmailsEnabled":true,"twoFactorEnabled":false}}}}"#
     )
 }
 
 /// Documents, with the same before and behind each.
-fn each(before: &str, behind: &str) -> Vec<u8> {
+pub(crate) fn each(before: &str, behind: &str) -> Vec<u8> {
     (0..3).flat_map(|number| [before, &document(number), behind].concat().into_bytes()).collect()
 }
 
 /// Something, and three documents behind it.
-fn first(line: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn first(line: impl AsRef<[u8]>) -> Vec<u8> {
     [line.as_ref(), b"\n", &each("", "\n")].concat()
 }
 
-fn text() -> String {
+pub(crate) fn text() -> String {
     String::from_utf8(each("", "\n")).expect("documents are text")
 }
 
-fn pretty() -> String {
+pub(crate) fn pretty() -> String {
     let value: serde_json::Value = serde_json::from_str(&document(0)).expect("it is JSON");
     serde_json::to_string_pretty(&value).expect("it is JSON") + "\n"
 }
 
-fn strings() -> Vec<u8> {
+pub(crate) fn strings() -> Vec<u8> {
     let lines: Vec<_> = text().lines().map(|line| serde_json::Value::from(line).to_string()).collect();
     (lines.join("\n") + "\n").into_bytes()
 }
 
+/// As Docker's json-file driver writes what a container prints: a long line in several pieces.
+pub(crate) fn container_log() -> Vec<u8> {
+    let text = text();
+    let (begin, end) = text.split_at(40);
+    let line = |log: &str| {
+        let line =
+            serde_json::json!({ "log": log, "stream": "stdout", "time": "2024-01-01T00:00:00.000000001Z" });
+        format!("{line}\n")
+    };
+    let lines: String = end.split_inclusive('\n').map(line).collect();
+    (line(begin) + &lines).into_bytes()
+}
+
 /// As COPY writes it.
-fn csv_of_json() -> String {
+pub(crate) fn csv_of_json() -> String {
     let quoted = text().replace('"', "\"\"").replace('\n', "\"\n\"");
     format!("\"{}\n", quoted.trim_end_matches('"'))
 }
 
-fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+pub(crate) fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(to_bytes).collect()
 }
 
@@ -68,7 +81,7 @@ fn utf32(text: &str, to_bytes: fn(u32) -> [u8; 4]) -> Vec<u8> {
     text.chars().flat_map(|c| to_bytes(u32::from(c))).collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("writing to a Vec");
     encoder.finish().expect("writing to a Vec")
@@ -81,7 +94,7 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// One file, as POSIX has it.
-fn tar(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn tar(bytes: &[u8]) -> Vec<u8> {
     let mut header = vec![0; 512];
     header[..8].copy_from_slice(b"a.ndjson");
     header[124..136].copy_from_slice(format!("{:011o}\0", bytes.len()).as_bytes());
@@ -105,6 +118,10 @@ fn beside(source: &'static str, input: Vec<u8>, rejected: u64, says: &'static [&
 fn refused(source: &'static str, input: impl Into<Vec<u8>>, says: &'static [&'static str]) -> Case {
     Case { source, input: input.into(), code: 2, counts: [0, 0], says }
 }
+
+/// The first bytes of one for Linux.
+const PROGRAM: &[u8] =
+    b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0\x40\x10\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
 
 const BOM: &str = "\u{feff}";
 const ISSUE: &str = "own: neighbours of a report";
@@ -152,6 +169,12 @@ fn lines() -> Vec<Case> {
         beside("datalad/datalad#3523", first("\u{2028}"), 1, &["U+2028"]),
         beside("datalad/datalad#3523", [each("", "\n"), b"\x1a\n".to_vec()].concat(), 1, &["U+001A"]),
         beside("airbytehq/airbyte#3476", first([0; 40]), 1, &["U+0000"]),
+        beside(ISSUE, first([&[0; 4096], document(9).as_bytes()].concat()), 1, &["a hole", r"tr -d '\000'"]),
+        beside(ISSUE, [each("", "\n"), vec![0; 4096]].concat(), 1, &["a hole", "missing"]),
+        beside(ISSUE, [each("", "\n"), vec![0; 17 << 20]].concat(), 1, &["longer than 16 MiB: it holds a hole", r"tr -d '\000'"]),
+        beside(ISSUE, [&each("", "\n"), PROGRAM, b"\n"].concat(), 1, &["not text", "a program"]),
+        beside(ISSUE, first(format!("'{}'", document(9))), 1, &["single quotes", "sed"]),
+        beside(ISSUE, first(format!("9\t{} in 3 ms", document(9))), 1, &["before a document and behind it"]),
         beside("airbytehq/airbyte#3476", first(utf16(&document(9), u16::to_be_bytes)), 1, &["UTF-16", "iconv"]),
         beside("airbytehq/airbyte#3476", first([b"{}\n".to_vec(), utf16(&format!("{BOM}{}", document(9)), u16::to_le_bytes)].concat()), 2, &["UTF-16", "iconv"]),
         beside(ISSUE, [each("", "\n"), strings()].concat(), 3, &["a string that seems to hold a document", "fromjson"]),
@@ -182,6 +205,13 @@ fn formats() -> Vec<Case> {
         refused(ISSUE, each("data: ", "\n\n"), &["server-sent events", "sed -n"]),
         refused(ISSUE, each("id: 1\nevent: x\ndata: ", "\n\n"), &["server-sent events"]),
         refused(ISSUE, each("[INFO] ", "\n"), &["before each document", "sed"]),
+        refused(ISSUE, each("'", "'\n"), &["documents in single quotes", "sed"]),
+        refused(ISSUE, container_log(), &["a log of Docker", "jq -j .log"]),
+        refused(ISSUE, vec![0; 4096], &["a hole", "missing", r"tr -d '\000'"]),
+        refused(ISSUE, PROGRAM, &["a program"]),
+        refused(ISSUE, [PROGRAM, b"\n", &each("", "\n")].concat(), &["a program"]),
+        refused(ISSUE, b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", &["a PDF file", "ask for the data"]),
+        refused(ISSUE, b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", &["a PDF file", "ask for the data"]),
         refused("elixir-ecto/postgrex#594", utf16(&text(), u16::to_le_bytes), &["UTF-16", "iconv -f UTF-16LE"]),
         refused("elixir-ecto/postgrex#594", utf16(&text(), u16::to_be_bytes), &["UTF-16", "iconv -f UTF-16BE"]),
         refused("elixir-ecto/postgrex#594", utf16(&format!("{BOM}{}", text()), u16::to_le_bytes), &["UTF-16", "iconv -f UTF-16 "]),
@@ -219,7 +249,7 @@ fn formats() -> Vec<Case> {
     ]
 }
 
-fn validate(folder: &std::path::Path, name: &str, input: &[u8]) -> Output {
+pub(crate) fn validate(folder: &std::path::Path, name: &str, input: &[u8]) -> Output {
     let mut command = binary();
     command.current_dir(folder).args(["validate", name, "--report", "report.json"]);
     let _ = fs::remove_file(folder.join("report.json"));

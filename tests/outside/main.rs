@@ -5,6 +5,7 @@
 #[path = "../support/process.rs"]
 mod process;
 
+mod cures;
 mod inputs;
 mod processes;
 mod settings;

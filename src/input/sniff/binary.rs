@@ -12,9 +12,12 @@ const TAR_CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// What is unwrapped is a stream that could be unwrapped, too.
 const TWICE: &str = "compressed twice";
+/// Fewer zero bytes may be a fault of one line.
+const HOLE_BYTES_MIN: usize = 512;
 /// So much of a stream is inflated to see that it is one.
 const INFLATED_BYTES: u64 = 4096;
 
+const NO_DATA: Fix = Fix::Words("check the name of the input, there are no documents in it");
 const EXPORT: Fix = Fix::Words("export it as one JSON object a line");
 
 #[rustfmt::skip]
@@ -37,6 +40,12 @@ const MAGIC: &[(&[u8], &str, Fix)] = &[
     (b"ARROW1\0\0", "an Arrow file", EXPORT),
     (b"SQLite format 3\0", "an SQLite database", Fix::Words("export its rows as one JSON object a line, with json_object()")),
     (b"PGCOPY\n\xff\r\n\0", "the binary format of COPY", Fix::Words("export the rows as one JSON object a line, with row_to_json()")),
+    (b"\x7fELF", "a program", NO_DATA),
+    (b"\xcf\xfa\xed\xfe", "a program", NO_DATA),
+    (b"\xca\xfe\xba\xbe", "a program", NO_DATA),
+    (b"\0asm", "a program", NO_DATA),
+    (b"\x89PNG\r\n\x1a\n", "a picture", NO_DATA),
+    (b"\xff\xd8\xff", "a picture", NO_DATA),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", EXPORT),
 ];
 
@@ -47,10 +56,14 @@ const MAGIC_LIKE_TEXT: &[(&[u8], &str, Fix)] = &[
     (b"PAR1", "a Parquet file", EXPORT),
     (b"ORC", "an ORC file", EXPORT),
     (b"PGDMP", "a dump of pg_dump in its custom format", Fix::Words("restore it with pg_restore, then export its rows as one JSON object a line, with row_to_json()")),
-    (b"%PDF-", "a PDF file", Fix::Words("ask for the data themselves, one JSON object a line")),
+    (b"MZ", "a program", NO_DATA),
+    (b"GIF8", "a picture", NO_DATA),
 ];
 
-/// Looks at the decompressed start of a source.
+/// How all versions of PDF begin; many hold bytes that no text has, and some do not.
+const PDF: &[u8] = b"%PDF-";
+
+/// Looks at the decompressed start of a source, whatever its lines are.
 pub(super) fn binary(head: &[u8]) -> Option<Shape> {
     let told = "its first bytes say so";
     let magic = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic));
@@ -89,15 +102,35 @@ pub(super) fn zlib(head: &[u8]) -> Option<Shape> {
     })
 }
 
-/// Looks at a start in which no line is a document: bytes that no text has.
+/// Looks at a start in which no line is a document: those that look like text in part, and bytes that no text has.
 pub(super) fn unknown(head: &[u8]) -> Option<Shape> {
+    if head.starts_with(PDF) {
+        return Some(Shape {
+            found: "a PDF file",
+            told: "its first bytes say so",
+            fix: Fix::Words(
+                "it shows data and holds none that can be loaded; ask for the data themselves, one JSON object a line",
+            ),
+        });
+    }
+    let zeros = memchr::memchr_iter(0, head).count();
+    if zeros >= HOLE_BYTES_MIN && zeros == head.len() {
+        return Some(Shape {
+            found: "a hole",
+            told: "it begins with zero bytes and nothing else, as a file does that was made longer and not written",
+            fix: Fix::Command(
+                "what was to stand there is missing, so bring a sound copy, or take the zero bytes out with",
+                r"tr -d '\000' < FILE",
+            ),
+        });
+    }
     let strange = head.iter().filter(|&&byte| byte != 0 && is_control(byte)).count();
-    (std::str::from_utf8(head).is_err_and(|error| error.error_len().is_some()) && strange * 20 > head.len())
-        .then_some(Shape {
-            found: "binary data",
-            told: "it holds bytes that no text has; perhaps it is compressed or encrypted",
-            fix: Fix::Words("decompress or decrypt it into a pipe and name - as the input"),
-        })
+    let is_text = zeros == 0 && std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
+    (!is_text && strange * 20 > head.len() - zeros).then_some(Shape {
+        found: "binary data",
+        told: "it holds bytes that no text has; perhaps it is compressed or encrypted",
+        fix: Fix::Words("decompress or decrypt it into a pipe and name - as the input"),
+    })
 }
 
 /// The size of its blocks, and the magic of the first.

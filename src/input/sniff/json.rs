@@ -1,9 +1,9 @@
 //! JSON that is not one document a line: an array, documents over several lines, strings that hold documents, and
 //! line ends or separators that are none of NDJSON's.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     lines::{Head, is_document_start, is_object},
@@ -16,7 +16,7 @@ const PRETTY: &str = "pretty-printed JSON";
 pub(super) fn json(head: &Head<'_>) -> Option<Shape> {
     cr_lines(head).or_else(|| match head.lines.first()?[0] {
         b'[' => array(head),
-        b'{' => object(head),
+        b'{' => container_log(head).or_else(|| object(head)),
         b'"' => strings(head),
         0x1e => separated(head),
         _ => None,
@@ -156,6 +156,36 @@ fn is_pretty_printed(first: &[u8], second: Option<&[u8]>) -> bool {
     let open_end = matches!(first.last(), Some(b'{' | b'[' | b','));
     let goes_on = second.map(|line| matches!(line[0], b'"' | b'}' | b']'));
     goes_on.map_or(first == b"{", |goes_on| open_end && goes_on)
+}
+
+/// A line of Docker's json-file driver, which cuts long lines of the container into several.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerLine<'a> {
+    #[serde(borrow)]
+    log: Cow<'a, str>,
+    #[serde(rename = "stream")]
+    _stream: &'a str,
+    #[serde(rename = "time")]
+    _time: &'a str,
+    #[serde(rename = "attrs", default)]
+    _attributes: IgnoredAny,
+}
+
+fn container_log(head: &Head<'_>) -> Option<Shape> {
+    let lines = head.whole_lines().iter();
+    let lines: Vec<ContainerLine<'_>> =
+        lines.map(|line| serde_json::from_slice(line).ok()).collect::<Option<_>>()?;
+    // A line that is the end of none is put before the next one.
+    let has_line_ends = lines.iter().any(|line| line.log.ends_with('\n'));
+    Some(Shape {
+        found: "a log of Docker",
+        told: "each line holds another one in log, with its stream and time",
+        fix: Fix::Command(
+            "take the lines out with",
+            if has_line_ends { "jq -j .log FILE" } else { "jq -r .log FILE" },
+        ),
+    })
 }
 
 fn strings(head: &Head<'_>) -> Option<Shape> {

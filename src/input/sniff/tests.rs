@@ -214,6 +214,21 @@ fn documents_in_strings() {
 }
 
 #[test]
+fn documents_in_logs_of_containers() {
+    let line = |log: &str| {
+        format!("{{\"log\":{},\"stream\":\"stdout\",\"time\":\"2024\"}}\n", serde_json::json!(log))
+    };
+    let log = line(&format!("{DOCUMENT}\n")) + &line("started\n");
+    check(&log, Some("a log of Docker"));
+    check(log.repeat(5000), Some("a log of Docker"));
+    check(format!("{log}{DOCUMENT}\n"), None);
+    check(line(&"x".repeat(2 * HEAD_BYTES)), None);
+    let fix = |log: &str| foreign(log.as_bytes(), "f", "plain").unwrap().fix;
+    assert_eq!(fix(&log), "take the lines out with: jq -j .log f");
+    assert_eq!(fix(&line(DOCUMENT)), "take the lines out with: jq -r .log f");
+}
+
+#[test]
 fn text_that_is_no_ndjson() {
     let prefixed = "lines with something before each document";
     check(format!("data: {DOCUMENT}\n\n").repeat(3), Some("server-sent events"));
@@ -236,6 +251,11 @@ fn text_that_is_no_ndjson() {
     check("INSERT INTO t VALUES (1);\n", Some("an SQL script"));
     check("---\nid: 1\nname: a\n", Some("YAML"));
     check("- id: 1\n  name: a\n", Some("YAML"));
+    check(format!("'{DOCUMENT}'\n").repeat(3), Some("documents in single quotes"));
+    check(format!(" '{DOCUMENT}' ,\n").repeat(5000), Some("documents in single quotes"));
+    check(format!("'{DOCUMENT}'\n{DOCUMENT}\n"), None);
+    check("%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", Some("a PDF file"));
+    check(format!("%PDF-1.4\n{DOCUMENT}\n"), None);
     check("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", Some("a pointer of Git LFS"));
     check("-----BEGIN PGP MESSAGE-----\n\nx\n", Some("a message of OpenPGP"));
     check("H4sIAAAAAAAAA6tWykxRsqrOTczMU6oFAG\n", Some("a compressed stream in Base64"));
@@ -282,11 +302,30 @@ fn archives_and_streams() {
 }
 
 #[test]
+fn programs_and_holes_are_not_wide_text() {
+    let program =
+        b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0\x40\x10\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
+    check(program, Some("a program"));
+    check([&program[..], format!("\n{DOCUMENT}\n").as_bytes()].concat(), Some("a program"));
+    check(&program[4..], Some("binary data"));
+    check(b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0", Some("a program"));
+    check("MZ\n", None);
+    check(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", Some("a picture"));
+    for zeros in [512, 4096, HEAD_BYTES, 2 * HEAD_BYTES] {
+        check(vec![0; zeros], Some("a hole"));
+        // Where documents come into sight it is one line's fault.
+        let text = format!("{DOCUMENT}\n{DOCUMENT}\n");
+        let expected = if zeros < HEAD_BYTES { None } else { Some("a hole") };
+        check([&vec![0; zeros][..], text.as_bytes()].concat(), expected);
+    }
+}
+
+#[test]
 fn text_in_another_encoding_is_not_binary() {
     check(b"{\"id\":\"\xe9\"}\n", None);
     check(b"caf\xe9\nd\xe9j\xe0\n", None);
     check(b"\x1b[32mINFO\x1b[0m started\n", None);
-    check(vec![0; 4096], None);
+    check([0; 40], None);
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(super) fn text(head: &Head<'_>) -> Option<Shape> {
     pointer(first)
         .or_else(|| events(lines))
         .or_else(|| prefixed(lines))
+        .or_else(|| in_single_quotes(lines))
         .or_else(|| drawn_table(lines))
         .or_else(|| script(lines))
         .or_else(|| yaml(lines))
@@ -88,6 +89,22 @@ fn prefixed(lines: &[&[u8]]) -> Option<Shape> {
         found: "lines with something before each document",
         told: "as a log has it",
         fix: Fix::Command("take it off with", "sed 's/^[^{]*//' FILE"),
+    })
+}
+
+/// Words of a shell, or of an array in its program.
+fn in_single_quotes(lines: &[&[u8]]) -> Option<Shape> {
+    let is_quoted = |line: &&[u8]| {
+        let end = line.iter().rposition(|byte| !b",; \t".contains(byte)).unwrap_or(0);
+        line[..=end].strip_prefix(b"'").and_then(|inner| inner.strip_suffix(b"'")).is_some_and(is_object)
+    };
+    (lines.len() > 1 && lines.iter().all(is_quoted)).then_some(Shape {
+        found: "documents in single quotes",
+        told: "each line begins and ends with one, as a word of a shell does",
+        fix: Fix::Command(
+            "take them off with",
+            r#"sed -e "s/^[[:space:]]*'//" -e "s/'[,;[:space:]]*\$//" FILE"#,
+        ),
     })
 }
 
