@@ -83,7 +83,10 @@ impl Target {
         let mut hosts = hosts(&settings)?;
         set_passwords(&mut hosts, &config, &settings, &env, &mut warnings)?;
         parameters::refuse_unsupported(&settings, &hosts)?;
-        let tls = Tls::of(&settings, &hosts, &env)?;
+        let tls = Tls::of(&settings, &hosts, &env, &mut warnings)?;
+        warnings.extend(settings.repeated().map(|(keyword, origin)| {
+            format!("{origin} has {keyword} more than once; the last one counts, as in libpq")
+        }));
         if config.get_options().is_some_and(|options| options.contains("search_path")) {
             let origin = settings.origin("options");
             warnings.push(format!(

@@ -58,11 +58,12 @@ impl Tls {
     pub(super) const OFF: Self =
         Self { mode: SslMode::Disable, negotiation: SslNegotiation::Postgres, connect: None };
 
-    /// What the settings and `DATABASE_SSL` ask for.
+    /// What the settings and `DATABASE_SSL` ask for; a warning where not all of it can be had.
     pub(super) fn of(
         settings: &ConnectionSettings,
         hosts: &[TargetHost],
         env: &Environment<'_>,
+        warnings: &mut Vec<String>,
     ) -> Result<Self, TargetError> {
         let request = request(settings, env)?;
         let words = [("postgres", SslNegotiation::Postgres), ("direct", SslNegotiation::Direct)];
@@ -71,6 +72,14 @@ impl Tls {
         let versions = versions(settings)?;
         if negotiation == SslNegotiation::Direct && request != TlsRequest::Verified {
             return Err(settings.unsupported("sslnegotiation", "needs sslmode=verify-full or require"));
+        }
+        if request == TlsRequest::Verified
+            && let Some(socket) = hosts.iter().find(|host| host.is_socket())
+        {
+            warnings.push(format!(
+                "TLS is asked for and not used over the socket {socket}: sockets have none, as in libpq; name a host to have \
+                 it, or leave sslmode and DATABASE_SSL out"
+            ));
         }
         // As in libpq, a socket never has TLS, whatever was asked for.
         let mode = match request {
@@ -109,6 +118,14 @@ fn request(settings: &ConnectionSettings, env: &Environment<'_>) -> Result<TlsRe
         }
     };
     let mode = settings.one_of("sslmode", MODES, &REQUESTS)?;
+    // libpq would take the last one without a word.
+    if mode != Some(TlsRequest::Verified) && settings.replaced("sslmode").iter().any(|mode| is_verified(mode))
+    {
+        return Err(settings.unsupported(
+            "sslmode",
+            "is given more than once, and the last one asks for less than another; leave one of them out",
+        ));
+    }
     let is_system = settings.bytes("sslrootcert") == Some(b"system");
     let is_last = settings.is_from_libpq_variable("sslmode");
     let request = match (mode, of_variable) {
@@ -126,6 +143,10 @@ fn request(settings: &ConnectionSettings, env: &Environment<'_>) -> Result<TlsRe
         return Err(settings.unsupported("sslrootcert", "is system and needs sslmode=verify-full"));
     }
     Ok(request)
+}
+
+fn is_verified(mode: &[u8]) -> bool {
+    REQUESTS.iter().any(|(word, request)| word.as_bytes() == mode && *request == TlsRequest::Verified)
 }
 
 fn versions(settings: &ConnectionSettings) -> Result<Vec<&'static SupportedProtocolVersion>, TargetError> {

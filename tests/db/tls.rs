@@ -64,6 +64,10 @@ fn a_servers_certificate_is_verified() {
         &[("DATABASE_URL", &url("localhost", "?sslmode=require"))],
         "name the certificate of its CA with sslrootcert",
     );
+    // A socket has no TLS, which is told once.
+    let output = load(&[("DATABASE_URL", &format!("{}&sslmode=require", server.url("postgres")))]);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("TLS is asked for and not used").count(), 1, "{}", output.stderr);
     let other_name = url("ip6-localhost", &format!("?sslmode=verify-full&{root}&hostaddr=127.0.0.1"));
     refused(&[("DATABASE_URL", &other_name)], "certificate");
 }

@@ -29,6 +29,8 @@ pub(super) struct ConnectionSettings(BTreeMap<&'static str, Value>);
 struct Value {
     bytes: Vec<u8>,
     origin: &'static str,
+    /// Other values that the same place gave it before.
+    replaced: Vec<Vec<u8>>,
 }
 
 impl ConnectionSettings {
@@ -73,7 +75,13 @@ impl ConnectionSettings {
                 return Err(TargetError::UnknownKeyword { origin, name, fix });
             }
         };
-        self.0.insert(keyword, Value { bytes, origin });
+        let mut replaced = self.0.remove(keyword).map_or_else(Vec::new, |before| {
+            let Value { bytes, mut replaced, .. } = before;
+            replaced.push(bytes);
+            replaced
+        });
+        replaced.retain(|before| *before != bytes);
+        self.0.insert(keyword, Value { bytes, origin, replaced });
         Ok(())
     }
 
@@ -88,6 +96,17 @@ impl ConnectionSettings {
     pub(super) fn bytes(&self, keyword: &str) -> Option<&[u8]> {
         debug_assert!(keywords::keyword(keyword.as_bytes()).is_some(), "{keyword} is a keyword");
         self.0.get(keyword).map(|value| &*value.bytes)
+    }
+
+    /// The other values that a parameter had before the one that counts, where one place gave it several.
+    pub(super) fn replaced(&self, keyword: &str) -> &[Vec<u8>] {
+        self.0.get(keyword).map_or(&[], |value| &value.replaced)
+    }
+
+    /// The parameters that one place gave several values, and the place.
+    pub(super) fn repeated(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let repeated = self.0.iter().filter(|(_, value)| !value.replaced.is_empty());
+        repeated.map(|(keyword, value)| (*keyword, value.origin))
     }
 
     /// The same as text.
