@@ -169,6 +169,7 @@ fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
             ResumeArg::Auto => Resume::Auto,
             ResumeArg::Never => Resume::Never,
         },
+        dry_run: args.dry_run,
         when_held: if args.wait_lock { WhenHeld::Wait } else { WhenHeld::Refuse },
         batch_bytes: args.batch_bytes,
         timeouts: Timeouts {

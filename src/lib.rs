@@ -54,10 +54,10 @@ pub use commands::{Database, Failure, exit};
 pub use facade::{load, validate};
 pub use postgres::{Target, TargetError};
 pub use report::{
-    Baseline, Before, Change, ChoiceField, Combination, DocumentCounts, Duplicates, ErrorGroup, Exactness,
-    FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField, LoadReport, MergeError, Moved,
-    Outcome, Place, ReadReportError, RejectFilesReport, RowCounts, RunReport, SampleLocation, SchemaIdentity,
-    TextField, Throughput, Timeline, Tool,
+    Baseline, Before, Change, ChoiceField, ColumnChanges, Combination, DocumentCounts, DryRun, Duplicates,
+    ErrorGroup, Estimate, Exactness, FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField,
+    LoadReport, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport, RowCounts, RunReport,
+    SampleLocation, SchemaIdentity, TableChanges, TextField, Throughput, Timeline, Tool,
 };
 
 use failpoint::failpoint;

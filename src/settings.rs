@@ -202,6 +202,7 @@ impl Default for LoadSettings {
             atomic: false,
             resume: Resume::Auto,
             when_held: WhenHeld::Refuse,
+            dry_run: false,
             batch_bytes: Self::BATCH_BYTES,
             timeouts: Timeouts::DEFAULT,
         }
@@ -241,6 +242,8 @@ pub struct LoadSettings {
     pub atomic: bool,
     pub resume: Resume,
     pub when_held: WhenHeld,
+    /// Says what the load would do, and changes nothing.
+    pub dry_run: bool,
     /// A batch is committed when the input has moved on by about this much; at least 1.
     pub batch_bytes: usize,
     pub timeouts: Timeouts,

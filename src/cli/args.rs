@@ -188,6 +188,9 @@ pub(super) struct LoadArgs {
         hide_env = true
     )]
     pub(super) on_existing: OnExistingArg,
+    /// Say what the load would do to the database, and change nothing in it
+    #[arg(long, env = "PROFILE_LOADER_DRY_RUN", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) dry_run: bool,
     /// Connections that load at the same time [default: 4; 1 with --atomic]
     #[arg(long, value_name = "N", value_parser = values::connections, env = "PROFILE_LOADER_CONNECTIONS", hide_env = true)]
     pub(super) connections: Option<usize>,

@@ -17,7 +17,8 @@ use crate::{
 /// What the report says about a load besides what it did.
 #[derive(Debug, Clone)]
 pub(super) struct LoadHeader {
-    pub(super) run_id: i64,
+    /// None of a dry run.
+    pub(super) run_id: Option<i64>,
     pub(super) database: Option<String>,
     pub(super) strategy: &'static str,
     pub(super) connections: usize,
@@ -35,8 +36,7 @@ pub(super) fn conclude(
     let elapsed_seconds = header.started.elapsed().as_secs_f64();
     let faults = finished.tally.take_faults();
     let documents = DocumentCounts::of(&finished.tally);
-    let (run_id, database) =
-        load.as_ref().map_or((None, None), |load| (Some(load.run_id), load.database.clone()));
+    let (run_id, database) = load.as_ref().map_or((None, None), |load| (load.run_id, load.database.clone()));
     let load_report = load.map(|load| load_report(&load, &finished));
     let details = finished.tally.details.take();
     let mut report = RunReport {
@@ -55,6 +55,7 @@ pub(super) fn conclude(
         inputs: inputs(&header.source_names, &finished),
         documents,
         load: load_report,
+        dry_run: None,
         errors: Vec::new(),
         errors_not_listed: 0,
         combinations: Vec::new(),

@@ -73,7 +73,7 @@ pub(super) async fn ensure_tables(
 }
 
 /// For `--no-migrate`. `migrate up` makes no ledger while the tables differ; a load does, if it can bear that.
-fn refuse_missing(is_table_missing: bool, ledger: LedgerState) -> Result<(), Failure> {
+pub(super) fn refuse_missing(is_table_missing: bool, ledger: LedgerState) -> Result<(), Failure> {
     let message = match (is_table_missing, ledger) {
         (true, _) => {
             "the tables are not there, and --no-migrate forbids to create them; run 'profile-loader migrate up'"

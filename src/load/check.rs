@@ -124,6 +124,16 @@ pub(crate) async fn check_role(
     Ok((!rules.is_empty()).then_some(Unfit::OwnersRules(rules)))
 }
 
+/// What the owner has set up on the tables that may refuse or change what is written.
+pub(super) async fn unforeseen(client: &Client, db_schema: &str) -> Result<Vec<String>, RunError> {
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let rows = client
+        .query(include_str!("../../sql/runs/unforeseen.sql"), &[&db_schema, &names])
+        .await
+        .map_err(failed("reading the owner's rules on the tables"))?;
+    Ok(rows.iter().map(|row| row.get("what")).collect())
+}
+
 /// Whether the session can write, and for `needs_triggers` whether foreign keys and triggers are at work in it.
 pub(crate) async fn check_settings(
     client: &Client,

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     input::Watermark,
     runs::{
-        Ending, InputIdentity, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed, ledger,
-        pending_steps,
+        Ending, InputIdentity, Pace, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed, ledger,
+        paces, pending_steps,
         target_lock::{self, Holder},
         within,
     },
@@ -103,6 +103,46 @@ impl Control {
             db_schema: db_schema.to_owned(),
             timeouts,
         })
+    }
+
+    /// Takes nothing: for those who only look.
+    pub(crate) async fn looking(
+        pool: SessionPool,
+        client: Client,
+        db_schema: &str,
+        timeouts: Timeouts,
+    ) -> Result<Self, RunError> {
+        let backend = within(timeouts.answer, identify(&client)).await.flatten()?;
+        let server_version = within(timeouts.answer, server_version(&client)).await.flatten()?;
+        Ok(Self {
+            pool,
+            client: Some(client),
+            backend,
+            server_version,
+            lost: Vec::new(),
+            name: None,
+            db_schema: db_schema.to_owned(),
+            timeouts,
+        })
+    }
+
+    /// Another loader that is at work on the tables.
+    pub(crate) async fn holder(&mut self) -> Result<Option<Holder>, RunError> {
+        let (answer, db_schema) = (self.timeouts.answer, self.db_schema.clone());
+        let holder = target_lock::holder(self.client(), &db_schema);
+        let holder = async { holder.await.map_err(failed("asking who is at work on the tables")) };
+        within(answer, holder).await.flatten()
+    }
+
+    /// What the owner has set up on the tables that only writing would tell about.
+    pub(crate) async fn unforeseen(&mut self, db_schema: &str) -> Result<Vec<String>, RunError> {
+        within(self.timeouts.answer, check::unforeseen(self.client(), db_schema)).await.flatten()
+    }
+
+    /// How fast runs of this strategy were, the newest first.
+    pub(crate) async fn paces(&mut self, strategy: &str) -> Result<Vec<Pace>, RunError> {
+        let (answer, db_schema) = (self.timeouts.answer, self.db_schema.clone());
+        within(answer, paces(self.client(), &db_schema, strategy)).await.flatten()
     }
 
     /// `PostgreSQL 15.18`.

@@ -9,6 +9,7 @@ mod begin;
 pub(crate) mod bulk;
 mod check;
 mod control;
+mod foresee;
 mod lane;
 mod merge;
 
@@ -16,6 +17,7 @@ pub(crate) use abandon::{Abandoned, abandon};
 pub(crate) use begin::{BegunRun, NewRun};
 pub(crate) use check::{check_sessions, check_settings};
 pub(crate) use control::{Control, ControlError};
+pub(crate) use foresee::{ForeseeContext, Foreseen, run_foreseeing_lane};
 pub(crate) use lane::{
     BatchLimits, LaneContext, LaneEvent, LaneInput, LaneWork, Settled, Stop, Stopping, run_lane,
 };

@@ -34,10 +34,10 @@ use window::{Window, WindowLimits};
 use crate::{
     document::is_cut_off,
     input::{ChunkReader, InputError},
-    load::{LaneContext, LaneEvent, LaneInput, Stop, run_lane},
+    load::{ForeseeContext, LaneContext, LaneEvent, LaneInput, Stop, run_foreseeing_lane, run_lane},
     progress::Progress,
     report::RejectFiles,
-    runs::{LaneState, Run, RunError},
+    runs::{LaneState, LoadCounts, RunError},
     settings::RejectLimits,
 };
 
@@ -71,13 +71,24 @@ pub(crate) struct PipelineSettings {
 /// What the lanes need.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    pub context: Arc<LaneContext>,
-    /// With as many lanes as the checker has.
-    pub run: Run,
+    pub work: LanesWork,
+    /// As many as the checker has.
+    pub states: Vec<LaneState>,
+    /// What earlier attempts at the run had settled.
+    pub earlier: LoadCounts,
+    pub is_atomic: bool,
     /// About how much input is a batch.
     pub batch_bytes: usize,
     /// How long transactions may go on after a signal.
     pub stop_within: Duration,
+}
+
+/// What lanes do with documents.
+#[derive(Debug, Clone)]
+pub(crate) enum LanesWork {
+    Load(Arc<LaneContext>),
+    /// They say what would become of them.
+    Foresee(Arc<ForeseeContext>),
 }
 
 /// Stops a run from outside.
@@ -113,7 +124,7 @@ pub(crate) fn run(
     progress: &Progress,
     on_start: impl FnOnce(Stopper),
 ) -> Finished {
-    let lane_count = lanes.as_ref().map_or(0, |lanes| lanes.run.lanes.len());
+    let lane_count = lanes.as_ref().map_or(0, |lanes| lanes.states.len());
     assert_eq!(lane_count, settings.checker.lanes, "rows are encoded for the lanes there are");
     let limits = window_limits(&settings, lanes.as_ref());
     let window = Arc::new(Window::new(limits));
@@ -123,8 +134,8 @@ pub(crate) fn run(
     let (stop_lanes, stop) = Stop::new();
     let (report_verified, verified) = watch::channel(false);
     let handles = lanes.map(|lanes| LaneHandles {
-        earlier: lanes.run.counts(),
-        is_atomic: lanes.run.key.atomic,
+        earlier: lanes.earlier,
+        is_atomic: lanes.is_atomic,
         stop_within: lanes.stop_within,
         queues: start_lanes(lanes, limits.chunks, runtime, &events, &verified, &stop),
         stop: stop_lanes,
@@ -161,7 +172,7 @@ fn window_limits(settings: &PipelineSettings, lanes: Option<&Lanes>) -> WindowLi
     };
     // Of a resumed run, lanes load nothing before all of their watermarks have come by: what lies between the
     // first and the last has to fit in. It was in the window of an earlier attempt.
-    let marks = || lanes.run.lanes.iter().map(LaneState::cost_bytes);
+    let marks = || lanes.states.iter().map(LaneState::cost_bytes);
     let spread = marks().max().unwrap_or(0) - marks().min().unwrap_or(0);
     let spread = usize::try_from(spread).unwrap_or(usize::MAX);
     WindowLimits {
@@ -179,20 +190,25 @@ fn start_lanes(
     verified: &watch::Receiver<bool>,
     stop: &Stop,
 ) -> Vec<tokio::sync::mpsc::Sender<crate::rows::LanePart>> {
-    let context = lanes.context;
+    let work = lanes.work;
     let start = |state| {
         let (queue, parts) = tokio::sync::mpsc::channel(queue_parts);
         let input = LaneInput { state, parts, verified: verified.clone(), stop: stop.clone() };
         let report = events.clone();
-        let lane = run_lane(Arc::clone(&context), input, move |event| {
+        let report = move |event| {
             let _ = match event {
                 // Words may get lost when there is no room for them.
                 notice @ LaneEvent::Notice(_) => report.try_send(Event::Lane(notice)).ok(),
                 // The collector outlives the lanes, and its inbox has room for every chunk of the window.
                 event => report.send(Event::Lane(event)).ok(),
             };
-        });
-        let lane = runtime.spawn(lane);
+        };
+        let lane = match &work {
+            LanesWork::Load(context) => runtime.spawn(run_lane(Arc::clone(context), input, report)),
+            LanesWork::Foresee(context) => {
+                runtime.spawn(run_foreseeing_lane(Arc::clone(context), input, report))
+            }
+        };
         let events = events.clone();
         runtime.spawn(async move {
             let _ = match lane.await {
@@ -202,7 +218,7 @@ fn start_lanes(
         });
         queue
     };
-    lanes.run.lanes.into_iter().map(start).collect()
+    lanes.states.into_iter().map(start).collect()
 }
 
 /// The reader is not joined: at a stop it may be waiting for standard input, which nothing can end.

@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    LineCells, LoadReport, Outcome, RunReport, Throughput, fault_groups::FaultGroups, tally::CELLS_MAX,
+    DryRun, LineCells, LoadReport, Outcome, RunReport, Throughput, fault_groups::FaultGroups,
+    tally::CELLS_MAX,
 };
 
 /// Why reports can't be merged.
@@ -53,6 +54,7 @@ impl RunReport {
         self.fields = both(self.fields.take(), later.fields, |one, other| one.merge(&other));
         self.duplicates = both(self.duplicates.take(), later.duplicates, |one, other| one.merge(&other));
         self.load = both(self.load.take(), later.load, |one, other| one.merge(&other));
+        self.dry_run = both(self.dry_run.take(), later.dry_run, DryRun::merge);
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Baseline, Combination, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport, Tally,
-    Timeline, fault_groups::SortedGroups, fix_order::fix_order,
+    Baseline, Combination, DryRun, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport,
+    Tally, Timeline, fault_groups::SortedGroups, fix_order::fix_order,
 };
 
 /// Format number of [`RunReport`]; fields are only ever added under one number.
@@ -16,7 +16,7 @@ const FORMAT: u32 = 2;
 pub struct RunReport {
     pub format: u32,
     pub tool: Tool,
-    /// `validate` or `load`.
+    /// `validate`, `load` or `load --dry-run`.
     pub command: String,
     pub run_id: Option<i64>,
     pub outcome: Outcome,
@@ -34,6 +34,9 @@ pub struct RunReport {
     pub inputs: Vec<Input>,
     pub documents: DocumentCounts,
     pub load: Option<LoadReport>,
+    /// Where nothing of the load was done.
+    #[serde(default)]
+    pub dry_run: Option<DryRun>,
     /// Those of most documents first.
     pub errors: Vec<ErrorGroup>,
     /// Faults beyond the groups that are kept; 0 unless a schema has hundreds of rules.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, ErrorGroup, Outcome, RunReport};
+use super::{Change, DryRun, ErrorGroup, Outcome, RunReport};
 use crate::path_text::visible_lines;
 
 /// How many groups of faults are shown; the report and the reject files have all of them.
@@ -23,6 +23,9 @@ fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
         write_errors(&report.errors, report.errors_not_listed, out)?;
     }
     write_since(report, out)?;
+    if let Some(dry_run) = &report.dry_run {
+        write_dry_run(report, dry_run, out)?;
+    }
     write_next(report, out)
 }
 
@@ -52,16 +55,20 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
     )?;
     writeln!(out, "  {:>13}  accepted", grouped(documents.accepted))?;
     if let Some(load) = &report.load {
+        let would = if report.dry_run.is_some() { "would be " } else { "" };
         for (count, words) in [
             (load.inserted, "inserted"),
             (load.updated, "updated"),
             (load.unchanged, "unchanged"),
             (load.skipped, "skipped"),
-            (load.not_loaded, "not loaded"),
+        ] {
+            writeln!(out, "  {:>15}  {would}{words}", grouped(count))?;
+        }
+        for (count, words) in [
+            (load.not_loaded, if report.dry_run.is_some() { "not looked at" } else { "not loaded" }),
             (load.unknown, "outcome not known: COMMIT was not answered; the same command finds out"),
         ] {
-            let is_always_shown = matches!(words, "inserted" | "updated" | "unchanged" | "skipped");
-            if count > 0 || is_always_shown {
+            if count > 0 {
                 writeln!(out, "  {:>15}  {words}", grouped(count))?;
             }
         }
@@ -71,7 +78,8 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
         writeln!(out, "  {:>13}  blank lines", grouped(documents.blank))?;
     }
     if let Some(load) = &report.load {
-        writeln!(out, "  {:>13}  rows written", grouped(load.rows.total()))?;
+        let words = if report.dry_run.is_some() { "rows would be written" } else { "rows written" };
+        writeln!(out, "  {:>13}  {words}", grouped(load.rows.total()))?;
     }
     Ok(())
 }
@@ -86,6 +94,82 @@ fn write_errors(errors: &[ErrorGroup], not_listed: u64, out: &mut String) -> std
     let more = errors.len().saturating_sub(GROUPS_SHOWN);
     if more > 0 || not_listed > 0 {
         writeln!(out, "  {:>13}  and {more} other kinds of faults (--output json lists them)", "")?;
+    }
+    Ok(())
+}
+
+/// What a load would do besides.
+fn write_dry_run(report: &RunReport, dry_run: &DryRun, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n  nothing was changed in the database; the load would")?;
+    for ddl in &dry_run.ddl {
+        writeln!(out, "    apply {ddl}")?;
+    }
+    if let Some(id) = dry_run.resumes {
+        writeln!(out, "    resume run {id}: what that has loaded is told as unchanged here")?;
+    }
+    if let Some(load) = &report.load {
+        let because =
+            dry_run.because.as_ref().map_or_else(String::new, |because| format!(", because {because}"));
+        writeln!(out, "    use strategy {}{because}", load.strategy)?;
+    }
+    for table in dry_run.rows.iter().filter(|table| table.added + table.changed + table.removed > 0) {
+        let counts = [(table.added, "add"), (table.changed, "change"), (table.removed, "remove")];
+        let counts: Vec<_> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, verb)| format!("{verb} {}", grouped(count)))
+            .collect();
+        writeln!(out, "    {} rows of {}", counts.join(", "), table.table)?;
+    }
+    for column in &dry_run.columns {
+        writeln!(
+            out,
+            "    change {}.{} of {} profiles",
+            column.table,
+            column.column,
+            grouped(column.profiles)
+        )?;
+    }
+    if let Some(estimate) = &dry_run.estimate {
+        let time = seconds(estimate.seconds);
+        match &estimate.runs[..] {
+            [] => writeln!(out, "    take more than the {time} of this look (no earlier run here to go by)")?,
+            runs => {
+                let runs: Vec<_> = runs.iter().map(ToString::to_string).collect();
+                writeln!(out, "    take about {time}, at the pace of earlier runs ({})", runs.join(", "))?;
+            }
+        }
+    }
+    let lists = [
+        ("the load would not begin", &dry_run.refusals),
+        ("these tables differ from what they should be", &dry_run.differences),
+        ("take care", &dry_run.warnings),
+    ];
+    for (head, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        writeln!(out, "\n  {head}:")?;
+        list.iter().try_for_each(|text| writeln!(out, "    {text}"))?;
+    }
+    write_unforeseen(dry_run, out)
+}
+
+fn write_unforeseen(dry_run: &DryRun, out: &mut String) -> std::fmt::Result {
+    if dry_run.forgotten > 0 {
+        writeln!(
+            out,
+            "\n  {} documents came when no more could be remembered: later ones with the same id were compared with what \
+             is stored, so counts may be off by the number of those",
+            grouped(dry_run.forgotten)
+        )?;
+    }
+    if !dry_run.unforeseen.is_empty() {
+        writeln!(out, "\n  not foreseen, since only writing tells, is what these refuse or change:")?;
+        for what in dry_run.unforeseen.iter().take(GROUPS_SHOWN) {
+            writeln!(out, "    {what}")?;
+        }
+        let more = dry_run.unforeseen.len().saturating_sub(GROUPS_SHOWN);
+        if more > 0 {
+            writeln!(out, "    and {more} more (--output json lists them)")?;
+        }
     }
     Ok(())
 }
@@ -125,7 +209,11 @@ fn write_next(report: &RunReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n  rejected lines:  {}", rejects.documents)?;
     writeln!(out, "  why, for each:   {}", rejects.errors)?;
     if matches!(report.outcome, Outcome::CompleteWithRejects) {
-        writeln!(out, "  next:            fix them in place, then run the same command on that file")?;
+        let words = match report.dry_run {
+            Some(_) => "the load rejects these; fix them before, or load and fix them then",
+            None => "fix them in place, then run the same command on that file",
+        };
+        writeln!(out, "  next:            {words}")?;
     }
     Ok(())
 }

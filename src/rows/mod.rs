@@ -1,9 +1,11 @@
 //! Profiles to the bytes that COPY takes; pure, no sockets.
 
+mod decode;
 mod direct;
 mod encode;
 mod part;
 
+pub(crate) use decode::TextArray;
 pub use direct::TableRows;
 pub use encode::encode_staged;
 pub(crate) use encode::{COPY_HEADER, COPY_TRAILER, StagedRow};

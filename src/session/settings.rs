@@ -13,8 +13,12 @@ use crate::postgres::Target;
 pub(crate) enum SessionSettings {
     /// Holding the target, migrations, looking at runs.
     Control,
+    /// The same where nothing is to be changed.
+    Look,
     /// Looking at what other sessions do.
     Watch,
+    /// Looking up stored profiles.
+    LookUp,
     /// Merging in transactions of one batch each.
     Merge,
     /// Merging in one transaction that lasts as long as the input.
@@ -85,6 +89,9 @@ const BATCH: [Setting; 1] = [("idle_in_transaction_session_timeout", "5min")];
 const LANE: [Setting; 4] =
     [("jit", "off"), ("enable_seqscan", "off"), ("enable_memoize", "off"), ("temp_buffers", "32MB")];
 
+/// The server refuses whatever would write.
+const READ_ONLY: [Setting; 1] = [("default_transaction_read_only", "on")];
+
 /// An index whose definition names no tablespace was in the database's own: a default of the role's must not take it
 /// elsewhere.
 const RESTORE: [Setting; 1] = [("default_tablespace", "")];
@@ -105,6 +112,8 @@ impl SessionSettings {
         let set = |lists: &[&[Setting]]| set_config(&lists.concat());
         match self {
             Self::Control => vec![set(&[&ALL, &CATALOG])],
+            Self::Look => vec![set(&[&ALL, &CATALOG, &READ_ONLY])],
+            Self::LookUp => vec![set(&[&ALL, &LANE, &READ_ONLY])],
             Self::Watch => vec![set(&[&ALL, &CATALOG]), AS_LOGIN_ROLE.to_owned()],
             Self::MergeAtomic => vec![set(&[&ALL, &LANE]), STAGING_TABLE.to_owned()],
             Self::Merge => vec![set(&[&ALL, &BATCH, &LANE]), STAGING_TABLE.to_owned()],

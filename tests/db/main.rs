@@ -9,6 +9,7 @@ mod clashes;
 mod commands;
 mod conninfo;
 mod damaged;
+mod dry_run;
 mod embedded;
 mod load;
 mod local_server;

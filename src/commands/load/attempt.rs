@@ -65,7 +65,7 @@ pub(super) fn complete(
     let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
     let (strategy, connections) = (run.strategy.name(), request.settings.connections);
     let database = Some(finish.control.server_version().to_owned());
-    let load = LoadHeader { run_id: run.id, database, strategy, connections };
+    let load = LoadHeader { run_id: Some(run.id), database, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
     finish.concluded(RunEnd { report, told, digests, names, held, is_damaged })

@@ -37,7 +37,7 @@ pub(super) async fn begin_run(
     signals: &Signals,
 ) -> Result<Run, Failure> {
     let LoadRequest { settings, console, documents } = request;
-    let RunChoice { key, input, what } = choice;
+    let RunChoice { key, input, what, .. } = choice;
     let (strategy, abandon) = match what {
         Choice::Resume { id, .. } => {
             let run = control.resume(id, &key).await.map_err(|error| failure_of_ledger(&error))?;

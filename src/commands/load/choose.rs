@@ -26,6 +26,8 @@ pub(super) struct RunChoice {
     pub(super) key: RunKey,
     pub(super) input: InputIdentity,
     pub(super) what: Choice,
+    /// Why it is that strategy.
+    pub(super) because: String,
 }
 
 #[derive(Debug)]
@@ -76,23 +78,29 @@ pub(super) async fn choose_run(
     let input = identity(&opened.reader);
     let unfinished = control.unfinished(&key, &input).await.map_err(|error| failure_of_ledger(&error))?;
     let same = same_run(control, &unfinished, opened.reader.sources()).await?;
-    let what = match (same, settings.resume) {
+    let (what, because) = match (same, settings.resume) {
         (Some(run), Resume::Auto) => {
             if run.strategy == Strategy::Bulk {
                 refuse_emptied(control, &settings.db_schema, run.id).await?;
             }
-            Choice::Resume { id: run.id, strategy: run.strategy, defers: run.defers }
+            let resume = Choice::Resume { id: run.id, strategy: run.strategy, defers: run.defers };
+            (resume, "the run was begun with it".to_owned())
         }
         (_, _) if !pending.is_empty() => return Err(refuse_beside_bulk(pending)),
         (same, _) => {
             if same.is_none() {
                 warn_of_other_settings(&unfinished, console);
             }
-            let strategy = match documents.rejects {
-                None if key.strategy == StrategyRequest::Auto => NewStrategy::Merge,
-                _ => new_strategy(control, &key, opened, console).await?,
+            let (strategy, because) = match documents.rejects {
+                None if key.strategy == StrategyRequest::Auto => {
+                    (NewStrategy::Merge, "there is no folder for documents that are deferred".to_owned())
+                }
+                _ => new_strategy(control, key.strategy, &key.db_schema, opened).await?,
             };
-            Choice::Begin { strategy, abandon: same.map(|run| run.id) }
+            if key.strategy == StrategyRequest::Auto && strategy == NewStrategy::Merge {
+                console.detail(&format!("merging, because {because}"));
+            }
+            (Choice::Begin { strategy, abandon: same.map(|run| run.id) }, because)
         }
     };
     let defers = match what {
@@ -106,32 +114,41 @@ pub(super) async fn choose_run(
              or begin a load with the strategy merge",
         ));
     }
-    Ok(RunChoice { key, input, what })
+    Ok(RunChoice { key, input, what, because })
 }
 
-/// The strategy that was requested, or the one that suits.
-async fn new_strategy(
+/// The strategy that was requested, or the one that suits, and why.
+pub(super) async fn new_strategy(
     control: &mut Control,
-    key: &RunKey,
+    requested: StrategyRequest,
+    db_schema: &str,
     opened: &OpenedInputs,
-    console: Console,
-) -> Result<NewStrategy, Failure> {
-    match key.strategy {
-        StrategyRequest::Only(Strategy::Merge) => return Ok(NewStrategy::Merge),
-        StrategyRequest::Only(Strategy::Bulk) => return Ok(NewStrategy::Bulk),
-        StrategyRequest::Auto if !is_enough_for_bulk(opened.reader.sources()) => {
-            return Ok(NewStrategy::Merge);
-        }
-        StrategyRequest::Auto => {}
+) -> Result<(NewStrategy, String), Failure> {
+    let strategy = strategy_of_empty_tables(requested, opened);
+    if strategy.0 != NewStrategy::BulkIfPossible {
+        return Ok(strategy);
     }
-    let obstacle = control.obstacle(&key.db_schema).await.map_err(|error| failure_of_ledger(&error))?;
+    let obstacle = control.obstacle(db_schema).await.map_err(|error| failure_of_ledger(&error))?;
     Ok(match obstacle {
-        None => NewStrategy::BulkIfPossible,
-        Some(obstacle) => {
-            console.detail(&format!("merging, because {obstacle}"));
-            NewStrategy::Merge
-        }
+        None => strategy,
+        Some(obstacle) => (NewStrategy::Merge, obstacle.to_string()),
     })
+}
+
+/// The one for tables that nothing stands in the way of filling.
+pub(super) fn strategy_of_empty_tables(
+    requested: StrategyRequest,
+    opened: &OpenedInputs,
+) -> (NewStrategy, String) {
+    let as_requested = || "--strategy asks for it".to_owned();
+    match requested {
+        StrategyRequest::Only(Strategy::Merge) => (NewStrategy::Merge, as_requested()),
+        StrategyRequest::Only(Strategy::Bulk) => (NewStrategy::Bulk, as_requested()),
+        StrategyRequest::Auto if !is_enough_for_bulk(opened.reader.sources()) => {
+            (NewStrategy::Merge, "restoring indexes saves no time for so little input".to_owned())
+        }
+        StrategyRequest::Auto => (NewStrategy::BulkIfPossible, "the tables are empty".to_owned()),
+    }
 }
 
 fn is_enough_for_bulk(sources: &[Source]) -> bool {

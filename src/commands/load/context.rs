@@ -6,7 +6,7 @@ use super::request::LoadRequest;
 use crate::{
     commands::{runtime::CommandRuntime, signals::Signals},
     load::{BatchLimits, LaneContext, LaneWork, OnClash},
-    pipeline::{BATCH_CHUNKS, Lanes},
+    pipeline::{BATCH_CHUNKS, Lanes, LanesWork},
     postgres::Target,
     runs::{Run, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
@@ -67,6 +67,13 @@ impl AttemptContext<'_> {
 
     pub(super) fn lanes(self, phase: Phase, context: Arc<LaneContext>, run: Run) -> Lanes {
         let settings = self.request.settings;
-        Lanes { context, run, batch_bytes: self.batch_bytes(phase), stop_within: settings.timeouts.stop }
+        Lanes {
+            work: LanesWork::Load(context),
+            earlier: run.counts(),
+            is_atomic: run.key.atomic,
+            states: run.lanes,
+            batch_bytes: self.batch_bytes(phase),
+            stop_within: settings.timeouts.stop,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod begin;
 mod choose;
 mod context;
+mod dry_run;
 mod finish;
 mod request;
 mod this_command;
@@ -69,6 +70,9 @@ pub(crate) fn load_all(
 ) -> Result<RunReport, Failure> {
     refuse_reserved_schema(&request.settings.db_schema)?;
     limits::refuse_tight(request.settings.connections + OTHER_CONNECTIONS, request.documents.jobs)?;
+    if request.settings.dry_run {
+        return dry_run::foresee_all(request, database, signals, tell);
+    }
     let opened = OpenedInputs::open(request.documents)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;

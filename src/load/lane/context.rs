@@ -95,6 +95,20 @@ pub(crate) struct Settled {
     pub(crate) unknown: u64,
 }
 
+impl Settled {
+    /// Nothing was done with its documents, as far as it says.
+    pub(in crate::load) fn not_loaded(chunk: u64) -> Self {
+        Self {
+            chunk,
+            counts: LoadCounts::default(),
+            replayed: 0,
+            rejected: Vec::new(),
+            deferred: Vec::new(),
+            unknown: 0,
+        }
+    }
+}
+
 impl LaneContext {
     /// `limits` bound a batch; `db_wait` is how long a server that is gone is waited for.
     pub(crate) fn new(

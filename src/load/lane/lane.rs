@@ -10,6 +10,7 @@ use super::{
     pending::Pending,
     stop::Stop,
     transaction::Done,
+    wait::wait_after,
 };
 use crate::{
     load::bulk::IdFilter,
@@ -66,19 +67,9 @@ impl<'c, F: Fn(LaneEvent) + Send + Sync> Lane<'c, F> {
 
     /// Waits before another attempt, or passes the error on where there is to be none.
     pub(super) async fn wait_after(&mut self, error: RunError) -> Result<(), RunError> {
-        if self.stop.is_requested() {
-            return Err(error);
-        }
-        let Some(delay) = self.retries.after(error.class()) else { return Err(error) };
-        if error.class() != ErrorClass::Conflict
-            && let Some(message) = self.context.outage.begins(&error.message(), self.context.db_wait)
-        {
-            (self.report)(LaneEvent::Notice(message));
-        }
-        tokio::select! {
-            () = time::sleep(delay) => Ok(()),
-            () = self.stop.requested() => Err(error),
-        }
+        let notice = |message| (self.report)(LaneEvent::Notice(message));
+        let (outage, db_wait) = (&self.context.outage, self.context.db_wait);
+        wait_after(error, &mut self.retries, &mut self.stop, outage, db_wait, notice).await
     }
 
     pub(super) fn went_forward(&mut self) {

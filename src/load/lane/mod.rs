@@ -10,11 +10,13 @@ mod refused;
 mod replay;
 mod stop;
 mod transaction;
+mod wait;
 
 use std::sync::Arc;
 
 pub(crate) use context::{BatchLimits, LaneContext, LaneEvent, LaneInput, LaneWork, Settled};
 pub(crate) use stop::{Stop, Stopping};
+pub(super) use wait::wait_after;
 
 use crate::runs::RunError;
 use lane::Lane;

@@ -10,5 +10,5 @@ mod write;
 
 pub(crate) use decisions::{Batch, BatchDocument, documents_from};
 pub(crate) use execute::{Merge, MergeError, Merged, OnClash, OwnTransactions};
-pub(crate) use refusal::of_a_document;
+pub(crate) use refusal::{duplicate, exists, of_a_document};
 pub(crate) use statements::MergeSql;

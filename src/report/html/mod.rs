@@ -2,6 +2,7 @@
 
 mod charts;
 mod classes;
+mod dry_run;
 mod fields;
 mod provenance;
 mod shown;
@@ -32,6 +33,7 @@ pub(crate) fn page(report: &RunReport) -> String {
             body {
                 main {
                     (verdict::section(report))
+                    (dry_run::section(report))
                     (classes::fix_first(report))
                     (classes::since_baseline(report))
                     (charts::along_the_input(report))

@@ -5,6 +5,8 @@ use crate::{path_text::visible, report::grouped};
 /// Longest text of a name or message, in characters.
 const CHARS_MAX: usize = 160;
 
+const SENTENCE_CHARS_MAX: usize = 2000;
+
 /// Fewer documents than this are not told apart: a length that one document alone has is something of its customer.
 pub(super) const FEW: u64 = 5;
 
@@ -14,6 +16,12 @@ pub(super) fn shown(text: &str) -> String {
         Some((end, _)) => format!("{}…", visible(&text[..end])),
         None => visible(text).into_owned(),
     }
+}
+
+/// A sentence with statements to copy, which may be long.
+pub(super) fn sentence(text: &str) -> String {
+    let end = text.char_indices().nth(SENTENCE_CHARS_MAX).map_or(text.len(), |(end, _)| end);
+    visible(&text[..end]).into_owned()
 }
 
 /// A share in per cent; never 0 or 100 for what is neither.

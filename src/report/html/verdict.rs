@@ -80,6 +80,7 @@ fn counts(report: &RunReport) -> Markup {
 
 fn load_counts(report: &RunReport) -> Markup {
     let Some(load) = &report.load else { return Markup::default() };
+    let would = if report.dry_run.is_some() { "would be " } else { "" };
     let parts = [
         (load.inserted, "inserted"),
         (load.updated, "updated"),
@@ -92,10 +93,10 @@ fn load_counts(report: &RunReport) -> Markup {
         ul.counts aria-label="What became of the accepted documents" {
             @for (count, words) in parts {
                 @if count > 0 || matches!(words, "inserted" | "updated" | "unchanged" | "skipped") {
-                    li { b { (grouped(count)) } (words) }
+                    li { b { (grouped(count)) } (would) (words) }
                 }
             }
-            li { b { (grouped(load.rows.total())) } "rows written" }
+            li { b { (grouped(load.rows.total())) } @if would.is_empty() { "rows written" } @else { "rows would be written" } }
         }
         p.quiet {
             "Accepted = inserted + updated + unchanged + skipped"
