@@ -310,8 +310,8 @@ impl RunsCommand {
             Self::List { all, limit, output, database } => {
                 (RunsAction::List { limit: (!all).then_some(limit) }, output.output, database)
             }
-            Self::Show(RunArgs { id, output, database }) => {
-                (RunsAction::Show { id }, output.output, database)
+            Self::Show { report, run: RunArgs { id, output, database } } => {
+                (RunsAction::Show { id, reports: report }, output.output, database)
             }
             Self::Abandon(RunArgs { id, output, database }) => {
                 (RunsAction::Abandon { id }, output.output, database)

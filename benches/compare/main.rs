@@ -10,6 +10,7 @@ mod bulk;
 mod copy_files;
 mod data;
 mod delta;
+mod dry_run;
 mod failure;
 mod figures;
 mod loader;
@@ -70,6 +71,7 @@ enum Part {
     Validate,
     Bulk,
     Merge,
+    DryRun,
     Memory,
     Files,
 }
@@ -124,6 +126,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Validate => validate::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,
+            Part::DryRun => dry_run::compare(&bench)?,
             Part::Memory => memory::compare(&bench)?,
             Part::Files => memory::of_many_files(&bench)?,
         }

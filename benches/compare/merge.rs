@@ -32,9 +32,9 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// One merge, and what it has written.
 #[derive(Debug)]
-struct Merged {
-    finished: Finished,
-    wal_mib: f64,
+pub(crate) struct Merged {
+    pub(crate) finished: Finished,
+    pub(crate) wal_mib: f64,
     /// Rows of the four tables that were inserted, updated or deleted.
     rows: f64,
     dead_rows: f64,
@@ -87,7 +87,7 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
 }
 
 /// The template `stored`, and the delta as a file and as COPY files.
-fn prepare(bench: &Bench) -> Outcome<(Delta, CopyFiles)> {
+pub(crate) fn prepare(bench: &Bench) -> Outcome<(Delta, CopyFiles)> {
     let (data, count) = (&bench.options.data, bench.options.documents);
     let stored = data::file(data, Documents::first(count))?;
     let new = data::file(data, Documents { start: count, count: count / 100, invalid: "0" })?;
@@ -101,12 +101,13 @@ fn prepare(bench: &Bench) -> Outcome<(Delta, CopyFiles)> {
     Ok((delta, files))
 }
 
-fn load(bench: &Bench, delta: &Delta, is_first: bool) -> Outcome<Finished> {
+pub(crate) fn load(bench: &Bench, delta: &Delta, is_first: bool) -> Outcome<Finished> {
     let options = ["--strategy", "merge", "--on-existing", "update"];
     let (finished, loaded) = bench.loader.load(&delta.path, &bench.server.url("run"), &options)?;
-    let (inserted, updated) = if is_first { (delta.new, delta.changed) } else { (0, 0) };
-    let unchanged = delta.new + delta.changed + delta.unchanged - inserted - updated;
-    let expected = Loaded { strategy: "merge".to_owned(), inserted, updated, unchanged };
+    let strategy = "merge".to_owned();
+    let (inserted, updated, unchanged) = (delta.new, delta.changed, delta.unchanged);
+    let first = Loaded { strategy, inserted, updated, unchanged };
+    let expected = if is_first { first } else { delta.all_unchanged() };
     loaded.check(&expected).map(|()| finished)
 }
 
@@ -121,7 +122,7 @@ fn night(server: &Server, merge: impl Fn(bool) -> Outcome<Finished>) -> Outcome<
     Ok(Night { first, again, contents })
 }
 
-fn merged(server: &Server, merge: impl Fn() -> Outcome<Finished>) -> Outcome<Merged> {
+pub(crate) fn merged(server: &Server, merge: impl Fn() -> Outcome<Finished>) -> Outcome<Merged> {
     let before = Written::ask(server)?;
     let finished = merge()?;
     let after = Written::ask(server)?;

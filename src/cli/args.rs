@@ -289,7 +289,13 @@ pub(super) enum RunsCommand {
         database: DatabaseArgs,
     },
     /// Show all that is known of a run
-    Show(RunArgs),
+    Show {
+        /// Write the report of a run that came to its end to a file, as a page (.html), a table (.csv) or data (.json)
+        #[arg(long, value_name = "FILE", value_parser = values::report)]
+        report: Vec<PathBuf>,
+        #[command(flatten)]
+        run: RunArgs,
+    },
     /// Abandon an unfinished run; what it has loaded stays
     Abandon(RunArgs),
 }

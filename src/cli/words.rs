@@ -22,7 +22,7 @@ impl Command {
             )
             | Self::Runs(
                 RunsCommand::List { database, .. }
-                | RunsCommand::Show(RunArgs { database, .. })
+                | RunsCommand::Show { run: RunArgs { database, .. }, .. }
                 | RunsCommand::Abandon(RunArgs { database, .. }),
             ) => Some(database),
         }

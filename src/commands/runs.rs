@@ -2,6 +2,8 @@
 
 mod text;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -18,20 +20,23 @@ use crate::{
     console::Console,
     load::{self, Abandoned},
     postgres::Target,
+    report::{RunReport, write_report_file},
     runs::history::{self, HistoryError, LaneRecord, RunList, RunRecord},
 };
 
 /// Format number of the JSON of `runs`; fields are only ever added under one number.
 const FORMAT: u32 = 1;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunsAction {
     /// The newest ones, or all.
     List {
         limit: Option<u32>,
     },
+    /// `reports` are files that get the run's report.
     Show {
         id: i64,
+        reports: Vec<PathBuf>,
     },
     Abandon {
         id: i64,
@@ -74,12 +79,28 @@ pub(crate) fn runs(request: RunsRequest) -> Result<u8, Failure> {
         if matches!(action, RunsAction::Abandon { .. }) {
             refuse_unfit_session(client, false).await?;
         }
+        if let RunsAction::Show { id, reports } = &action
+            && !reports.is_empty()
+        {
+            write_reports(client, *id, reports).await?;
+        }
         let done = act(action, client, target, &db_schema, output).await;
         if let Err(HistoryError::Restore { pending, .. }) = &done {
             show_pending(pending, console);
         }
         let text = done.map_err(failure_of_history)?;
         Ok((text, exit::COMPLETE))
+    })
+}
+
+/// Draws the report of a run again that came to its end.
+async fn write_reports(client: &mut Client, id: i64, files: &[PathBuf]) -> Result<(), Failure> {
+    let text = history::report(client, id).await.map_err(failure_of_history)?;
+    let place = PathBuf::from(format!("of run {id} in the ledger"));
+    let report = RunReport::from_json(text.as_bytes(), &place);
+    let report = report.map_err(|error| Failure::of(exit::NEEDS_A_PERSON, error))?;
+    files.iter().try_for_each(|file| {
+        write_report_file(&report, file).map_err(|error| Failure::of(exit::TEMPORARY, error))
     })
 }
 
@@ -98,7 +119,7 @@ async fn act(
                 Output::Json => json(&ListJson { format: FORMAT, list: &list }),
             })
         }
-        RunsAction::Show { id } => {
+        RunsAction::Show { id, .. } => {
             let (run, lanes, pending) = history::show(client, id).await?;
             let pending: Vec<_> = pending.into_iter().map(|step| step.sql).collect();
             let (lanes, pending_ddl) = (Some(&*lanes), Some(&*pending));
@@ -128,7 +149,9 @@ fn json(value: &impl Serialize) -> String {
 fn failure_of_history(error: HistoryError) -> Failure {
     let code = match &error {
         HistoryError::Restore { source, .. } | HistoryError::Run { source } => exit_code_of(source.class()),
-        HistoryError::Unknown { .. } | HistoryError::Ended { .. } => exit::USAGE,
+        HistoryError::Unknown { .. } | HistoryError::NoReport { .. } | HistoryError::Ended { .. } => {
+            exit::USAGE
+        }
         HistoryError::Ledger(_) | HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
         HistoryError::Orphan { .. } => exit::TEMPORARY,
     };

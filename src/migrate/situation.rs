@@ -117,11 +117,12 @@ impl Situation {
             LedgerState::Current => LEDGER_VERSION,
         };
         let ledger = || script::create_ledger(&place, self.ledger.has_schema);
-        let steps: [(i32, &dyn Fn() -> Step); 4] = [
+        let steps: [(i32, &dyn Fn() -> Step); 5] = [
             (1, &ledger),
             (2, &|| script::create_runs(&place)),
             (3, &|| script::create_bulk(&place)),
             (4, &|| script::create_plans(&place)),
+            (5, &|| script::create_reports(&place)),
         ];
         steps.iter().filter(|(since, _)| *since > version).map(|(_, step)| step()).collect()
     }

@@ -31,16 +31,36 @@ impl RunReport {
         text
     }
 
+    /// The report as JSON of at most so many bytes: without samples where it is too long with them, and none where even
+    /// that is too long.
+    pub(crate) fn bounded_json(&self, bytes_max: usize) -> Option<String> {
+        let json = |report: &Self| {
+            let text = serde_json::to_string(report).expect("a report is plain data");
+            (text.len() <= bytes_max).then_some(text)
+        };
+        json(self).or_else(|| {
+            let mut shorter = self.clone();
+            shorter.errors.iter_mut().for_each(|group| group.samples.clear());
+            json(&shorter)
+        })
+    }
+
     /// Reads a JSON report.
     pub fn from_file(path: &Path) -> Result<Self, ReadReportError> {
+        let text =
+            fs::read(path).map_err(|source| ReadReportError::Read { path: path.to_owned(), source })?;
+        Self::from_json(&text, path)
+    }
+
+    /// Reads a JSON report; `path` is where it comes from, for messages.
+    pub(crate) fn from_json(text: &[u8], path: &Path) -> Result<Self, ReadReportError> {
         let path = || path.to_owned();
-        let text = fs::read(path()).map_err(|source| ReadReportError::Read { path: path(), source })?;
-        let format: Format = serde_json::from_slice(&text)
+        let format: Format = serde_json::from_slice(text)
             .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
         if format.format != Self::FORMAT {
             return Err(ReadReportError::Format { path: path(), format: format.format });
         }
-        let report: Self = serde_json::from_slice(&text)
+        let report: Self = serde_json::from_slice(text)
             .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
         match report.contradiction() {
             None => Ok(report),

@@ -23,6 +23,11 @@ pub(crate) enum HistoryError {
         "there is no run {id} in the ledger of this database; 'profile-loader runs list' lists those there are"
     )]
     Unknown { id: i64 },
+    #[error(
+        "the ledger has no report of run {id}: it has not come to its end, an older release has loaded it, or its report was \
+         too long to be kept"
+    )]
+    NoReport { id: i64 },
     #[error("run {id} has ended ({state}); only one that can be resumed is abandoned")]
     Ended { id: i64, state: RunState },
     #[error("run {id} can't be abandoned while a loader is at work on schema {db_schema}: {holder}")]
@@ -89,6 +94,25 @@ pub(crate) async fn show(
         .await
         .map_err(denied_or_failed("reading profile_loader.run_lanes", &needed))?;
     Ok((run, rows.iter().map(record::lane).collect(), pending))
+}
+
+/// The report of a run that came to its end, as JSON.
+pub(crate) async fn report(client: &mut Client, id: i64) -> Result<String, HistoryError> {
+    let transaction = begin_to_look(client).await?;
+    let needed = migrate::grant_to_look(&role(&transaction).await?);
+    match migrate::ledger_state(&transaction, &needed).await? {
+        LedgerState::Current => {}
+        LedgerState::Outdated { .. } => return Err(HistoryError::NoReport { id }),
+        LedgerState::Missing => return Err(HistoryError::Unknown { id }),
+    }
+    let row = transaction
+        .query_opt("SELECT report FROM profile_loader.run_reports WHERE run_id = $1", &[&id])
+        .await
+        .map_err(denied_or_failed("reading profile_loader.run_reports", &needed))?;
+    if row.is_none() {
+        read_run(&transaction, id, &needed).await?;
+    }
+    row.map(|row| row.get("report")).ok_or(HistoryError::NoReport { id })
 }
 
 /// What a bulk load has dropped and not restored.

@@ -217,6 +217,12 @@ pub(crate) async fn finish(client: &mut Client, run: &Run, ending: &Ending) -> R
     if ending.outcome.is_final() {
         forget(&transaction, run.id).await?;
     }
+    if let Some(report) = &ending.report {
+        // Written before, where the answer to COMMIT was lost.
+        let insert = "INSERT INTO profile_loader.run_reports (run_id, report) VALUES ($1, $2)
+                      ON CONFLICT (run_id) DO UPDATE SET report = excluded.report";
+        transaction.execute(insert, &[&run.id, report]).await.map_err(failed(what))?;
+    }
     commit(transaction).await
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Ending {
     pub(crate) names: Option<Vec<String>>,
     /// Of the sources that were read to their end.
     pub(crate) digests: Vec<SourceDigest>,
+    /// Of a run that is over, as JSON.
+    pub(crate) report: Option<String>,
 }
 
 /// What a session of a run is for; part of its name.

@@ -24,6 +24,9 @@ use crate::{
 /// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
 const FINISH_STOPPED: Duration = Duration::from_secs(1);
 
+/// A longer report is not kept in the ledger.
+const REPORT_BYTES_MAX: usize = 4 << 20;
+
 pub(super) struct Finish<'a> {
     pub(super) context: AttemptContext<'a>,
     pub(super) control: Control,
@@ -51,6 +54,7 @@ impl Finish<'_> {
             failure: Some(failure.to_string()),
             names: None,
             digests: Vec::new(),
+            report: None,
         };
         // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
         let _ = self.write(&ending, FINISH_STOPPED);
@@ -66,7 +70,8 @@ impl Finish<'_> {
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
         let documents = [documents.read, documents.accepted, documents.rejected];
-        let ending = Ending { outcome, documents, failure, names, digests };
+        let kept = outcome.is_final().then(|| report.bounded_json(REPORT_BYTES_MAX)).flatten();
+        let ending = Ending { outcome, documents, failure, names, digests, report: kept };
         let written = if outcome == Outcome::Interrupted {
             Ok(self.write(&ending, FINISH_STOPPED))
         } else {

@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 10] = [
+pub(super) static TABLES: [LedgerTable; 11] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -123,6 +123,7 @@ pub(super) static TABLES: [LedgerTable; 10] = [
         since: 4,
         columns: &["run_id bigint", "copies boolean", "in_order boolean", "defers boolean", "dropped jsonb"],
     },
+    LedgerTable { name: "run_reports", since: 5, columns: &["run_id bigint", "report text"] },
 ];
 
 /// The one thing that a ledger of any later layout has, too.

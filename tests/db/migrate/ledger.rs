@@ -7,19 +7,25 @@ use super::{execute, objects, refused};
 use crate::support;
 
 /// From each older version, with what a ledger of it did not have yet.
-const OLDER: [(i32, &str); 3] = [
+const OLDER: [(i32, &str); 4] = [
     (
         1,
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
              profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl,
-             profile_loader.run_spills, profile_loader.run_plans",
+             profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports",
     ),
     (
         2,
-        "DROP TABLE profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans;
+        "DROP TABLE profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans,
+             profile_loader.run_reports;
          UPDATE profile_loader.ledger SET version = 2",
     ),
-    (3, "DROP TABLE profile_loader.run_plans; UPDATE profile_loader.ledger SET version = 3"),
+    (
+        3,
+        "DROP TABLE profile_loader.run_plans, profile_loader.run_reports;
+         UPDATE profile_loader.ledger SET version = 3",
+    ),
+    (4, "DROP TABLE profile_loader.run_reports; UPDATE profile_loader.ledger SET version = 4"),
 ];
 
 const RUN: &str = "
@@ -47,7 +53,8 @@ async fn an_older_ledger_is_brought_up_to_date() {
         assert!(matches!(error, MigrateError::NoLedger), "{error:?}");
 
         let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
-        assert!(sql.contains("CREATE TABLE profile_loader.run_plans"), "{sql}");
+        assert!(sql.contains("CREATE TABLE profile_loader.run_reports"), "{sql}");
+        assert_eq!(sql.contains("CREATE TABLE profile_loader.run_plans"), version < 4, "{sql}");
         assert_eq!(sql.contains("CREATE TABLE profile_loader.run_ddl"), version < 3, "{sql}");
         assert_eq!(sql.contains("CREATE TABLE profile_loader.runs"), version == 1, "{sql}");
         assert!(!sql.contains("profile_loader.migrations"), "{sql}");
@@ -110,7 +117,7 @@ async fn a_newer_ledger_is_left_alone() {
     // Whatever else a newer release changes: its version comes first.
     execute(
         &client,
-        "UPDATE profile_loader.ledger SET version = 5;
+        "UPDATE profile_loader.ledger SET version = 6;
          ALTER TABLE profile_loader.ledger ADD COLUMN since timestamptz;
          ALTER TABLE profile_loader.runs DROP COLUMN failure;
          DROP TABLE profile_loader.migrations",
@@ -118,7 +125,7 @@ async fn a_newer_ledger_is_left_alone() {
     .await;
     let before = objects(&client).await;
     let is_newer = |error: MigrateError| {
-        assert!(matches!(error, MigrateError::NewerLedger { version: 5 }), "{error:?}");
+        assert!(matches!(error, MigrateError::NewerLedger { version: 6 }), "{error:?}");
         assert!(error.to_string().contains("made by a newer profile-loader"), "{error}");
         assert!(!error.is_temporary());
     };
