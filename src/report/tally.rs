@@ -136,7 +136,7 @@ impl Tally {
 
 impl Details {
     pub(crate) fn add(&mut self, profile: &Profile<'_>, text: &[u8]) {
-        self.fields.add(profile);
+        self.fields.add(profile, text);
         self.fingerprints.push(Fingerprint::of(profile.id, text));
     }
 
