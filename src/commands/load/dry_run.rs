@@ -20,9 +20,9 @@ use crate::{
         signals::{self, Signals},
         tables::{missing_of, pending_of, refuse_missing},
     },
-    load::{Control, ForeseeContext, Foreseen},
+    load::{BatchLimits, Control, ForeseeContext, Foreseen},
     migrate::{self, LEDGER_VERSION, LedgerState, MigrateError, MigrationStatus, State, Status},
-    pipeline::{self, Deferral, End, Lanes, LanesWork},
+    pipeline::{self, BATCH_CHUNKS, Deferral, End, Lanes, LanesWork},
     postgres::Target,
     report::{ColumnChanges, DryRun, Estimate, RunReport, TableChanges},
     rows::RowForm,
@@ -32,8 +32,8 @@ use crate::{
     tables::Table,
 };
 
-/// How much input is under way for a lane, which looks things up as they come.
-const WINDOW_BYTES: usize = 4 << 20;
+/// How much input is looked up at once, by all lanes together.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// What was found before the first document.
 struct Outlook {
@@ -75,14 +75,15 @@ pub(super) fn foresee_all(
     let started = opened.start("load --dry-run", documents, console, files, rows);
     let mut header = started.header;
     header.settings.extend(settings.told());
-    let context = context(&target, request, &outlook);
+    let batch_bytes = settings.batch_bytes.min(BATCH_BYTES);
+    let context = context(&target, request, &outlook, batch_bytes);
     let state = |lane| LaneState { lane, ..LaneState::default() };
     let lanes = Lanes {
         work: LanesWork::Foresee(Arc::clone(&context)),
         states: (0..i32::try_from(lanes).expect("few lanes")).map(state).collect(),
         earlier: LoadCounts::default(),
         is_atomic: false,
-        batch_bytes: WINDOW_BYTES,
+        batch_bytes,
         stop_within: settings.timeouts.stop,
     };
     let (progress, handle) = (started.progress, runtime.handle());
@@ -125,14 +126,21 @@ fn refuse_missing_server(dir: &Path) -> Result<(), Failure> {
     ))
 }
 
-fn context(target: &Target, request: LoadRequest<'_>, outlook: &Outlook) -> Arc<ForeseeContext> {
+fn context(
+    target: &Target,
+    request: LoadRequest<'_>,
+    outlook: &Outlook,
+    batch_bytes: usize,
+) -> Arc<ForeseeContext> {
     let settings = request.settings;
     let named = target.named("profile-loader dry run");
     let sessions = SessionPool::new(&named, SessionSettings::LookUp, settings.connections);
     let watch = Watch::new(&target.named("profile-loader dry run watch"), &settings.timeouts);
     let db_schema = outlook.has_tables.then_some(settings.db_schema.as_str());
     let (lanes, db_wait) = (settings.connections, settings.timeouts.db_wait);
-    Arc::new(ForeseeContext::new(db_schema, settings.on_existing, lanes, sessions, Arc::new(watch), db_wait))
+    let (on_existing, watch) = (settings.on_existing, Arc::new(watch));
+    let limits = BatchLimits { cost_bytes: batch_bytes, chunks: BATCH_CHUNKS };
+    Arc::new(ForeseeContext::new(db_schema, on_existing, lanes, sessions, watch, limits, db_wait))
 }
 
 /// What a load would find before it begins, and do about it.

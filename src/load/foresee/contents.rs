@@ -23,6 +23,9 @@ pub(crate) const COLUMNS: [(Table, &str); 11] = [
     (Table::Addresses, "country"),
 ];
 
+/// The place of the first column of `sql/merge/stored.sql`.
+pub(super) const ID: usize = 0;
+
 /// Those of the profile itself.
 const OF_PROFILE: u16 = (1 << 5) - 1;
 
@@ -66,21 +69,22 @@ impl<'a> Contents<'a> {
 
     /// A row of `sql/merge/stored.sql`.
     pub(super) fn of_stored(row: &'a Row) -> Self {
-        let text = |column: &str| row.get::<_, Option<&'a str>>(column).map(str::as_bytes);
-        let sorted = |column: &str| {
+        let text = |column: usize| row.get::<_, Option<&'a str>>(column).map(str::as_bytes);
+        let sorted = |column: usize| {
             let list: Vec<&'a str> = row.get(column);
             let mut list: Vec<_> = list.into_iter().map(str::as_bytes).collect();
             list.sort_unstable();
             list
         };
-        let has_address: bool = row.get("has_address");
-        let columns = ["line1", "line2", "city", "state", "postal_code", "country"];
+        // By their places, since names are searched for.
+        let [names, flags, address] = [ID + 1, ID + 4, ID + 7];
+        let has_address: bool = row.get(ID + 6);
         Self {
-            names: ["first_name", "middle_name", "last_name"].map(text),
-            flags: ["marketing_emails_enabled", "two_factor_enabled"].map(|column| row.get(column)),
-            address: has_address.then(|| columns.map(text)),
-            emails: sorted("emails"),
-            phones: sorted("phones"),
+            names: [names, names + 1, names + 2].map(text),
+            flags: [flags, flags + 1].map(|column| row.get(column)),
+            address: has_address.then(|| [0, 1, 2, 3, 4, 5].map(|place| text(address + place))),
+            emails: sorted(address + 6),
+            phones: sorted(address + 7),
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use super::{decide::Foreseen, remembered::PROFILES_MAX};
 use crate::{
+    load::lane::BatchLimits,
     postgres::quote_identifier,
     session::{Outage, SessionPool, Watch},
     settings::OnExisting,
@@ -21,6 +22,7 @@ pub(crate) struct ForeseeContext {
     pub(super) watch: Arc<Watch>,
     pub(super) outage: Outage,
     pub(super) db_wait: Duration,
+    pub(super) limits: BatchLimits,
     /// Of each lane.
     pub(super) profiles_max: usize,
     foreseen: Mutex<Foreseen>,
@@ -34,6 +36,7 @@ impl ForeseeContext {
         lanes: usize,
         sessions: SessionPool,
         watch: Arc<Watch>,
+        limits: BatchLimits,
         db_wait: Duration,
     ) -> Self {
         let sql = |schema: &str| {
@@ -46,6 +49,7 @@ impl ForeseeContext {
             watch,
             outage: Outage::default(),
             db_wait,
+            limits,
             profiles_max: PROFILES_MAX / lanes,
             foreseen: Mutex::default(),
         }

@@ -6,20 +6,17 @@ use tokio::sync::mpsc;
 use tokio_postgres::Row;
 
 use super::{
-    contents::Contents,
+    contents::{Contents, ID},
     context::ForeseeContext,
     decide::{Decider, Foreseen},
 };
 use crate::{
-    load::lane::{LaneEvent, LaneInput, Settled, Stop, wait_after},
+    load::lane::{BatchLimits, LaneEvent, LaneInput, Settled, Stop, wait_after},
     postgres::ErrorClass,
     rows::LanePart,
     runs::{RunError, Verdict, failed},
     session::{Backend, LeasedSession, Pulse, Retries, Uuid},
 };
-
-/// As many documents are looked up at once, and those of one chunk beyond it.
-const DOCUMENTS: usize = 2_000;
 
 /// Says of each part, in order, what would become of its documents.
 pub(crate) async fn run_foreseeing_lane(
@@ -35,7 +32,7 @@ pub(crate) async fn run_foreseeing_lane(
         stop,
         report: &report,
     };
-    while let Some(batch) = next_batch(&mut parts).await {
+    while let Some(batch) = next_batch(&mut parts, context.limits).await {
         match lane.stored(&batch).await {
             Ok(Some(stored)) => lane.settle(&batch, &stored),
             stopped => {
@@ -47,17 +44,15 @@ pub(crate) async fn run_foreseeing_lane(
     Ok(())
 }
 
-/// The parts that are there already: nobody waits for a batch to fill.
-async fn next_batch(parts: &mut mpsc::Receiver<LanePart>) -> Option<Vec<LanePart>> {
-    let mut batch = vec![parts.recv().await?];
-    let mut documents = batch[0].documents().len();
-    while documents < DOCUMENTS
-        && let Ok(part) = parts.try_recv()
-    {
-        documents += part.documents().len();
+/// A batch's worth of parts: ids that are looked up together are in the order of the index, the more the better.
+async fn next_batch(parts: &mut mpsc::Receiver<LanePart>, limits: BatchLimits) -> Option<Vec<LanePart>> {
+    let (mut batch, mut cost_bytes) = (Vec::new(), 0);
+    while cost_bytes < limits.cost_bytes && batch.len() < limits.chunks {
+        let Some(part) = parts.recv().await else { break };
+        cost_bytes += part.cost_bytes;
         batch.push(part);
     }
-    Some(batch)
+    (!batch.is_empty()).then_some(batch)
 }
 
 struct Lane<'c, F> {
@@ -93,7 +88,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
                     if let Some(message) = self.context.outage.ends() {
                         (self.report)(LaneEvent::Notice(message));
                     }
-                    let of_id = |row: Row| (row.get::<_, Uuid>("id").0, row);
+                    let of_id = |row: Row| (row.get::<_, Uuid>(ID).0, row);
                     return Ok(Some(rows.into_iter().map(of_id).collect()));
                 }
                 Ok(None) => return Ok(None),
