@@ -97,6 +97,7 @@ fn load_report(load: &LoadHeader, finished: &Finished) -> LoadReport {
         not_loaded: finished.not_loaded,
         unknown: finished.unknown,
         settled_earlier: finished.settled_earlier,
+        retries: finished.retries,
         rows: counts.rows,
     }
 }

@@ -141,6 +141,7 @@ impl<'a> Collector<'a> {
             }
             Event::Lane(LaneEvent::Settled(settled)) => self.settle(settled),
             Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
+            Event::Lane(LaneEvent::Retried) => self.finished.retries += 1,
             Event::Lane(LaneEvent::ReadyToCommit(answer)) => self.decide(answer),
             Event::Lane(LaneEvent::Committed) => self.commit = AtomicCommit::Done,
             Event::Lane(LaneEvent::CommitUnknown) => self.commit = AtomicCommit::Unknown,
@@ -371,6 +372,7 @@ impl Finished {
             not_loaded: 0,
             deferred: 0,
             unknown: 0,
+            retries: 0,
             deferral: Deferral::None,
             is_verified: false,
             settled_earlier: 0,

@@ -46,6 +46,8 @@ pub(crate) struct Finished {
     pub not_loaded: u64,
     /// Accepted documents whose COMMIT was sent and not answered.
     pub unknown: u64,
+    /// How often something failed and was tried again.
+    pub retries: u64,
     /// Accepted documents that were deferred.
     pub deferred: u64,
     /// What was given to defer documents, or to read those.

@@ -4,7 +4,7 @@
 //! among a hundred million ids the chance that two different ones are taken for one is one in 3,700, and texts that differ
 //! are taken for the same once in four billion times.
 
-use std::{collections::BTreeMap, hash::BuildHasher as _, io, ops::Bound};
+use std::{collections::BTreeMap, hash::BuildHasher as _, io, num::NonZeroUsize, ops::Bound, thread};
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
@@ -57,22 +57,39 @@ impl SeenIds {
     }
 
     /// Counts them; none where the temporary file could not be written or read.
-    pub(crate) fn into_duplicates(mut self) -> Option<Duplicates> {
+    pub(crate) fn into_duplicates(self) -> Option<Duplicates> {
         if self.failed.is_some() {
             return None;
         }
-        let mut counts = Counts::default();
-        let mut table = Vec::new();
-        for partition in 0..PARTITIONS {
-            let entries = self.entries.take(partition).ok()?;
-            counts.add_partition(&entries, &mut table);
-        }
+        let counts = self.count().ok()?;
         Some(Duplicates {
             ids_identical: counts.identical,
             ids_differing: counts.differing,
             repeats: counts.repeats,
             exactness: Exactness::Exact,
             sketch: self.sketch,
+        })
+    }
+}
+
+impl SeenIds {
+    /// On all cores, since everybody else is done.
+    fn count(&self) -> io::Result<Counts> {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count_every = &|first: usize| -> io::Result<Counts> {
+            let (mut counts, mut table) = (Counts::default(), Vec::new());
+            for partition in (first..PARTITIONS).step_by(threads) {
+                counts.add_partition(&self.entries.entries(partition)?, &mut table);
+            }
+            Ok(counts)
+        };
+        thread::scope(|scope| {
+            let counting: Vec<_> = (1..threads).map(|first| scope.spawn(move || count_every(first))).collect();
+            let mut counts = count_every(0)?;
+            for counted in counting {
+                counts.add(&counted.join().expect("counting does not panic")?);
+            }
+            Ok(counts)
         })
     }
 }
@@ -94,6 +111,12 @@ struct Slot {
 }
 
 impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.identical += other.identical;
+        self.differing += other.differing;
+        self.repeats += other.repeats;
+    }
+
     /// Counts the ids of a partition; all documents of an id are in the same one.
     fn add_partition(&mut self, entries: &[Entry], table: &mut Vec<Slot>) {
         let length = (entries.len() * 2).next_power_of_two();

@@ -22,6 +22,9 @@ pub struct LoadReport {
     pub unknown: u64,
     /// Settled by an earlier attempt, which this one stopped before reading again; 0 in a run that came to its end.
     pub settled_earlier: u64,
+    /// How often a transaction failed, for a lost connection or another session's doing, and was tried again.
+    #[serde(default)]
+    pub retries: u64,
     pub rows: RowCounts,
 }
 

@@ -123,6 +123,7 @@ impl LoadReport {
         self.not_loaded += other.not_loaded;
         self.unknown += other.unknown;
         self.settled_earlier += other.settled_earlier;
+        self.retries += other.retries;
         self.rows.add(other.rows);
     }
 }

@@ -47,6 +47,8 @@ pub(super) fn text(report: &RunReport, before: &str, now: f64) -> String {
     let documents: Vec<_> =
         outcomes(report).iter().map(|(name, count)| with("outcome", name, *count)).collect();
     family("profile_loader_run_documents", "Documents of the last run by what became of them.", &documents);
+    let retries: Vec<_> = report.load.iter().map(|load| (label.clone(), float(load.retries))).collect();
+    family("profile_loader_run_retries", "Transactions of the last run that were tried again.", &retries);
     let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
     for group in &report.errors {
         *codes.entry(&group.code).or_default() += group.count;

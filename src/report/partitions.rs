@@ -58,8 +58,8 @@ impl Partitions {
         Ok(())
     }
 
-    /// All entries of a partition in the order they came; there are none of it afterwards.
-    pub(super) fn take(&mut self, partition: usize) -> io::Result<Vec<Entry>> {
+    /// All entries of a partition in the order they came.
+    pub(super) fn entries(&self, partition: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         if let Some(file) = &self.file {
             let blocks = self.blocks.iter().enumerate().filter(|(_, of)| usize::from(**of) == partition);
@@ -73,7 +73,7 @@ impl Partitions {
                 }));
             }
         }
-        entries.append(&mut self.buffers[partition]);
+        entries.extend_from_slice(&self.buffers[partition]);
         Ok(entries)
     }
 }
@@ -99,7 +99,7 @@ mod tests {
         assert!(partitions.file.is_some());
         let mut found = 0;
         for partition in 0..PARTITIONS {
-            let entries = partitions.take(partition).unwrap();
+            let entries = partitions.entries(partition).unwrap();
             assert!(entries.is_sorted_by_key(|entry| entry.content));
             assert!(entries.iter().all(|one| *one == entry(one.content)));
             found += entries.len();

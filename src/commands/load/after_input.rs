@@ -188,6 +188,7 @@ impl Finisher<'_> {
         finished.load.add(merged.load);
         finished.not_loaded += merged.not_loaded + unread - merged_earlier;
         finished.unknown += merged.unknown;
+        finished.retries += merged.retries;
         finished.settled_earlier += merged.settled_earlier - merged_earlier;
         finished.tally.reject_deferred(merged.tally);
         finished.end = merged.end;

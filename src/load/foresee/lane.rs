@@ -96,6 +96,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
                     let notice = |message| (self.report)(LaneEvent::Notice(message));
                     let Self { context, retries, stop, .. } = self;
                     wait_after(error, retries, stop, &context.outage, context.db_wait, notice).await?;
+                    (self.report)(LaneEvent::Retried);
                 }
             }
         }

@@ -72,6 +72,8 @@ pub(crate) enum LaneEvent {
     Settled(Settled),
     /// A message for the operator while the run goes on.
     Notice(String),
+    /// Something failed and is tried again.
+    Retried,
     /// The one transaction of an atomic load holds everything; the answer is whether it is committed.
     ReadyToCommit(oneshot::Sender<bool>),
     /// It was committed.

@@ -69,7 +69,9 @@ impl<'c, F: Fn(LaneEvent) + Send + Sync> Lane<'c, F> {
     pub(super) async fn wait_after(&mut self, error: RunError) -> Result<(), RunError> {
         let notice = |message| (self.report)(LaneEvent::Notice(message));
         let (outage, db_wait) = (&self.context.outage, self.context.db_wait);
-        wait_after(error, &mut self.retries, &mut self.stop, outage, db_wait, notice).await
+        wait_after(error, &mut self.retries, &mut self.stop, outage, db_wait, notice).await?;
+        (self.report)(LaneEvent::Retried);
+        Ok(())
     }
 
     pub(super) fn went_forward(&mut self) {

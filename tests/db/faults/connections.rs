@@ -1,6 +1,6 @@
 //! Connections that are cut, orphaned, stalled, refused and slow, at messages that are named.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use crate::{
     cases::{case, load_through, load_to_hold, server, traffic},
@@ -143,6 +143,23 @@ async fn cut_on_both_sides_of_every_commit(on_existing: &'static str) {
         assert!(number > 4, "there are several transactions");
     }
     class.tell();
+}
+
+/// What was tried again is told, to people who watch from afar as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_tried_again_is_counted() {
+    let case = case(Shape::One, "update").await;
+    let store = case.store();
+    let proxy = Proxy::start(server().address());
+    let fault = proxy.arm(Moment::Kind(Side::Frontend, b'd', 3), Action::CutBefore);
+    let options = [&case.options[..], &["--metrics-file", "nightly.prom"]].concat();
+    let ended = Loader::start(&store, &proxy.url(&store.database.name), &options).end();
+    assert!(fault.has_fired());
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    let run = ended.into_run(&store);
+    assert_eq!(run.report["load"]["retries"], 1, "{}", run.stderr);
+    let metrics = fs::read_to_string(store.path("nightly.prom")).expect("it was written");
+    assert!(metrics.contains("profile_loader_run_retries{command=\"load\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
