@@ -22,8 +22,8 @@ struct Narrowing<'d> {
     documents: &'d [BatchDocument<'d>],
     verdicts: Vec<Option<Verdict>>,
     rows: RowCounts,
-    /// Ids of documents that were deferred: those after them have to follow them.
-    deferred: HashSet<[u8; 16]>,
+    /// The first document of each id that was deferred: those after it have to follow it.
+    deferred: HashMap<[u8; 16], usize>,
     /// Those that were refused by themselves for what another profile holds.
     clashes: Vec<Clashing>,
 }
@@ -37,14 +37,16 @@ impl Narrowing<'_> {
     }
 
     fn defer(&mut self, index: usize) {
-        self.deferred.insert(self.documents[index].id);
+        let first = self.deferred.entry(self.documents[index].id).or_insert(index);
+        *first = index.min(*first);
         self.verdicts[index] = Some(Verdict::Deferred { by_server: true });
     }
 
     /// Those of them that are still to be decided.
     fn open(&mut self, chosen: &[usize]) -> Vec<usize> {
         for &index in chosen {
-            if self.verdicts[index].is_none() && self.deferred.contains(&self.documents[index].id) {
+            let first = self.deferred.get(&self.documents[index].id);
+            if self.verdicts[index].is_none() && first.is_some_and(|&first| first < index) {
                 self.defer(index);
             }
         }
@@ -77,7 +79,7 @@ impl Merge<'_, '_> {
             documents,
             verdicts: vec![None; documents.len()],
             rows: RowCounts::default(),
-            deferred: HashSet::new(),
+            deferred: HashMap::new(),
             clashes: Vec::new(),
         };
         let mut todo = vec![(0..documents.len()).collect::<Vec<_>>()];
