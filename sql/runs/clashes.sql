@@ -1,6 +1,6 @@
 -- Constraints that may hold between rows of different profiles: unique indexes and exclusion constraints without the
 -- profile or the row's own number in their keys. $1: schema, $2: tables.
-SELECT x.relname::text || ' of table ' || c.relname AS name
+SELECT x.relname::text AS name, c.relname::text AS table_name
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

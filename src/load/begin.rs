@@ -1,8 +1,11 @@
 //! Beginning a run: its rows in the ledger and, for a bulk load, what is dropped of the tables, in one transaction.
 
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::Client;
 
-use super::bulk::{self, DroppedDdl, Obstacle};
+use super::{
+    bulk::{self, DroppedDdl, Obstacle},
+    merge,
+};
 use crate::{
     failpoint,
     postgres::{ErrorClass, quote_identifier},
@@ -83,7 +86,9 @@ pub(crate) async fn begin(
     {
         return Ok(Err(obstacle));
     }
-    let clashes = clashes(&transaction, &key.db_schema).await?;
+    let clashes = merge::constraints(&transaction, &key.db_schema).await?;
+    let clashes: Vec<_> =
+        clashes.into_iter().map(|clash| format!("{} of table {}", clash.name, clash.table)).collect();
     let in_order = !clashes.is_empty();
     let triggers = match strategy {
         Strategy::Merge => Vec::new(),
@@ -107,13 +112,4 @@ pub(crate) async fn begin(
     failpoint("run-beginning");
     transaction.commit().await.map_err(failed("COMMIT"))?;
     Ok(Ok(BegunRun { run, dropped, clashes }))
-}
-
-async fn clashes(transaction: &Transaction<'_>, db_schema: &str) -> Result<Vec<String>, RunError> {
-    let names: &[&str] = &Table::ALL.map(Table::name);
-    let rows = transaction
-        .query(include_str!("../../sql/runs/clashes.sql"), &[&db_schema, &names])
-        .await
-        .map_err(failed("reading the constraints of the tables"))?;
-    Ok(rows.iter().map(|row| row.get("name")).collect())
 }

@@ -1,13 +1,16 @@
 //! Merging: documents are compared with what is stored, and only what differs is written.
 
 mod clash;
+mod decide;
 mod decisions;
 mod execute;
 mod narrow;
 mod refusal;
+mod rivals;
 mod statements;
 mod write;
 
+pub(crate) use clash::constraints;
 pub(crate) use decisions::{Batch, BatchDocument, documents_from};
 pub(crate) use execute::{Merge, MergeError, Merged, OnClash, OwnTransactions};
 pub(crate) use refusal::{duplicate, exists, of_a_document};

@@ -3,7 +3,7 @@
 //! The server's own message and DETAIL quote row values, so none of their text is passed on: only the
 //! SQLSTATE and the names of the table, column and constraint.
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
 use crate::{
     document::Fault,
@@ -49,8 +49,18 @@ impl Refused {
 
 /// The rejection of the document that the error was narrowed down to.
 fn fault(error: &DbError) -> Fault {
-    let message = format!("the server refused the document: {}", reason(error.code()));
-    Fault::of_document(format!("db:{}", error.code().code()), message + &object_names(error))
+    of_code(error.code().code(), &object_names(error))
+}
+
+/// What the server would say of a document by itself that can't have what it wants.
+pub(crate) fn clash(table: &str, constraint: &str, is_exclusion: bool) -> Fault {
+    let code = if is_exclusion { "23P01" } else { "23505" };
+    of_code(code, &format!(", table {table}, constraint {constraint}"))
+}
+
+fn of_code(code: &str, objects: &str) -> Fault {
+    let message = format!("the server refused the document: {}{objects}", reason(code));
+    Fault::of_document(format!("db:{code}"), message)
 }
 
 /// For a document whose rows did not all arrive, again and again.
@@ -73,8 +83,8 @@ pub(crate) fn duplicate() -> Fault {
     )
 }
 
-fn reason(code: &SqlState) -> &'static str {
-    match code.code() {
+fn reason(code: &str) -> &'static str {
+    match code {
         "23502" => "a column must not be null",
         "23503" => "a foreign key is violated",
         "23505" => "a unique constraint is violated",

@@ -1,0 +1,199 @@
+//! Deciding on documents that a constraint between profiles makes clash: the earlier in the input has what it wants, if there
+//! is a way to give it to it.
+//!
+//! The server is asked who holds and who wants what; `rivals.rs` says who can have it; the server has the last word. Documents
+//! of one id are decided one after another, in rounds.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    clash::{self, ClashKey},
+    execute::{Merge, MergeError},
+    narrow::Narrowing,
+    refusal::{Clash, Refused},
+    rivals::{Fate, Rivals},
+};
+use crate::{document::Fault, runs::Verdict};
+
+/// After so many rounds, what is refused no longer waits for documents of other ids, which come more often.
+const PATIENT_ROUNDS: usize = 16;
+
+/// Documents of one round, no two with the same id, in input order.
+struct Round<'n> {
+    /// In the batch.
+    indices: &'n [usize],
+    rivals: Rivals,
+    /// Of the constraints, by their numbers.
+    faults: Vec<Fault>,
+}
+
+impl Merge<'_, '_> {
+    /// Decides on all documents of the batch.
+    pub(super) async fn decide(&mut self, narrowing: &mut Narrowing<'_>) -> Result<(), MergeError> {
+        let mut keys = Vec::new();
+        for constraint in clash::constraints(self.transaction, self.db_schema).await? {
+            let (table, name) = (&constraint.table, &constraint.name);
+            keys.extend(ClashKey::read(self.transaction, self.db_schema, table, name).await?);
+        }
+        for round in 0.. {
+            let (first, followed) = first_of_each_id(narrowing);
+            if first.is_empty() {
+                break;
+            }
+            let refused = self.decide_round(narrowing, &first, &keys).await?;
+            // A document that comes later may give up what these want.
+            let may_wait = !followed.is_empty() && round < PATIENT_ROUNDS;
+            let is_stuck = refused.len() == first.len();
+            for (index, fault) in refused {
+                if !may_wait || is_stuck && followed.contains(&narrowing.documents[index].id) {
+                    narrowing.verdicts[index] = Some(Verdict::Rejected(fault));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges those of the documents that can have what they want; the others, and why they can't.
+    async fn decide_round(
+        &mut self,
+        narrowing: &mut Narrowing<'_>,
+        indices: &[usize],
+        keys: &[ClashKey],
+    ) -> Result<Vec<(usize, Fault)>, MergeError> {
+        let round = self.round(narrowing, indices, keys).await?;
+        let mut fates = vec![Fate::Open; indices.len()];
+        loop {
+            let choice = round.rivals.choose(&fates);
+            let is_new = |&at: &usize| fates[at] == Fate::Open && choice[at] == Fate::Granted;
+            let granted: Vec<_> = (0..indices.len()).filter(is_new).collect();
+            let refused = self.grant(narrowing, &round, &granted).await?;
+            granted.iter().for_each(|&at| fates[at] = Fate::Granted);
+            if refused.is_empty() {
+                let why = |at: usize| match choice[at] {
+                    Fate::Refused(by) => round.faults.get(by).map(|fault| (indices[at], fault.clone())),
+                    Fate::Open | Fate::Granted => None,
+                };
+                return Ok((0..indices.len()).filter_map(why).collect());
+            }
+            // What these had been granted, others can have.
+            for (at, fault) in refused {
+                fates[at] = Fate::Refused(round.faults.len());
+                narrowing.verdicts[indices[at]] = Some(Verdict::Rejected(fault));
+            }
+        }
+    }
+
+    /// What documents need and claim.
+    async fn round<'n>(
+        &mut self,
+        narrowing: &Narrowing<'_>,
+        indices: &'n [usize],
+        keys: &[ClashKey],
+    ) -> Result<Round<'n>, MergeError> {
+        // Those that are stored as they are, or are not to replace what is stored, neither want nor give up anything.
+        let written = self.written_of(narrowing, indices).await?;
+        let written: HashSet<usize> = written.into_iter().collect();
+        let (mut seqs, mut of_seq, mut of_id) = (Vec::new(), HashMap::new(), HashMap::new());
+        for (at, index) in indices.iter().enumerate().filter(|(_, index)| written.contains(index)) {
+            let document = &narrowing.documents[*index];
+            seqs.push(document.seq);
+            of_seq.insert(document.seq, at);
+            of_id.insert(document.id, at);
+        }
+        let mut rivals = Rivals::new(indices.len());
+        let mut faults = Vec::new();
+        for (by, key) in keys.iter().enumerate() {
+            for (seq, holder) in key.holders(self.transaction, &seqs).await? {
+                match of_id.get(&holder) {
+                    Some(&other) => rivals.need(of_seq[&seq], other, by),
+                    None => rivals.refuse(of_seq[&seq], by),
+                }
+            }
+            self.pulse.beat();
+            let contested = key.contested(self.transaction, &seqs).await?;
+            self.pulse.beat();
+            for claim in contested.claims {
+                rivals.claim(claim.iter().map(|seq| of_seq[seq]).collect(), by);
+            }
+            contested.impossible.iter().for_each(|seq| rivals.refuse(of_seq[seq], by));
+            faults.push(key.fault.clone());
+        }
+        Ok(Round { indices, rivals, faults })
+    }
+
+    /// Merges documents of a round, those excepted that the server refuses for what the round knows nothing of.
+    async fn grant(
+        &mut self,
+        narrowing: &mut Narrowing<'_>,
+        round: &Round<'_>,
+        granted: &[usize],
+    ) -> Result<Vec<(usize, Fault)>, MergeError> {
+        let mut todo = vec![round.rivals.groups(granted)];
+        let (mut again, mut refused) = (Vec::new(), Vec::new());
+        while let Some(mut groups) = todo.pop() {
+            match self.merge_groups(narrowing, round, &groups).await? {
+                None => {}
+                Some(_) if groups.len() > 1 => {
+                    let right = groups.split_off(groups.len() / 2);
+                    todo.extend([right, groups]);
+                }
+                Some(Refused::Clash(_)) => again.extend(groups),
+                Some(Refused::Fault(fault)) => refused.extend(all_of(&groups, &fault)),
+            }
+        }
+        // What they clash with may be gone.
+        for group in again {
+            match self.merge_groups(narrowing, round, std::slice::from_ref(&group)).await? {
+                None => {}
+                Some(Refused::Clash(Clash { fault, .. }) | Refused::Fault(fault)) => {
+                    refused.extend(all_of(&[group], &fault));
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// All of them, or none and why.
+    async fn merge_groups(
+        &mut self,
+        narrowing: &mut Narrowing<'_>,
+        round: &Round<'_>,
+        groups: &[Vec<usize>],
+    ) -> Result<Option<Refused>, MergeError> {
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        if (self.is_stopping)() {
+            return Err(MergeError::Stopped);
+        }
+        let mut chosen: Vec<_> = groups.iter().flatten().map(|&at| round.indices[at]).collect();
+        chosen.sort_unstable();
+        match self.patiently(&narrowing.of(&chosen)).await? {
+            Ok(merged) => {
+                narrowing.take(&chosen, merged);
+                Ok(None)
+            }
+            Err(refused) => Ok(Some(refused)),
+        }
+    }
+}
+
+fn all_of(groups: &[Vec<usize>], fault: &Fault) -> Vec<(usize, Fault)> {
+    groups.iter().flatten().map(|&at| (at, fault.clone())).collect()
+}
+
+/// Of each id the first document without a verdict, rising, and the ids that have more of them.
+fn first_of_each_id(narrowing: &Narrowing<'_>) -> (Vec<usize>, HashSet<[u8; 16]>) {
+    let (mut met, mut followed, mut first) = (HashSet::new(), HashSet::new(), Vec::new());
+    for (index, document) in narrowing.documents.iter().enumerate() {
+        if narrowing.verdicts[index].is_some() {
+            continue;
+        }
+        if met.insert(document.id) {
+            first.push(index);
+        } else {
+            followed.insert(document.id);
+        }
+    }
+    (first, followed)
+}
