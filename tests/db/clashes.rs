@@ -1,6 +1,7 @@
 //! Constraints of the owner's that hold between profiles: the earlier in the input wins, whatever the number of
 //! connections, and what can be stored in the end is stored.
 
+mod keys;
 mod rings;
 
 use serde_json::{Value, json};

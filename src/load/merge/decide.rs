@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{document::Fault, runs::Verdict};
 
-/// After so many rounds, what is refused no longer waits for documents of other ids, which come more often.
+/// After so many rounds, what is refused is set aside until all others are decided, as some ids come more often.
 const PATIENT_ROUNDS: usize = 16;
 
 /// Documents of one round, no two with the same id, in input order.
@@ -35,22 +35,46 @@ impl Merge<'_, '_> {
             let (table, name) = (&constraint.table, &constraint.name);
             keys.extend(ClashKey::read(self.transaction, self.db_schema, table, name).await?);
         }
+        let mut aside = HashSet::new();
         for round in 0.. {
-            let (first, followed) = first_of_each_id(narrowing);
+            let is_patient = round < PATIENT_ROUNDS;
+            let (mut first, followed) = first_of_each_id(narrowing, &aside);
+            if first.is_empty() {
+                first = aside.drain().collect();
+                first.sort_unstable();
+            }
             if first.is_empty() {
                 break;
             }
+            if !is_patient && round.is_power_of_two() && self.merge_rest(narrowing, &aside).await? {
+                continue;
+            }
             let refused = self.decide_round(narrowing, &first, &keys).await?;
-            // A document that comes later may give up what these want.
-            let may_wait = !followed.is_empty() && round < PATIENT_ROUNDS;
             let is_stuck = refused.len() == first.len();
             for (index, fault) in refused {
-                if !may_wait || is_stuck && followed.contains(&narrowing.documents[index].id) {
+                // What comes later may give up what it wants, but it is not to hold up those with its own id.
+                let is_followed = followed.contains(&narrowing.documents[index].id);
+                let is_last = followed.is_empty() && aside.is_empty();
+                if is_last || is_followed && (is_stuck || !is_patient) {
                     narrowing.verdicts[index] = Some(Verdict::Rejected(fault));
+                } else if !is_patient || followed.is_empty() {
+                    aside.insert(index);
                 }
             }
         }
         Ok(())
+    }
+
+    /// What is left may be documents of a few ids that nothing stands in the way of, which need no rounds of ours.
+    async fn merge_rest(
+        &mut self,
+        narrowing: &mut Narrowing<'_>,
+        aside: &HashSet<usize>,
+    ) -> Result<bool, MergeError> {
+        let is_open = |&index: &usize| narrowing.verdicts[index].is_none() && !aside.contains(&index);
+        let open: Vec<_> = (0..narrowing.documents.len()).filter(is_open).collect();
+        let merged = self.patiently(&narrowing.of(&open)).await?;
+        Ok(merged.map(|merged| narrowing.take(&open, merged)).is_ok())
     }
 
     /// Merges those of the documents that can have what they want; the others, and why they can't.
@@ -182,11 +206,11 @@ fn all_of(groups: &[Vec<usize>], fault: &Fault) -> Vec<(usize, Fault)> {
     groups.iter().flatten().map(|&at| (at, fault.clone())).collect()
 }
 
-/// Of each id the first document without a verdict, rising, and the ids that have more of them.
-fn first_of_each_id(narrowing: &Narrowing<'_>) -> (Vec<usize>, HashSet<[u8; 16]>) {
+/// Of each id the first document without a verdict that is not set aside, rising, and the ids that have more of them.
+fn first_of_each_id(narrowing: &Narrowing<'_>, aside: &HashSet<usize>) -> (Vec<usize>, HashSet<[u8; 16]>) {
     let (mut met, mut followed, mut first) = (HashSet::new(), HashSet::new(), Vec::new());
     for (index, document) in narrowing.documents.iter().enumerate() {
-        if narrowing.verdicts[index].is_some() {
+        if narrowing.verdicts[index].is_some() || aside.contains(&index) {
             continue;
         }
         if met.insert(document.id) {

@@ -15,7 +15,7 @@ const ONE_OWNER: &str = "CREATE EXTENSION btree_gist;
     ALTER TABLE customer_profile_emails
     ADD CONSTRAINT one_owner EXCLUDE USING gist (lower(email) WITH =, customer_profile_id WITH <>)";
 
-/// `UPPER` and `lower` differ as texts only.
+/// What its e-mails compare as is the same in capitals.
 fn document((number, emails): &Wish, name: &str) -> Value {
     let email = |email: &usize| match (email + number) % 2 {
         0 => format!("mail{email}@example.com"),
