@@ -84,7 +84,8 @@ impl SeenIds {
             Ok(counts)
         };
         thread::scope(|scope| {
-            let counting: Vec<_> = (1..threads).map(|first| scope.spawn(move || count_every(first))).collect();
+            let counting: Vec<_> =
+                (1..threads).map(|first| scope.spawn(move || count_every(first))).collect();
             let mut counts = count_every(0)?;
             for counted in counting {
                 counts.add(&counted.join().expect("counting does not panic")?);
