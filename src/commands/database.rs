@@ -107,14 +107,33 @@ pub(super) async fn connect(
     timeouts: &Timeouts,
     console: Console,
 ) -> Result<Client, Failure> {
+    connect_for(pool, target, timeouts, console, true).await
+}
+
+/// The same, to a standby as well where nothing is to be written.
+pub(super) async fn connect_for(
+    pool: &SessionPool,
+    target: &Target,
+    timeouts: &Timeouts,
+    console: Console,
+    needs_writes: bool,
+) -> Result<Client, Failure> {
     let client = pool.connect_waiting(timeouts.db_wait, &|message| console.warn(&message)).await;
     let client = client.map_err(|error| failure_of_run(error.into(), target))?;
-    let reason = time::timeout(timeouts.answer, refuse_unsuitable(&client)).await;
+    let reason = time::timeout(timeouts.answer, refuse_unsuitable(&client, needs_writes)).await;
     match reason.map_err(|_| no_answer(target))? {
         Ok(None) => Ok(client),
         Ok(Some(reason)) => Err(Failure::new(exit::NEEDS_A_PERSON, reason)),
         Err(error) => Err(Failure::of_database(format!("asking {target} for its version failed"), error)),
     }
+}
+
+/// Why a setting of the role or the database keeps a load from being begun, if one does.
+pub(super) async fn unfit_session(client: &PgClient) -> Result<Option<String>, Failure> {
+    let unfit = load::check_settings(client, true).await;
+    let unfit =
+        unfit.map_err(|error| Failure::of_database("reading the settings of the session failed", error))?;
+    Ok(unfit.map(|unfit| unfit.to_string()))
 }
 
 /// Refuses where a setting of the role or the database keeps the session from writing or, for a load, from checking

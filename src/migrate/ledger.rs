@@ -47,6 +47,9 @@ pub(super) struct Ledger {
 /// Of the layout that this program makes. Version 1 had `migrations` alone, and no table to say so.
 pub const LEDGER_VERSION: i32 = 5;
 
+/// The first that knows how a run that is resumed was begun.
+pub(crate) const PLANS_VERSION: i32 = 4;
+
 /// The first that knows of bulk loads.
 pub(crate) const BULK_VERSION: i32 = 3;
 

@@ -16,12 +16,12 @@ mod verify;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-pub(crate) use apply::drift;
 pub use apply::{
     DeleteData, DownOutcome, Status, UpOutcome, check_ledger, down, pending_sql, status, up, up_ledger,
     verify,
 };
-pub(crate) use ledger::BULK_VERSION;
+pub(crate) use apply::{drift, missing_for_up};
+pub(crate) use ledger::{BULK_VERSION, PLANS_VERSION};
 pub use ledger::{LEDGER_VERSION, LedgerState, Record};
 pub(crate) use ledger::{grant_to_look, ledger_state, refuse_load_without_privilege};
 pub use plan::{MigrationStatus, State};

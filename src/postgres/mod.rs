@@ -88,7 +88,10 @@ fn without_server_message(error: &tokio_postgres::Error) -> String {
 }
 
 /// What has to hold of a server before anything is sent to it.
-pub(crate) async fn refuse_unsuitable(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
+pub(crate) async fn refuse_unsuitable(
+    client: &Client,
+    needs_writes: bool,
+) -> Result<Option<String>, tokio_postgres::Error> {
     let row = client
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
@@ -104,7 +107,7 @@ pub(crate) async fn refuse_unsuitable(client: &Client) -> Result<Option<String>,
         Some(format!(
             "database {database} has the encoding {encoding}, which can't hold every name; create one with ENCODING 'UTF8'"
         ))
-    } else if is_standby {
+    } else if is_standby && needs_writes {
         Some("the server is a standby, which takes no writes; connect to its primary".to_owned())
     } else {
         None

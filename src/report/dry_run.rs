@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct DryRun {
     /// Why the load would take its strategy.
     pub because: Option<String>,
-    /// The unfinished run of the same input that the load would go on with: what it has loaded is stored, and told as
-    /// unchanged.
+    /// The unfinished run of the same input that the load would go on with. What it has loaded is compared with what is
+    /// stored, like all else: mostly unchanged, but where an id comes twice.
     pub resumes: Option<i64>,
     /// What would be applied before the load.
     pub ddl: Vec<String>,

@@ -14,6 +14,10 @@ pub enum MergeError {
         "the reports are of different JSON Schemas ({one} and {other}), so their faults can't be compared"
     )]
     Schemas { one: String, other: String },
+    #[error(
+        "one report tells what a load did, and another what one would do; only reports of a kind can be added up"
+    )]
+    DryRun,
 }
 
 impl RunReport {
@@ -24,6 +28,9 @@ impl RunReport {
             let name =
                 |report: &Self| format!("{}, SHA-256 {:.12}…", report.schema.source, report.schema.sha256);
             return Err(MergeError::Schemas { one: name(self), other: name(&later) });
+        }
+        if self.load.is_some() && later.load.is_some() && self.dry_run.is_some() != later.dry_run.is_some() {
+            return Err(MergeError::DryRun);
         }
         let sources = self.inputs.len();
         let (mut faults, mut sorted) = (FaultGroups::default(), Vec::new());

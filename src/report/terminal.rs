@@ -105,7 +105,10 @@ fn write_dry_run(report: &RunReport, dry_run: &DryRun, out: &mut String) -> std:
         writeln!(out, "    apply {ddl}")?;
     }
     if let Some(id) = dry_run.resumes {
-        writeln!(out, "    resume run {id}: what that has loaded is told as unchanged here")?;
+        writeln!(
+            out,
+            "    resume run {id}; what that has loaded is compared here with what is stored, like all else"
+        )?;
     }
     if let Some(load) = &report.load {
         let because =

@@ -13,8 +13,6 @@ use crate::postgres::Target;
 pub(crate) enum SessionSettings {
     /// Holding the target, migrations, looking at runs.
     Control,
-    /// The same where nothing is to be changed.
-    Look,
     /// Looking at what other sessions do.
     Watch,
     /// Looking up stored profiles.
@@ -112,7 +110,6 @@ impl SessionSettings {
         let set = |lists: &[&[Setting]]| set_config(&lists.concat());
         match self {
             Self::Control => vec![set(&[&ALL, &CATALOG])],
-            Self::Look => vec![set(&[&ALL, &CATALOG, &READ_ONLY])],
             Self::LookUp => vec![set(&[&ALL, &LANE, &READ_ONLY])],
             Self::Watch => vec![set(&[&ALL, &CATALOG]), AS_LOGIN_ROLE.to_owned()],
             Self::MergeAtomic => vec![set(&[&ALL, &LANE]), STAGING_TABLE.to_owned()],

@@ -1,5 +1,7 @@
 //! `load --dry-run`: says what the load that follows does, and changes nothing.
 
+mod unfriendly;
+
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 

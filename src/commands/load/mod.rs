@@ -10,6 +10,7 @@ mod choose;
 mod context;
 mod dry_run;
 mod finish;
+mod outlook;
 mod request;
 mod this_command;
 

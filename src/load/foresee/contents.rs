@@ -26,13 +26,16 @@ pub(crate) const COLUMNS: [(Table, &str); 11] = [
 /// The place of the first column of `sql/merge/stored.sql`.
 pub(super) const ID: usize = 0;
 
+/// In place of a NULL in a list, which tables that differ a little may hold: no document has such a text.
+const NULL: &[u8] = b"\0";
+
 /// Those of the profile itself.
 const OF_PROFILE: u16 = (1 << 5) - 1;
 
 #[derive(Debug)]
 pub(super) struct Contents<'a> {
     pub(super) names: [Option<&'a [u8]>; 3],
-    pub(super) flags: [bool; 2],
+    pub(super) flags: [Option<bool>; 2],
     pub(super) address: Option<[Option<&'a [u8]>; 6]>,
     /// Sorted, as are the phone numbers: type, space, number.
     pub(super) emails: Vec<&'a [u8]>,
@@ -60,7 +63,7 @@ impl<'a> Contents<'a> {
         };
         Self {
             names: fields.names,
-            flags: fields.flags,
+            flags: fields.flags.map(Some),
             address: fields.address[0].is_some().then_some(fields.address),
             emails: sorted(fields.emails),
             phones: sorted(fields.phones),
@@ -71,8 +74,8 @@ impl<'a> Contents<'a> {
     pub(super) fn of_stored(row: &'a Row) -> Self {
         let text = |column: usize| row.get::<_, Option<&'a str>>(column).map(str::as_bytes);
         let sorted = |column: usize| {
-            let list: Vec<&'a str> = row.get(column);
-            let mut list: Vec<_> = list.into_iter().map(str::as_bytes).collect();
+            let list: Vec<Option<&'a str>> = row.get(column);
+            let mut list: Vec<_> = list.into_iter().map(|text| text.map_or(NULL, str::as_bytes)).collect();
             list.sort_unstable();
             list
         };
@@ -174,7 +177,7 @@ mod tests {
         };
         Contents {
             names: [Some(first_name.as_bytes()), None, Some(b"x")],
-            flags: [true, false],
+            flags: [Some(true), Some(false)],
             address: None,
             emails: sorted(emails),
             phones: sorted(phones),

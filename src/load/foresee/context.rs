@@ -1,7 +1,7 @@
 //! What the lanes share that only look.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use crate::{
     load::lane::BatchLimits,
     postgres::quote_identifier,
     session::{Outage, SessionPool, Watch},
-    settings::OnExisting,
+    settings::{LoadSettings, OnExisting},
 };
 
 #[derive(Debug)]
@@ -19,38 +19,38 @@ pub(crate) struct ForeseeContext {
     /// Reads what is stored; none where the tables are not there.
     pub(super) stored_sql: Option<String>,
     pub(super) sessions: SessionPool,
-    pub(super) watch: Arc<Watch>,
+    pub(super) watch: Watch,
     pub(super) outage: Outage,
     pub(super) db_wait: Duration,
     pub(super) limits: BatchLimits,
+    /// Whether the load would be one transaction, which is rolled back beyond `--max-rejects`.
+    pub(super) is_atomic: bool,
     /// Of each lane.
     pub(super) profiles_max: usize,
     foreseen: Mutex<Foreseen>,
 }
 
 impl ForeseeContext {
-    /// `db_schema` has the tables, if they are there.
+    /// `has_tables` tells whether the tables are there.
     pub(crate) fn new(
-        db_schema: Option<&str>,
-        on_existing: OnExisting,
-        lanes: usize,
-        sessions: SessionPool,
-        watch: Arc<Watch>,
+        has_tables: bool,
+        settings: &LoadSettings,
         limits: BatchLimits,
-        db_wait: Duration,
+        sessions: SessionPool,
+        watch: Watch,
     ) -> Self {
-        let sql = |schema: &str| {
-            include_str!("../../../sql/merge/stored.sql").replace("@schema@", &quote_identifier(schema))
-        };
+        let schema = quote_identifier(&settings.db_schema);
+        let sql = include_str!("../../../sql/merge/stored.sql").replace("@schema@", &schema);
         Self {
-            on_existing,
-            stored_sql: db_schema.map(sql),
+            on_existing: settings.on_existing,
+            stored_sql: has_tables.then_some(sql),
             sessions,
             watch,
             outage: Outage::default(),
-            db_wait,
+            db_wait: settings.timeouts.db_wait,
             limits,
-            profiles_max: PROFILES_MAX / lanes,
+            is_atomic: settings.atomic,
+            profiles_max: PROFILES_MAX / settings.connections,
             foreseen: Mutex::default(),
         }
     }
@@ -58,6 +58,11 @@ impl ForeseeContext {
     /// What all lanes have foreseen so far.
     pub(crate) fn foreseen(&self) -> Foreseen {
         self.foreseen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Nothing of it would stay.
+    pub(super) fn forget(&self) {
+        *self.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = Foreseen::default();
     }
 
     pub(super) fn add(&self, foreseen: &Foreseen) {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Row;
 
 use super::{
@@ -39,6 +39,14 @@ pub(crate) async fn run_foreseeing_lane(
                 batch.iter().for_each(|part| report(LaneEvent::Settled(Settled::not_loaded(part.chunk))));
                 stopped?;
             }
+        }
+    }
+    if context.is_atomic {
+        let (answer, is_committed) = oneshot::channel();
+        report(LaneEvent::ReadyToCommit(answer));
+        match is_committed.await {
+            Ok(true) => report(LaneEvent::Committed),
+            _ => context.forget(),
         }
     }
     Ok(())

@@ -145,7 +145,7 @@ mod tests {
     fn contents<'a>(first_name: &'a [u8], emails: &[&'a [u8]]) -> Contents<'a> {
         Contents {
             names: [Some(first_name), None, None],
-            flags: [false; 2],
+            flags: [Some(false); 2],
             address: None,
             emails: emails.to_vec(),
             phones: Vec::new(),

@@ -20,7 +20,7 @@ pub(super) fn section(report: &RunReport) -> Markup {
             (list("It would apply", &dry_run.ddl))
             (list("The tables differ from what they should be, which a load can bear", &dry_run.differences))
             @if let Some(id) = dry_run.resumes {
-                p { "It would resume run " (id) ": what that has loaded is told as unchanged here." }
+                p { "It would resume run " (id) "; what that has loaded is compared here with what is stored, like all else." }
             }
             p {
                 "Strategy " b { (strategy) }
