@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::decide::RowChanges;
+use super::row_changes::RowChanges;
 use crate::{
     rows::{StagedRow, TextArray},
     tables::Table,

@@ -3,6 +3,7 @@
 use super::{
     contents::{COLUMNS, Contents, Difference},
     remembered::Remembered,
+    row_changes::RowChanges,
 };
 use crate::{
     load::merge,
@@ -10,14 +11,6 @@ use crate::{
     runs::{LoadCounts, Verdict},
     settings::OnExisting,
 };
-
-/// Rows of a table that would be written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct RowChanges {
-    pub(crate) added: u64,
-    pub(crate) changed: u64,
-    pub(crate) removed: u64,
-}
 
 /// What would be written besides the counts of documents.
 #[derive(Debug, Clone, Default)]
@@ -27,25 +20,6 @@ pub(crate) struct Foreseen {
     pub(crate) rows: [RowChanges; 4],
     /// Documents whose profile there was no room to remember.
     pub(crate) forgotten: u64,
-}
-
-impl RowChanges {
-    pub(super) const ADDED: Self = Self { added: 1, changed: 0, removed: 0 };
-    pub(super) const REMOVED: Self = Self { added: 0, changed: 0, removed: 1 };
-
-    pub(super) fn changed(is_changed: bool) -> Self {
-        Self { changed: u64::from(is_changed), ..Self::default() }
-    }
-
-    pub(super) fn total(self) -> u64 {
-        self.added + self.changed + self.removed
-    }
-
-    fn add(&mut self, other: Self) {
-        self.added += other.added;
-        self.changed += other.changed;
-        self.removed += other.removed;
-    }
 }
 
 impl Foreseen {

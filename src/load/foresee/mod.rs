@@ -9,6 +9,7 @@ mod context;
 mod decide;
 mod lane;
 mod remembered;
+mod row_changes;
 
 pub(crate) use context::ForeseeContext;
 pub(crate) use decide::Foreseen;

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 
 use super::{
     contents::{Contents, Difference},
-    decide::RowChanges,
+    row_changes::RowChanges,
 };
 
 /// How many profiles the lanes of a run remember together: about 150 MiB.

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     clash::{self, ClashKey},
-    execute::{Merge, MergeError},
+    error::MergeError,
+    execute::Merge,
     narrow::Narrowing,
     refusal::{Clash, Refused},
     rivals::{Fate, Rivals},

@@ -10,6 +10,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::{
     decisions::{BatchDocument, Compared, Comparison, Decisions},
+    error::MergeError,
     refusal,
     statements::MergeSql,
     write,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     report::RowCounts,
     runs::{RunError, Verdict, failed},
-    session::{Ctid, Pulse, SessionError, Uuid},
+    session::{Ctid, Pulse, Uuid},
     settings::OnExisting,
 };
 
@@ -30,28 +31,6 @@ pub(crate) struct Merged {
     /// One for each document, in order.
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) rows: RowCounts,
-}
-
-/// Why documents were not merged.
-#[derive(Debug)]
-pub(crate) enum MergeError {
-    Failed(RunError),
-    /// The run is to stop, and what is left would take long.
-    Stopped,
-    /// Fewer rows were written than the documents have, without an error.
-    LeftOut,
-}
-
-impl From<RunError> for MergeError {
-    fn from(error: RunError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<SessionError> for MergeError {
-    fn from(error: SessionError) -> Self {
-        Self::Failed(error.into())
-    }
 }
 
 /// The transaction that documents are merged in, and what merging needs to know.

@@ -3,6 +3,7 @@
 mod clash;
 mod decide;
 mod decisions;
+mod error;
 mod execute;
 mod narrow;
 mod refusal;
@@ -12,6 +13,7 @@ mod write;
 
 pub(crate) use clash::constraints;
 pub(crate) use decisions::{Batch, BatchDocument, documents_from};
-pub(crate) use execute::{Merge, MergeError, Merged, OnClash, OwnTransactions};
+pub(crate) use error::MergeError;
+pub(crate) use execute::{Merge, Merged, OnClash, OwnTransactions};
 pub(crate) use refusal::{duplicate, exists, of_a_document};
 pub(crate) use statements::MergeSql;

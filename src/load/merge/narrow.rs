@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use super::{
     clash::ClashKey,
     decisions::{BatchDocument, Comparison, Decisions},
-    execute::{Merge, MergeError, Merged, OnClash},
+    error::MergeError,
+    execute::{Merge, Merged, OnClash},
     refusal::{self, Clash, Refused},
 };
 use crate::{report::RowCounts, runs::Verdict, settings::OnExisting};

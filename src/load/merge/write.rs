@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio_postgres::Transaction;
 
-use super::{decisions::Decisions, execute::MergeError, statements::MergeSql};
+use super::{decisions::Decisions, error::MergeError, statements::MergeSql};
 use crate::{
     report::RowCounts,
     runs::failed,
