@@ -97,7 +97,7 @@ impl CopyFiles {
     /// Of documents that are valid and whose ids differ, into the new folder `dir`.
     pub(crate) fn write(documents: &Path, dir: PathBuf) -> Outcome<Self> {
         let what = || format!("making COPY files of {}", documents.display());
-        fs::create_dir(&dir).map_err(Failure::of(what()))?;
+        fs::create_dir_all(&dir).map_err(Failure::of(what()))?;
         let rows = encode_file(documents, &dir).map_err(Failure::of(what()))?;
         Ok(Self { dir, rows })
     }
@@ -172,7 +172,7 @@ struct CopyFile {
 
 impl CopyFile {
     fn create(path: &Path) -> io::Result<Self> {
-        let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create_new(path)?);
+        let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?);
         // Flags and the length of the header's extension are zero.
         file.write_all(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0")?;
         Ok(Self { file, rows: 0 })

@@ -29,6 +29,9 @@ const PAIRS: usize = 26 * 26;
 /// Texts below this length are counted in an array.
 const SHORT: usize = 48;
 
+const EMAILS: usize = 0;
+const PHONE_NUMBERS: usize = 1;
+
 /// A text property, in the order of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Text {
@@ -104,8 +107,9 @@ pub(crate) struct FieldCounts {
     /// Texts of fewer characters than [`SHORT`], by length: most of them.
     short: [[u32; SHORT]; Text::ALL.len()],
     texts: [Lengths; Text::ALL.len()],
-    emails: Lengths,
-    phone_numbers: Lengths,
+    /// E-mails and phone numbers of a document: fewer than [`SHORT`], and more.
+    short_lists: [[u32; SHORT]; 2],
+    lists: [Lengths; 2],
     addresses: u64,
     phone_types: [u64; PHONE_TYPES.len()],
     /// Strings that are no label.
@@ -124,8 +128,8 @@ impl Default for FieldCounts {
             ids: 0,
             short: [[0; SHORT]; Text::ALL.len()],
             texts: Default::default(),
-            emails: Lengths::default(),
-            phone_numbers: Lengths::default(),
+            short_lists: [[0; SHORT]; 2],
+            lists: Default::default(),
             addresses: 0,
             phone_types: [0; PHONE_TYPES.len()],
             other_phone_types: 0,
@@ -147,13 +151,14 @@ impl FieldCounts {
             self.text(Text::MiddleName, characters(name));
         }
         self.text(Text::LastName, characters(profile.last_name));
-        self.emails.add(count(profile.emails.len()));
+        self.list(EMAILS, profile.emails.len());
         profile.emails.iter().for_each(|email| self.text(Text::Email, characters(email)));
         if !profile.phone_numbers.is_empty() {
-            self.phone_numbers.add(count(profile.phone_numbers.len()));
+            self.list(PHONE_NUMBERS, profile.phone_numbers.len());
         }
         for phone in profile.phone_numbers.iter() {
-            self.phone_type(phone.kind);
+            // One of the labels, which differ in their first bytes.
+            self.phone_types[label_like(phone.kind).unwrap_or_default()] += 1;
             self.text(Text::PhoneNumber, characters(phone.number));
         }
         if let Some(address) = &profile.address {
@@ -165,7 +170,7 @@ impl FieldCounts {
             self.text(Text::City, characters(address.city));
             self.text(Text::State, characters(address.state));
             self.text(Text::PostalCode, characters(address.postal_code));
-            self.country(address.country, characters(address.country));
+            self.country(address.country, characters);
         }
         let booleans = [profile.marketing_emails_enabled, profile.two_factor_enabled];
         for (counts, value) in self.booleans.iter_mut().zip(booleans) {
@@ -184,14 +189,14 @@ impl FieldCounts {
             document[name].as_str().into_iter().for_each(|value| self.text(text, characters(value)));
         }
         if let Some(emails) = document["emails"].as_array() {
-            self.emails.add(count(emails.len()));
+            self.list(EMAILS, emails.len());
             emails
                 .iter()
                 .filter_map(Value::as_str)
                 .for_each(|email| self.text(Text::Email, characters(email)));
         }
         if let Some(phones) = document["phoneNumbers"].as_array() {
-            self.phone_numbers.add(count(phones.len()));
+            self.list(PHONE_NUMBERS, phones.len());
             for phone in phones {
                 phone["type"].as_str().into_iter().for_each(|kind| self.phone_type(kind));
                 phone["number"]
@@ -204,7 +209,7 @@ impl FieldCounts {
         self.addresses += u64::from(address.is_object());
         for (text, name) in Text::ADDRESS {
             match (address[name].as_str(), text) {
-                (Some(country), Text::Country) => self.country(country, characters(country)),
+                (Some(country), Text::Country) => self.country(country, characters),
                 (Some(value), _) => self.text(text, characters(value)),
                 (None, _) => {}
             }
@@ -224,22 +229,31 @@ impl FieldCounts {
     }
 
     #[inline]
+    fn list(&mut self, list: usize, items: usize) {
+        match self.short_lists[list].get_mut(items) {
+            Some(count) => *count += 1,
+            None => self.lists[list].add(count(items)),
+        }
+    }
+
     fn phone_type(&mut self, kind: &str) {
-        // Told by their first bytes, of which each label has its own.
-        let label = PHONE_TYPES.iter().position(|label| label.as_bytes().first() == kind.as_bytes().first());
-        match label.filter(|at| PHONE_TYPES[*at] == kind) {
+        match label_like(kind).filter(|at| PHONE_TYPES[*at] == kind) {
             Some(at) => self.phone_types[at] += 1,
             None => self.other_phone_types += 1,
         }
     }
 
-    fn country(&mut self, country: &str, characters: usize) {
-        self.text(Text::Country, characters);
+    #[inline]
+    fn country(&mut self, country: &str, characters: impl FnOnce(&str) -> usize) {
         match country.as_bytes() {
             &[a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => {
+                self.text(Text::Country, 2);
                 self.countries[usize::from(a - b'A') * 26 + usize::from(b - b'A')] += 1;
             }
-            _ => self.other_countries += 1,
+            _ => {
+                self.text(Text::Country, characters(country));
+                self.other_countries += 1;
+            }
         }
     }
 
@@ -250,8 +264,10 @@ impl FieldCounts {
             add_short(texts, short);
             texts.merge(more);
         }
-        self.emails.merge(&other.emails);
-        self.phone_numbers.merge(&other.phone_numbers);
+        for (lists, (short, more)) in self.lists.iter_mut().zip(other.short_lists.iter().zip(&other.lists)) {
+            add_short(lists, short);
+            lists.merge(more);
+        }
         self.addresses += other.addresses;
         add_all(&mut self.phone_types, &other.phone_types);
         self.other_phone_types += other.other_phone_types;
@@ -264,6 +280,9 @@ impl FieldCounts {
     pub(crate) fn into_profile(self) -> FieldProfile {
         let mut texts = self.texts;
         texts.iter_mut().zip(&self.short).for_each(|(texts, short)| add_short(texts, short));
+        let mut lists = self.lists;
+        lists.iter_mut().zip(&self.short_lists).for_each(|(lists, short)| add_short(lists, short));
+        let [emails, phone_numbers] = lists;
         let mut text = |text: Text| TextField {
             pointer: text.pointer().to_owned(),
             characters: std::mem::take(&mut texts[text as usize]),
@@ -295,8 +314,8 @@ impl FieldCounts {
             addresses: self.addresses,
             texts: Text::ALL.map(&mut text).into(),
             lists: vec![
-                ListField { pointer: "/emails".to_owned(), items: self.emails },
-                ListField { pointer: "/phoneNumbers".to_owned(), items: self.phone_numbers },
+                ListField { pointer: "/emails".to_owned(), items: emails },
+                ListField { pointer: "/phoneNumbers".to_owned(), items: phone_numbers },
             ],
             choices: vec![
                 choice("/address/country", countries, other_countries),
@@ -310,6 +329,12 @@ impl FieldCounts {
             ],
         }
     }
+}
+
+/// The phone type that begins with the same byte; each has its own.
+#[inline]
+fn label_like(kind: &str) -> Option<usize> {
+    PHONE_TYPES.iter().position(|label| label.as_bytes().first() == kind.as_bytes().first())
 }
 
 fn add_short(lengths: &mut Lengths, short: &[u32; SHORT]) {

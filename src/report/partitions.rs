@@ -14,6 +14,10 @@ pub(super) const PARTITIONS: usize = 256;
 /// Entries of a block, and what an entry takes.
 const BLOCK_ENTRIES: usize = 256;
 const ENTRY_BYTES: usize = 12;
+const BLOCK_BYTES: usize = BLOCK_ENTRIES * ENTRY_BYTES;
+
+/// About how much is written at once.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// A key that is not 0, and what belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +31,15 @@ pub(super) struct Partitions {
     /// The last entries of each partition.
     buffers: Vec<Vec<Entry>>,
     file: Option<File>,
-    /// Whose blocks stand in the file, in this order.
+    /// Blocks that are still to be written.
+    unwritten: Vec<u8>,
+    /// Whose blocks stand in the file, and behind it in `unwritten`, in this order.
     blocks: Vec<u8>,
 }
 
 impl Default for Partitions {
     fn default() -> Self {
-        Self { buffers: vec![Vec::new(); PARTITIONS], file: None, blocks: Vec::new() }
+        Self { buffers: vec![Vec::new(); PARTITIONS], file: None, unwritten: Vec::new(), blocks: Vec::new() }
     }
 }
 
@@ -45,33 +51,41 @@ impl Partitions {
         if buffer.len() < BLOCK_ENTRIES {
             return Ok(());
         }
-        let mut bytes = [0; BLOCK_ENTRIES * ENTRY_BYTES];
-        for (entry, bytes) in buffer.drain(..).zip(bytes.as_chunks_mut::<ENTRY_BYTES>().0) {
-            bytes[..8].copy_from_slice(&entry.key.to_le_bytes());
-            bytes[8..].copy_from_slice(&entry.content.to_le_bytes());
+        for entry in buffer.drain(..) {
+            self.unwritten.extend_from_slice(&entry.key.to_le_bytes());
+            self.unwritten.extend_from_slice(&entry.content.to_le_bytes());
+        }
+        self.blocks.push(partition);
+        if self.unwritten.len() < WRITE_BYTES {
+            return Ok(());
         }
         if self.file.is_none() {
             self.file = Some(nameless_file()?);
         }
-        self.file.as_mut().expect("it was just made").write_all(&bytes)?;
-        self.blocks.push(partition);
+        self.file.as_mut().expect("it was just made").write_all(&self.unwritten)?;
+        self.unwritten.clear();
         Ok(())
     }
 
     /// All entries of a partition in the order they came.
     pub(super) fn entries(&self, partition: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        if let Some(file) = &self.file {
-            let blocks = self.blocks.iter().enumerate().filter(|(_, of)| usize::from(**of) == partition);
-            let mut bytes = [0; BLOCK_ENTRIES * ENTRY_BYTES];
-            for (index, _) in blocks {
-                let offset = u64::try_from(index * bytes.len()).expect("a file has 64 bits");
-                file.read_exact_at(&mut bytes, offset)?;
-                entries.extend(bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry {
-                    key: u64::from_le_bytes(*bytes.first_chunk().expect("12 bytes")),
-                    content: u32::from_le_bytes(*bytes.last_chunk().expect("12 bytes")),
-                }));
-            }
+        let blocks = self.blocks.iter().enumerate().filter(|(_, of)| usize::from(**of) == partition);
+        let written = self.blocks.len() - self.unwritten.len() / BLOCK_BYTES;
+        let mut read = [0; BLOCK_BYTES];
+        for (index, _) in blocks {
+            let bytes = match (&self.file, index.checked_sub(written)) {
+                (Some(file), None) => {
+                    let offset = u64::try_from(index * BLOCK_BYTES).expect("a file has 64 bits");
+                    file.read_exact_at(&mut read, offset)?;
+                    &read[..]
+                }
+                (_, behind) => &self.unwritten[behind.unwrap_or(index) * BLOCK_BYTES..][..BLOCK_BYTES],
+            };
+            entries.extend(bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry {
+                key: u64::from_le_bytes(*bytes.first_chunk().expect("12 bytes")),
+                content: u32::from_le_bytes(*bytes.last_chunk().expect("12 bytes")),
+            }));
         }
         entries.extend_from_slice(&self.buffers[partition]);
         Ok(entries)
@@ -95,7 +109,7 @@ mod tests {
         let mut partitions = Partitions::default();
         let entry =
             |index: u32| Entry { key: u64::from(index % 7 + 1) << 55 | u64::from(index), content: index };
-        (1..=10_000).for_each(|index| partitions.push(entry(index)).unwrap());
+        (1..=100_000).for_each(|index| partitions.push(entry(index)).unwrap());
         assert!(partitions.file.is_some());
         let mut found = 0;
         for partition in 0..PARTITIONS {
@@ -104,6 +118,6 @@ mod tests {
             assert!(entries.iter().all(|one| *one == entry(one.content)));
             found += entries.len();
         }
-        assert_eq!(found, 10_000);
+        assert_eq!(found, 100_000);
     }
 }

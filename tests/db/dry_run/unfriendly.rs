@@ -175,6 +175,43 @@ fn a_private_server_is_not_made() {
     assert!(!path("missing").exists());
 }
 
+/// Neither of documents nor of what is stored.
+#[test]
+fn no_value_of_a_customer_is_told() {
+    let planted = |id: u32, value: &str| {
+        with(
+            id,
+            &[
+                ("/firstName", value.into()),
+                ("/lastName", value.into()),
+                ("/emails/0", format!("{value}@example.com").into()),
+                ("/address/line1", value.into()),
+                ("/address/city", value.into()),
+                ("/address/postalCode", value.into()),
+            ],
+        )
+    };
+    let store = stored(&[planted(1, "S3NTINEL-stored"), planted(2, "S3NTINEL-same")]);
+    let mut faulty = planted(4, "S3NTINEL-faulty");
+    faulty["address"]["country"] = "S3NTINEL-country".into();
+    faulty["S3NTINEL-key"] = 1.into();
+    let input =
+        [planted(1, "S3NTINEL-new"), planted(2, "S3NTINEL-same"), planted(3, "S3NTINEL-third"), faulty];
+    store.file("input.ndjson", &ndjson(&input));
+    for policy in ["reject", "update"] {
+        let [page, table] = ["page.html", "table.csv"].map(|name| store.path(name));
+        let reports = [&page, &table].map(|path| path.to_str().expect("a plain name"));
+        let options = ["-v", "--on-existing", policy, "--report", reports[0], "--report", reports[1]];
+        let output = dry_run(&store, &store.database.url, &options);
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        let written = [page, table, store.path("rejects/rejects.errors.ndjson")];
+        let written = written.map(|path| fs::read_to_string(path).expect("it was written"));
+        for told in [&output.stdout, &output.stderr].into_iter().chain(&written) {
+            assert!(!told.contains("S3NTINEL"), "{told}");
+        }
+    }
+}
+
 /// What was done and what would be are not added up.
 #[test]
 fn reports_of_a_kind_are_added_up() {
