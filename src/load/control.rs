@@ -77,11 +77,11 @@ impl Control {
         timeouts: Timeouts,
         report: &impl Fn(String),
     ) -> Result<Self, ControlError> {
-        let backend = within(timeouts.answer, identify(&client)).await.flatten()?;
-        let server_version = within(timeouts.answer, server_version(&client)).await.flatten()?;
+        let control = Self::looking(pool, client, db_schema, timeouts).await?;
+        let client = control.client.as_ref().expect("it was just made");
         let grace = time::Instant::now() + LOCK_GRACE;
         let mut has_reported = false;
-        while let Some(holder) = within(timeouts.answer, try_take(&client, db_schema)).await.flatten()? {
+        while let Some(holder) = within(timeouts.answer, try_take(client, db_schema)).await.flatten()? {
             if time::Instant::now() >= grace {
                 match when_held {
                     WhenHeld::Refuse => return Err(ControlError::Held(holder)),
@@ -93,16 +93,7 @@ impl Control {
             }
             time::sleep(LOCK_EVERY).await;
         }
-        Ok(Self {
-            pool,
-            client: Some(client),
-            backend,
-            server_version,
-            lost: Vec::new(),
-            name: None,
-            db_schema: db_schema.to_owned(),
-            timeouts,
-        })
+        Ok(control)
     }
 
     /// Takes nothing: for those who only look.

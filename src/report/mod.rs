@@ -5,6 +5,7 @@
 mod baseline;
 mod characters;
 mod chunk_rejects;
+mod countries;
 mod csv;
 mod deferred_rejects;
 mod dry_run;
