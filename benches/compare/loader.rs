@@ -38,6 +38,16 @@ impl Loader {
         }
     }
 
+    /// Checks the file as somebody does who wants these reports, or none; faulty documents are none of its failures.
+    pub(crate) fn check(&self, file: &Path, reports: &[PathBuf]) -> Outcome<Finished> {
+        let mut command = process::command(&self.program, &self.home);
+        command.arg("validate").arg(file).arg("-q");
+        for report in reports {
+            command.arg("--report").arg(report);
+        }
+        process::measure(&command, &[0, 1])
+    }
+
     /// The JSON Schema that it has built in.
     pub(crate) fn schema(&self) -> Outcome<String> {
         let mut command = process::command(&self.program, &self.home);

@@ -20,6 +20,7 @@ mod merge;
 mod peers;
 mod process;
 mod references;
+mod reports;
 mod server;
 mod validate;
 
@@ -69,6 +70,7 @@ struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Validate,
+    Reports,
     Bulk,
     Merge,
     DryRun,
@@ -124,6 +126,7 @@ fn run(mut options: Options) -> Outcome<()> {
     for part in parts {
         match part {
             Part::Validate => validate::compare(&bench)?,
+            Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,
             Part::DryRun => dry_run::compare(&bench)?,
