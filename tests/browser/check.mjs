@@ -1,12 +1,12 @@
 // Opens each page of a folder, light and dark, wide and narrow; ends with 1 where one of them is not as it has to be.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import puppeteer from 'puppeteer-core'
 
-const [folder, executablePath] = process.argv.slice(2)
+const [folder, executablePath, ...names] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const faults = []
 
@@ -50,7 +50,7 @@ const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', 
     console.log(`\nTHE CHECK OF REPORT PAGES IN A BROWSER IS LEFT OUT: the browser does not start: ${error}`)
     process.exit(0)
 })
-const pages = readdirSync(folder).filter((name) => name.endsWith('.html'))
+const pages = names.map((name) => `${name}.html`)
 for (const name of pages) {
     for (const scheme of ['light', 'dark']) {
         for (const width of [1200, 400]) await check(browser, name, scheme, width)
@@ -59,4 +59,4 @@ for (const name of pages) {
 await browser.close()
 console.log(`${pages.length} pages opened ${pages.length * 4} times, ${faults.length} faults`)
 faults.forEach((fault) => console.log(`  ${fault}`))
-process.exit(pages.length === 5 && faults.length === 0 ? 0 : 1)
+process.exit(pages.length > 0 && faults.length === 0 ? 0 : 1)
