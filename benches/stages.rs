@@ -18,7 +18,7 @@ use divan::{
 };
 use flate2::{Compression, write::GzEncoder};
 use profile_loader::internals::{
-    document::{self, BUILT_IN_SCHEMA, DocumentSchema, PhoneNumber, PostalAddress, Profile},
+    document::{self, BUILT_IN_SCHEMA, DocumentSchema, PhoneNumber, PostalAddress, Profile, Scratch},
     input::{ChunkReader, Source},
     rows::LanePart,
 };
@@ -77,16 +77,17 @@ fn read(bencher: Bencher<'_, '_>, stored: Stored) {
 /// The short way of ordinary documents by itself.
 #[divan::bench]
 fn check_ordinary(bencher: Bencher<'_, '_>) {
+    let (schema, mut scratch) = (DocumentSchema::built_in(), Scratch::default());
     count_accepted(bencher, &VALID, DOCUMENTS, |line| {
-        document::check_ordinary(line, |profile| black_box(profile).id).is_some()
+        document::check_ordinary(line, &schema, &mut scratch, |profile| black_box(profile).id).is_some()
     });
 }
 
 #[divan::bench]
 fn check_valid(bencher: Bencher<'_, '_>) {
-    let schema = DocumentSchema::built_in();
+    let (schema, mut scratch) = (DocumentSchema::built_in(), Scratch::default());
     count_accepted(bencher, &VALID, DOCUMENTS, |line| {
-        document::check(line, &schema, |profile| black_box(profile).id).is_ok()
+        document::check_in(line, &schema, &mut scratch, |profile| black_box(profile).id).is_ok()
     });
 }
 

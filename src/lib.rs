@@ -69,8 +69,8 @@ pub mod internals {
 
     pub mod document {
         pub use crate::document::{
-            BUILT_IN_SCHEMA, DocumentSchema, Fault, PhoneNumber, PostalAddress, Profile, check,
-            check_in_full, check_ordinary, is_blank,
+            BUILT_IN_SCHEMA, DocumentSchema, Fault, PhoneNumber, PostalAddress, Profile, Scratch, check,
+            check_in, check_in_full, check_ordinary, is_blank,
         };
     }
 

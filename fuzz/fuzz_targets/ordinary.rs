@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use profile_loader::internals::document::{DocumentSchema, Profile, check, check_in_full, check_ordinary};
+use profile_loader::internals::document::{DocumentSchema, Profile, Scratch, check, check_in_full, check_ordinary};
 
 static SCHEMA: LazyLock<DocumentSchema> = LazyLock::new(DocumentSchema::built_in);
 
@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let words = |profile: &Profile<'_>| format!("{profile:?}");
     for line in input.split_inclusive(|byte| *byte == b'\n') {
         let full = check_in_full(line, &SCHEMA, words);
-        if let Some(short) = check_ordinary(line, words) {
+        if let Some(short) = check_ordinary(line, &SCHEMA, &mut Scratch::default(), words) {
             assert_eq!(full.as_ref(), Ok(&short), "accepted the short way");
         }
         assert_eq!(check(line, &SCHEMA, words), full, "both ways together");

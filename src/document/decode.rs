@@ -1,37 +1,24 @@
-//! Bytes of a line to a JSON value, strictly: what serde_json lets pass silently (a key twice) or words for
-//! programmers is told apart here.
+//! What is wrong with a line that is no document of JSON, told apart: encoding, syntax, what follows, too much of something.
 //!
-//! The tricky thing is the duplicate key: its place is only put together when there is one, on the way out
-//! of the recursion, so that ordinary documents pay nothing for it.
+//! serde_json looks once more at what `tree` could not read, and makes nothing of it: where it stops, and its words, are
+//! what is reported.
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-};
+use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value, map::Entry};
 
 use super::{
-    rejection::{Fault, Segment},
+    rejection::Fault,
     stray,
+    tree::{Node, Storage, Tree},
 };
 
 /// How deep arrays and objects may stand in each other, the outermost counted as 1.
-const DEPTH_MAX: usize = 128;
+pub(super) const DEPTH_MAX: usize = 128;
 
 /// How many values a document may hold, those of its members and items included: hundreds of times as many as any
 /// customer has, and few enough to be held in memory.
-const VALUES_MAX: usize = 100_000;
-
-/// How many duplicate keys of a document are gathered.
-const DUPLICATES_MAX: usize = 100;
-
-pub(super) struct Decoded {
-    /// An object; of a key that comes twice, the last value.
-    pub(super) value: Value,
-    pub(super) duplicate_keys: Vec<Vec<Segment<'static>>>,
-}
+pub(super) const VALUES_MAX: usize = 100_000;
 
 pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     simdutf8::compat::from_utf8(line).map_err(|error| {
@@ -40,26 +27,41 @@ pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     })
 }
 
-/// Parses a line without its line end. `segment` is the step to a property of a name: names may be long, and may be
-/// customers' values.
-pub(super) fn decode(text: &str, segment: impl Fn(&str) -> Segment<'static>) -> Result<Decoded, Fault> {
-    let found = Findings::new(&segment);
+/// The object that a line without its line end is. There has to be as much `room` as text.
+pub(super) fn decode<'t>(
+    text: &'t str,
+    room: &'t mut [u8],
+    storage: &mut Storage,
+) -> Result<Tree<'t>, Fault> {
+    let tree = Tree::parse(text, room, storage).ok_or_else(|| fault(text))?;
+    if tree.root().is_object() { Ok(tree) } else { Err(not_object(tree.root())) }
+}
+
+/// Of a text that can't be read.
+fn fault(text: &str) -> Fault {
+    let found = Findings::default();
     let mut parser = serde_json::Deserializer::from_str(text);
-    parser.disable_recursion_limit(); // ours stands in `Node`
-    let value = Node { depth: 1, found: &found }
-        .deserialize(&mut parser)
-        .map_err(|error| explain(&error, text, found.excess.take()))?;
-    parser.end().map_err(|error| {
-        let words = stray::words_of_trailing(text, error.column());
-        let message = with_words("something follows the JSON value on its line", words);
-        Fault::in_line("json:trailing_data", error.column(), message)
-    })?;
-    if !value.is_object() {
-        let words = stray::words_of_value(&value);
-        let message = with_words("the line holds JSON, but not an object", words);
-        return Err(Fault::of_document("json:not_object", message));
+    parser.disable_recursion_limit(); // ours stands in `Values`
+    if let Err(error) = (Values { depth: 1, found: &found }).deserialize(&mut parser) {
+        return explain(&error, text, found.excess.take());
     }
-    Ok(Decoded { value, duplicate_keys: found.duplicate_keys.take() })
+    match parser.end() {
+        Err(error) => {
+            let words = stray::words_of_trailing(text, error.column());
+            let message = with_words("something follows the JSON value on its line", words);
+            Fault::in_line("json:trailing_data", error.column(), message)
+        }
+        Ok(()) => {
+            debug_assert!(false, "two parsers do not agree on {text}");
+            Fault::of_document("json:syntax", "not valid JSON, as far as can be told")
+        }
+    }
+}
+
+/// Of JSON that is no object.
+fn not_object(value: Node<'_>) -> Fault {
+    let message = with_words("the line holds JSON, but not an object", stray::words_of_value(value));
+    Fault::of_document("json:not_object", message)
 }
 
 /// What a document has too much of.
@@ -126,19 +128,14 @@ fn lone_surrogate(text: &[u8]) -> Option<usize> {
     None
 }
 
-struct Findings<'s> {
-    segment: &'s dyn Fn(&str) -> Segment<'static>,
+#[derive(Default)]
+struct Findings {
     excess: Cell<Option<Excess>>,
     values: Cell<usize>,
-    duplicate_keys: RefCell<Vec<Vec<Segment<'static>>>>,
 }
 
-impl<'s> Findings<'s> {
-    fn new(segment: &'s dyn Fn(&str) -> Segment<'static>) -> Self {
-        Self { segment, excess: Cell::new(None), values: Cell::new(0), duplicate_keys: RefCell::default() }
-    }
-
-    /// Counts a value before it is made.
+impl Findings {
+    /// Counts a value before it is looked at.
     fn count<E: Error>(&self) -> Result<(), E> {
         self.values.set(self.values.get() + 1);
         if self.values.get() > VALUES_MAX {
@@ -147,26 +144,16 @@ impl<'s> Findings<'s> {
         }
         Ok(())
     }
-
-    fn duplicates(&self) -> usize {
-        self.duplicate_keys.borrow().len()
-    }
-
-    /// Puts `segment` before the places of the duplicates found since there were `before` of them.
-    fn prefix(&self, before: usize, segment: impl Fn() -> Segment<'static>) {
-        for place in self.duplicate_keys.borrow_mut().iter_mut().skip(before) {
-            place.insert(0, segment());
-        }
-    }
 }
 
+/// Goes over values and counts them.
 #[derive(Clone, Copy)]
-struct Node<'f> {
+struct Values<'f> {
     depth: usize,
-    found: &'f Findings<'f>,
+    found: &'f Findings,
 }
 
-impl Node<'_> {
+impl Values<'_> {
     fn inner<E: Error>(self) -> Result<Self, E> {
         if self.depth > DEPTH_MAX {
             self.found.excess.set(Some(Excess::Depth));
@@ -176,78 +163,81 @@ impl Node<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
-    type Value = Value;
+impl<'de> DeserializeSeed<'de> for Values<'_> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         self.found.count()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
-    type Value = Value;
+/// A name: a text whose escapes are looked at, too.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Values<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let inner = self.inner()?;
-        let mut array = Vec::new();
-        loop {
-            let before = self.found.duplicates();
-            let Some(item) = items.next_element_seed(inner)? else {
-                return Ok(Value::Array(array));
-            };
-            self.found.prefix(before, || Segment::Index(array.len()));
-            array.push(item);
-        }
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let inner = self.inner()?;
-        let mut object = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let before = self.found.duplicates();
-            let value = entries.next_value_seed(inner)?;
-            self.found.prefix(before, || (self.found.segment)(&key));
-            match object.entry(key) {
-                Entry::Vacant(entry) => drop(entry.insert(value)),
-                Entry::Occupied(mut entry) => {
-                    let mut duplicates = self.found.duplicate_keys.borrow_mut();
-                    if duplicates.len() < DUPLICATES_MAX {
-                        duplicates.push(vec![(self.found.segment)(entry.key())]);
-                    }
-                    entry.insert(value);
-                }
-            }
+        while entries.next_key_seed(Name)?.is_some() {
+            entries.next_value_seed(inner)?;
         }
-        Ok(Value::Object(object))
+        Ok(())
     }
 }
 
@@ -256,9 +246,13 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+    use crate::document::rejection::Segment;
 
-    fn decode(text: &str) -> Result<Decoded, Fault> {
-        super::decode(text, |name| Segment::Name(Cow::Owned(name.to_owned())))
+    /// The places of names that come twice.
+    fn decode(text: &str) -> Result<Vec<Vec<Segment<'static>>>, Fault> {
+        let mut room = vec![0; text.len()];
+        let tree = super::decode(text, &mut room, &mut Storage::default())?;
+        Ok(tree.duplicates(100, |name| Segment::Name(Cow::Owned(name.to_owned()))))
     }
 
     fn check(line: &[u8], code: &str, column: Option<usize>) {
@@ -318,7 +312,7 @@ mod tests {
         let line = r#"{"a":1,"b":[{"c":1,"c":2},{}],"\u0061":{"d":{"e":1,"e":1}}}"#;
         let name = |name: &'static str| Segment::Name(Cow::Borrowed(name));
         assert_eq!(
-            decode(line).ok().unwrap().duplicate_keys,
+            decode(line).unwrap(),
             [
                 vec![name("b"), Segment::Index(0), name("c")],
                 vec![name("a"), name("d"), name("e")],

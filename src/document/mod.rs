@@ -3,14 +3,19 @@
 //! Knows no SQL. The rules stand in three layers: what JSON is (`decode`), what the JSON Schema asks
 //! (`schema`), and what the tables can hold on top of it (`profile`).
 
+mod cursor;
 mod decode;
+mod formats;
+mod meant;
 mod profile;
 mod rejection;
+mod rules;
 mod scan;
 mod schema;
 mod schema_message;
 mod shapes;
 mod stray;
+mod tree;
 mod uuid;
 mod value_shape;
 
@@ -18,14 +23,20 @@ pub use profile::{PhoneNumber, PostalAddress, Profile};
 pub use rejection::Fault;
 pub(crate) use rejection::{Rejection, record_bytes_max};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema};
+pub(crate) use tree::Node;
+#[cfg(test)]
+pub(crate) use tree::testing::with_tree;
 pub(crate) use uuid::parse_uuid;
 
 use std::io::{self, Read as _};
 
 use serde::{Deserialize as _, de::IgnoredAny};
-use serde_json::Value;
+use tree::{Storage, Tree};
 
 use crate::input::LINE_BYTES_MAX;
+
+/// How many members of a document are told whose names come twice in their objects.
+const DUPLICATES_MAX: usize = 100;
 
 /// Whether a line holds no document: nothing but JSON white space.
 pub fn is_blank(line: &[u8]) -> bool {
@@ -43,6 +54,33 @@ pub(crate) fn is_cut_off(line: &[u8]) -> bool {
     !is_blank(line) && (ends_early(&mut &*line) || ends_early(&mut line.chain(&b"0"[..])))
 }
 
+/// Memory for one document after another: a worker has one.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// For texts whose escapes are resolved.
+    room: Vec<u8>,
+    storage: Storage,
+}
+
+/// More room than this is given back after a document.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
+impl Scratch {
+    /// Room for all texts of a document.
+    fn room_for(&mut self, text: &str) -> (&mut [u8], &mut Storage) {
+        if self.room.len() < text.len() {
+            self.room.resize(text.len(), 0);
+        }
+        (&mut self.room, &mut self.storage)
+    }
+
+    fn tidy(&mut self) {
+        if self.room.len() > ROOM_BYTES_MAX {
+            self.room = Vec::new();
+        }
+    }
+}
+
 /// Checks one line, with or without its line end: gives its profile to `accept`, or says all that is wrong
 /// with it (at least one fault).
 pub fn check<T>(
@@ -50,22 +88,38 @@ pub fn check<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
-    check_with(line, schema, accept, |_| ())
+    check_with(line, schema, &mut Scratch::default(), accept, |_| ())
+}
+
+/// The same for one document after another.
+pub fn check_in<T>(
+    line: &[u8],
+    schema: &DocumentSchema,
+    scratch: &mut Scratch,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+) -> Result<T, Vec<Fault>> {
+    check_with(line, schema, scratch, accept, |_| ())
 }
 
 /// The same; `reject` gets a document that is wrong, as far as it is JSON.
 pub(crate) fn check_with<T>(
     line: &[u8],
     schema: &DocumentSchema,
+    scratch: &mut Scratch,
     accept: impl FnOnce(&Profile<'_>) -> T,
-    reject: impl FnOnce(&Value),
+    reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
     let text = as_text(line)?;
-    if schema.is_built_in() {
-        scan::scan(text, accept).or_else(|accept| validate(text, schema, accept, reject))
-    } else {
-        validate(text, schema, accept, reject)
-    }
+    let accept = match schema.rules() {
+        Some(rules) => match scan::scan(text, rules, scratch.room_for(text).0, accept) {
+            Ok(accepted) => return Ok(accepted),
+            Err(accept) => accept,
+        },
+        None => accept,
+    };
+    let validated = validate(text, schema, scratch, accept, reject);
+    scratch.tidy();
+    validated
 }
 
 /// What [`check`] has to agree with: every document goes to the validator, none the short way.
@@ -74,12 +128,18 @@ pub fn check_in_full<T>(
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
-    validate(as_text(line)?, schema, accept, |_| ())
+    validate(as_text(line)?, schema, &mut Scratch::default(), accept, |_| ())
 }
 
-/// The short way alone: gives the profile of a line to `accept` if it surely is valid by the built-in schema.
-pub fn check_ordinary<T>(line: &[u8], accept: impl FnOnce(&Profile<'_>) -> T) -> Option<T> {
-    scan::scan(as_text(line).ok()?, accept).ok()
+/// The short way alone: gives the profile of a line to `accept` if it surely is valid.
+pub fn check_ordinary<T>(
+    line: &[u8],
+    schema: &DocumentSchema,
+    scratch: &mut Scratch,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+) -> Option<T> {
+    let text = as_text(line).ok()?;
+    scan::scan(text, schema.rules()?, scratch.room_for(text).0, accept).ok()
 }
 
 fn as_text(line: &[u8]) -> Result<&str, Vec<Fault>> {
@@ -93,18 +153,33 @@ fn as_text(line: &[u8]) -> Result<&str, Vec<Fault>> {
 fn validate<T>(
     text: &str,
     schema: &DocumentSchema,
+    scratch: &mut Scratch,
     accept: impl FnOnce(&Profile<'_>) -> T,
-    reject: impl FnOnce(&Value),
+    reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
-    let segment = |name: &str| schema.segment(name).into_owned();
-    let decoded = decode::decode(text, segment).map_err(|fault| vec![fault])?;
-    let mut faults = DocumentSchema::duplicate_faults(&decoded.duplicate_keys);
-    // Few documents get here by the built-in schema without a fault, so it is not asked first whether there is.
-    let is_valid = !schema.is_built_in() && schema.is_valid(&decoded.value);
+    let (room, storage) = scratch.room_for(text);
+    let tree = decode::decode(text, room, storage).map_err(|fault| vec![fault])?;
+    let checked = validate_tree(text, &tree, schema, accept, reject);
+    tree.give_back(storage);
+    checked
+}
+
+fn validate_tree<T>(
+    text: &str,
+    tree: &Tree<'_>,
+    schema: &DocumentSchema,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+    reject: impl FnOnce(Node<'_>),
+) -> Result<T, Vec<Fault>> {
+    let document = tree.root();
+    let duplicates = tree.duplicates(DUPLICATES_MAX, |name| schema.segment(name).into_owned());
+    let mut faults = DocumentSchema::duplicate_faults(&duplicates);
+    // Few documents get here by a schema with rules without a fault, so it is not asked first whether there is.
+    let is_valid = schema.rules().is_none() && schema.is_valid(document);
     let (schema_faults, is_complete) =
-        if is_valid { (Vec::new(), true) } else { schema.faults(&decoded.value) };
+        if is_valid { (Vec::new(), true) } else { schema.faults(document, text.len()) };
     if schema_faults.is_empty() {
-        match Profile::of_valid(&decoded.value) {
+        match Profile::of_valid(document) {
             Ok(profile) if faults.is_empty() => return Ok(accept(&profile)),
             Ok(_) => {}
             Err(table_faults) => faults.extend(table_faults),
@@ -112,11 +187,11 @@ fn validate<T>(
     } else {
         faults.extend(schema_faults);
         // What the schema refuses is not refused once more in the tables' words.
-        faults.extend(profile::text_faults(&decoded.value, schema));
+        faults.extend(profile::text_faults(document, schema));
     }
     assert!(!faults.is_empty(), "a document that is not accepted has a fault");
     rejection::limit(&mut faults, text.len(), is_complete);
-    reject(&decoded.value);
+    reject(document);
     Err(faults)
 }
 

@@ -5,11 +5,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use super::{
     DocumentSchema,
     rejection::{FAULTS_MAX, Fault, Segment, push},
+    tree::{Kind, Node},
     uuid::parse_uuid,
 };
 use crate::tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
@@ -29,7 +28,7 @@ pub struct Profile<'a> {
     pub phone_numbers: Cow<'a, [PhoneNumber<'a>]>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PostalAddress<'a> {
     pub line1: &'a str,
     pub line2: Option<&'a str>,
@@ -39,7 +38,7 @@ pub struct PostalAddress<'a> {
     pub country: &'a str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PhoneNumber<'a> {
     /// A label of the tables' phone type.
     pub kind: &'a str,
@@ -48,7 +47,7 @@ pub struct PhoneNumber<'a> {
 
 impl<'a> Profile<'a> {
     /// Reads a document that its schema accepts, or says which of the tables' rules it breaks.
-    pub(super) fn of_valid(document: &'a Value) -> Result<Self, Vec<Fault>> {
+    pub(super) fn of_valid(document: Node<'a>) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let profile = read_profile(&mut Fields::root(document, &mut faults));
         if faults.is_empty() { Ok(profile) } else { Err(faults) }
@@ -102,27 +101,27 @@ fn read_address<'a>(address: &mut Fields<'a, '_>) -> PostalAddress<'a> {
     }
 }
 
-fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> &'a str {
-    match item {
-        Value::String(text) => {
+fn read_email<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: Node<'a>) -> &'a str {
+    match item.as_str() {
+        Some(text) => {
             check_text(place, faults, text, EMAIL_CHARS_MAX);
             text
         }
-        _ => {
+        None => {
             push(faults, || Fault::at("db:type", place, "the column holds text").with_shape(item));
             ""
         }
     }
 }
 
-fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: &'a Value) -> PhoneNumber<'a> {
-    let Value::Object(object) = item else {
+fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: Node<'a>) -> PhoneNumber<'a> {
+    if !item.is_object() {
         push(faults, || {
             Fault::at("db:type", place, "the table holds an object's properties").with_shape(item)
         });
         return PhoneNumber { kind: "", number: "" };
-    };
-    let mut fields = Fields { object, place: place.to_vec(), faults };
+    }
+    let mut fields = Fields { object: item, place: place.to_vec(), faults };
     fields.refuse_others(&["type", "number"]);
     let faults_before = fields.faults.len();
     let kind = fields.required_text("type", usize::MAX);
@@ -141,7 +140,7 @@ fn refuse_repeated_emails(emails: &[&str], root: &mut Fields<'_, '_>) {
 }
 
 /// The faults that texts have wherever they stand, for a document that its schema refuses.
-pub(super) fn text_faults(document: &Value, schema: &DocumentSchema) -> Vec<Fault> {
+pub(super) fn text_faults(document: Node<'_>, schema: &DocumentSchema) -> Vec<Fault> {
     let mut faults = Vec::new();
     // To keep track of the place costs more than to look at all texts.
     if may_have_text_fault(document) {
@@ -150,44 +149,32 @@ pub(super) fn text_faults(document: &Value, schema: &DocumentSchema) -> Vec<Faul
     faults
 }
 
-fn may_have_text_fault(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.len() > EMAIL_CHARS_MAX || memchr::memchr(0, text.as_bytes()).is_some(),
-        Value::Array(items) => items.iter().any(may_have_text_fault),
-        Value::Object(object) => object.values().any(may_have_text_fault),
+fn may_have_text_fault(value: Node<'_>) -> bool {
+    match value.kind() {
+        Kind::Text(text) => text.len() > EMAIL_CHARS_MAX || memchr::memchr(0, text.as_bytes()).is_some(),
+        Kind::Array(_) => value.items().any(may_have_text_fault),
+        Kind::Object(_) => value.members().any(|(_, value)| may_have_text_fault(value)),
         _ => false,
     }
 }
 
-fn walk<'a>(
-    value: &'a Value,
-    place: &mut Vec<Segment<'a>>,
-    schema: &DocumentSchema,
-    faults: &mut Vec<Fault>,
-) {
+fn walk<'a>(value: Node<'a>, place: &mut Vec<Segment<'a>>, schema: &DocumentSchema, faults: &mut Vec<Fault>) {
     if faults.len() > FAULTS_MAX {
         return;
     }
-    match value {
-        Value::String(text) => {
-            let is_email = matches!(&place[..], [Segment::Name(name), Segment::Index(_)] if name == "emails");
-            check_text(place, faults, text, if is_email { EMAIL_CHARS_MAX } else { usize::MAX });
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                place.push(Segment::Index(index));
-                walk(item, place, schema, faults);
-                place.pop();
-            }
-        }
-        Value::Object(object) => {
-            for (name, item) in object {
-                place.push(schema.segment(name));
-                walk(item, place, schema, faults);
-                place.pop();
-            }
-        }
-        _ => {}
+    if let Kind::Text(text) = value.kind() {
+        let is_email = matches!(&place[..], [Segment::Name(name), Segment::Index(_)] if name == "emails");
+        check_text(place, faults, text, if is_email { EMAIL_CHARS_MAX } else { usize::MAX });
+    }
+    for (index, item) in value.items().enumerate() {
+        place.push(Segment::Index(index));
+        walk(item, place, schema, faults);
+        place.pop();
+    }
+    for (name, item) in value.members() {
+        place.push(schema.segment(name));
+        walk(item, place, schema, faults);
+        place.pop();
     }
 }
 
@@ -206,21 +193,26 @@ fn check_text(place: &[Segment<'_>], faults: &mut Vec<Fault>, text: &str, chars_
 
 /// An object of the document, read by name; what does not fit becomes a fault and an empty value.
 struct Fields<'a, 'f> {
-    object: &'a Map<String, Value>,
+    object: Node<'a>,
     place: Vec<Segment<'a>>,
     faults: &'f mut Vec<Fault>,
 }
 
 impl<'a> Fields<'a, '_> {
-    fn root<'f>(document: &'a Value, faults: &'f mut Vec<Fault>) -> Fields<'a, 'f> {
-        let object = document.as_object().expect("decode accepts nothing but objects");
-        Fields { object, place: Vec::new(), faults }
+    fn root<'f>(document: Node<'a>, faults: &'f mut Vec<Fault>) -> Fields<'a, 'f> {
+        Fields { object: document, place: Vec::new(), faults }
     }
 
     fn fault(&mut self, name: &'static str, code: &'static str, message: &str) {
         self.place.push(Segment::Name(Cow::Borrowed(name)));
-        let value = self.object.get(name).unwrap_or(&Value::Null);
-        push(self.faults, || Fault::at(code, &self.place, message).with_shape(value));
+        let value = self.object.get(name);
+        push(self.faults, || {
+            let fault = Fault::at(code, &self.place, message);
+            match value {
+                Some(value) => fault.with_shape(value),
+                None => fault,
+            }
+        });
         self.place.pop();
     }
 
@@ -230,7 +222,7 @@ impl<'a> Fields<'a, '_> {
     }
 
     /// The built-in schema accepts no null; where the operator's does, it stands for absence.
-    fn get(&self, name: &str) -> Option<&'a Value> {
+    fn get(&self, name: &str) -> Option<Node<'a>> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
@@ -246,14 +238,14 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn text(&mut self, name: &'static str, chars_max: usize) -> Option<&'a str> {
-        match self.get(name)? {
-            Value::String(text) => {
+        match self.get(name)?.as_str() {
+            Some(text) => {
                 self.place.push(Segment::Name(Cow::Borrowed(name)));
                 check_text(&self.place, self.faults, text, chars_max);
                 self.place.pop();
                 Some(text)
             }
-            _ => {
+            None => {
                 self.fault(name, "db:type", "the column holds text");
                 Some("")
             }
@@ -268,16 +260,17 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn boolean(&mut self, name: &'static str) -> bool {
-        match self.get(name) {
-            Some(Value::Bool(value)) => return *value,
-            Some(_) => self.fault(name, "db:type", "the column holds true or false"),
+        match self.get(name).map(Node::as_bool) {
+            Some(Some(value)) => return value,
+            Some(None) => self.fault(name, "db:type", "the column holds true or false"),
             None => self.missing(name),
         }
         false
     }
 
     fn object(&mut self, name: &'static str) -> Option<Fields<'a, '_>> {
-        if let Value::Object(object) = self.get(name)? {
+        let object = self.get(name)?;
+        if object.is_object() {
             let mut place = self.place.clone();
             place.push(Segment::Name(Cow::Borrowed(name)));
             return Some(Fields { object, place, faults: self.faults });
@@ -289,20 +282,17 @@ impl<'a> Fields<'a, '_> {
     fn items<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(&[Segment<'a>], &mut Vec<Fault>, &'a Value) -> T,
+        read: impl Fn(&[Segment<'a>], &mut Vec<Fault>, Node<'a>) -> T,
     ) -> Vec<T> {
-        let items = match self.get(name) {
-            Some(Value::Array(items)) => items,
-            Some(_) => {
-                self.fault(name, "db:type", "the table holds an array's items");
-                return Vec::new();
-            }
-            None => return Vec::new(),
-        };
+        let Some(array) = self.get(name) else { return Vec::new() };
+        if !array.is_array() {
+            self.fault(name, "db:type", "the table holds an array's items");
+            return Vec::new();
+        }
         let mut place = self.place.clone();
         place.extend([Segment::Name(Cow::Borrowed(name)), Segment::Index(0)]);
-        let mut read_items = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
+        let mut read_items = Vec::new();
+        for (index, item) in array.items().enumerate() {
             *place.last_mut().expect("just pushed") = Segment::Index(index);
             read_items.push(read(&place, self.faults, item));
         }
@@ -311,7 +301,7 @@ impl<'a> Fields<'a, '_> {
 
     /// A property without a column would be lost without a word.
     fn refuse_others(&mut self, names: &[&str]) {
-        if self.object.keys().any(|key| !names.contains(&key.as_str())) {
+        if self.object.members().any(|(name, _)| !names.contains(&name)) {
             let message = "holds properties that the tables have no column for";
             push(self.faults, || Fault::at("db:no_column", &self.place, message));
         }
@@ -320,12 +310,13 @@ impl<'a> Fields<'a, '_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::document::tree::testing::with_tree;
 
     fn check(document: &Value, expected: &[(&str, &str)]) {
-        let faults = Profile::of_valid(document).err().unwrap_or_default();
+        let faults = with_tree(document, |root| Profile::of_valid(root).err().unwrap_or_default());
         let found: Vec<_> = faults.iter().map(|f| (f.code.as_ref(), f.pointer.as_str())).collect();
         assert_eq!(found, expected, "{document}");
     }
@@ -347,12 +338,13 @@ mod tests {
 
     #[test]
     fn a_whole_document_becomes_a_profile() {
-        let document = document();
-        let profile = Profile::of_valid(&document).unwrap();
-        assert_eq!(profile.id[..4], [0x6f, 0x96, 0x19, 0xff]);
-        assert_eq!(profile.emails[..], ["a@example.com"]);
-        assert_eq!(profile.phone_numbers[..], [PhoneNumber { kind: "home", number: "+12" }]);
-        assert_eq!(profile.address.unwrap().line2, None);
+        with_tree(&document(), |root| {
+            let profile = Profile::of_valid(root).unwrap();
+            assert_eq!(profile.id[..4], [0x6f, 0x96, 0x19, 0xff]);
+            assert_eq!(profile.emails[..], ["a@example.com"]);
+            assert_eq!(profile.phone_numbers[..], [PhoneNumber { kind: "home", number: "+12" }]);
+            assert_eq!(profile.address.unwrap().line2, None);
+        });
     }
 
     #[test]

@@ -5,10 +5,9 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use serde_json::Value;
-
 use super::{
     stray,
+    tree::Node,
     value_shape::{text_shape, value_shape},
 };
 
@@ -93,7 +92,7 @@ impl Fault {
     }
 
     /// The same with the form of the value at fault.
-    pub(super) fn with_shape(self, value: &Value) -> Self {
+    pub(super) fn with_shape(self, value: Node<'_>) -> Self {
         Self { shape: value_shape(value), ..self }
     }
 

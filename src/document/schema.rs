@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
@@ -17,9 +16,12 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
+    meant::Meant,
     rejection::{FAULTS_MAX, Fault, Segment},
+    rules::Rules,
     schema_message::{instance_type, plain_message, type_names},
     shapes,
+    tree::{Node, TreeJson},
     uuid::parse_uuid,
 };
 
@@ -30,6 +32,9 @@ pub const BUILT_IN_SCHEMA: &str = include_str!("customer_profile.schema.json");
 /// all of them, each with its own copy of the path, before the first can be looked at.
 const VALIDATOR_BYTES_MAX: usize = 16 << 20;
 
+/// A text of so many bytes can't have as many faults: one for every other byte, with a path as long as the text.
+const SHORT_BYTES: usize = 4 << 10;
+
 /// What a fault takes in the validator besides its path, about.
 const VALIDATOR_FAULT_BYTES: usize = 500;
 
@@ -37,10 +42,6 @@ const VALIDATOR_FAULT_BYTES: usize = 500;
 const UNDECIDED: &str = "schema:undecided";
 const UNDECIDED_MESSAGE: &str = "the pattern of the JSON Schema gives up on it (too much backtracking), so it is neither \
                                  known to be right nor wrong; write the pattern without nested repetition or lookaround";
-
-/// Longest unknown name that is compared with those of the schema, and how many of an object's are.
-const GUESSED_NAME_BYTES_MAX: usize = 64;
-const GUESSED_NAMES_MAX: usize = 100;
 
 /// Why a schema can't be used.
 #[derive(Debug, Error)]
@@ -58,7 +59,7 @@ pub enum SchemaError {
 enum Finder {
     Validator,
     /// Of a form of the schema that gathers less.
-    OfShapes(Validator),
+    OfShapes(Box<Validator<TreeJson>>),
     /// There is no such form.
     None,
 }
@@ -66,12 +67,13 @@ enum Finder {
 /// A compiled schema; shared by all workers.
 #[derive(Debug)]
 pub struct DocumentSchema {
-    validator: Validator,
+    validator: Validator<TreeJson>,
     /// What finds faults where the validator would gather too much of them.
     finder: Finder,
-    /// Every property name that the schema itself speaks of, and its plain form.
-    names: BTreeMap<String, String>,
-    is_built_in: bool,
+    /// Every property name that the schema itself speaks of.
+    names: Meant,
+    /// What the short way goes by, or why there is none.
+    rules: Result<Box<Rules>, String>,
     /// `built-in`, or the file's path.
     pub source: String,
     /// Of the schema's text, in hexadecimal.
@@ -80,8 +82,7 @@ pub struct DocumentSchema {
 
 impl DocumentSchema {
     pub fn built_in() -> Self {
-        let schema = Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested");
-        Self { is_built_in: true, ..schema }
+        Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested")
     }
 
     pub fn from_file(path: &Path) -> Result<Self, SchemaError> {
@@ -90,7 +91,8 @@ impl DocumentSchema {
         Self::compile(&text, &crate::path_text::path_text(path))
     }
 
-    fn compile(text: &str, source: &str) -> Result<Self, SchemaError> {
+    /// Of its text; `source` is what it is called.
+    pub fn compile(text: &str, source: &str) -> Result<Self, SchemaError> {
         let path = PathBuf::from(source);
         let schema: Value = serde_json::from_str(text)
             .map_err(|error| SchemaError::NotJson { path: path.clone(), source: error })?;
@@ -101,36 +103,40 @@ impl DocumentSchema {
         let form = shapes::are_nested(&schema).then(|| shapes::answering_only(&schema));
         let finder = match form {
             None => Finder::Validator,
-            Some(form) => {
-                form.and_then(|form| validator_of(&form).ok()).map_or(Finder::None, Finder::OfShapes)
-            }
+            Some(form) => form
+                .and_then(|form| validator_of(&form).ok())
+                .map_or(Finder::None, |finder| Finder::OfShapes(Box::new(finder))),
         };
-        let mut names = BTreeMap::new();
-        collect_names(&schema, &mut names);
+        let names = Meant::of_schema(&schema);
         let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").expect("writing to a String");
             hex
         });
-        Ok(Self { validator, finder, names, is_built_in: false, source: source.to_owned(), sha256 })
+        let rules = Rules::of_schema(&schema, validator.draft()).map(Box::new);
+        Ok(Self { validator, finder, names, rules, source: source.to_owned(), sha256 })
     }
 
-    /// Whether it is the one that `scan` knows.
-    pub(super) fn is_built_in(&self) -> bool {
-        self.is_built_in
+    pub(super) fn rules(&self) -> Option<&Rules> {
+        self.rules.as_deref().ok()
     }
 
-    pub(super) fn is_valid(&self, document: &Value) -> bool {
+    /// What stands in the schema that keeps its documents from being checked the short way, if anything does.
+    pub fn goes_the_long_way(&self) -> Option<&str> {
+        self.rules.as_ref().err().map(String::as_str)
+    }
+
+    pub(super) fn is_valid(&self, document: Node<'_>) -> bool {
         self.validator.is_valid(document)
     }
 
-    /// The rules of the schema that the document breaks, and whether these are all.
-    pub(super) fn faults(&self, document: &Value) -> (Vec<Fault>, bool) {
+    /// The rules of the schema that the document breaks, whose text has so many bytes, and whether these are all.
+    pub(super) fn faults(&self, document: Node<'_>, text_bytes: usize) -> (Vec<Fault>, bool) {
         let finder = match &self.finder {
             Finder::Validator => &self.validator,
             Finder::OfShapes(finder) => finder,
             Finder::None => return (vec![unexplained()], false),
         };
-        let is_complete = validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX;
+        let is_complete = text_bytes <= SHORT_BYTES || validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX;
         let errors: Vec<_> = if is_complete {
             finder.iter_errors(document).take(FAULTS_MAX + 1).collect()
         } else {
@@ -144,9 +150,9 @@ impl DocumentSchema {
         (faults, is_complete)
     }
 
-    fn fault(&self, document: &Value, error: &jsonschema::ValidationError<'_>) -> Fault {
+    fn fault(&self, document: Node<'_>, error: &jsonschema::ValidationError<'_>) -> Fault {
         let kind = error.kind();
-        let place = self.place(document, error.instance_path().as_str());
+        let (place, instance) = self.place(document, error.instance_path().as_str());
         let schema_path = error.schema_path().as_str();
         let (code, message, schema_path) = if shapes::gave_up(kind) {
             (UNDECIDED.to_owned(), UNDECIDED_MESSAGE.to_owned(), schema_path.to_owned())
@@ -158,13 +164,9 @@ impl DocumentSchema {
             };
             (format!("schema:{keyword}"), message.to_owned(), schema_path)
         } else {
-            (
-                format!("schema:{}", kind.keyword()),
-                self.message(kind, error.instance()),
-                schema_path.to_owned(),
-            )
+            (format!("schema:{}", kind.keyword()), self.message(kind, instance), schema_path.to_owned())
         };
-        Fault { schema_path, ..Fault::at(code, &place, message) }.with_shape(error.instance()).shortened()
+        Fault { schema_path, ..Fault::at(code, &place, message) }.with_shape(instance).shortened()
     }
 
     pub(super) fn duplicate_faults(places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
@@ -176,68 +178,51 @@ impl DocumentSchema {
 
     /// A property's step, nameless where the schema does not know the name: it may be a customer's value.
     pub(super) fn segment<'a>(&self, name: &'a str) -> Segment<'a> {
-        if self.names.contains_key(name) { Segment::Name(Cow::Borrowed(name)) } else { Segment::UnknownName }
+        if self.names.contains(name) { Segment::Name(Cow::Borrowed(name)) } else { Segment::UnknownName }
     }
 
-    /// The steps of an instance's pointer; the document tells which of them are array indices.
-    fn place(&self, document: &Value, pointer: &str) -> Vec<Segment<'static>> {
+    /// The steps of an instance's pointer, and the instance; the document tells which of them are array indices.
+    fn place<'a>(&self, document: Node<'a>, pointer: &str) -> (Vec<Segment<'static>>, Node<'a>) {
         let mut place = Vec::new();
-        let mut value = Some(document);
+        let mut value = document;
         for token in pointer.split('/').skip(1) {
             let name = if token.contains('~') {
                 Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
             } else {
                 Cow::Borrowed(token)
             };
-            if let Some(Value::Array(items)) = value {
+            let next = if value.is_array() {
                 let index: usize = name.parse().unwrap_or_default();
                 place.push(Segment::Index(index));
-                value = items.get(index);
+                value.item(index)
             } else {
                 place.push(self.segment(&name).into_owned());
-                value = value.and_then(|value| value.get(name.as_ref()));
-            }
+                value.get(&name)
+            };
+            value = next.unwrap_or(value);
         }
-        place
+        (place, value)
     }
 
-    fn message(&self, kind: &ValidationErrorKind, instance: &Value) -> String {
+    fn message(&self, kind: &ValidationErrorKind, instance: Node<'_>) -> String {
         match kind {
             ValidationErrorKind::Required { property } => {
                 format!("the required property `{}` is missing", property.as_str().unwrap_or_default())
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
-            | ValidationErrorKind::UnevaluatedProperties { unexpected } => self.unknown_property(unexpected),
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => self.names.message(unexpected),
             ValidationErrorKind::Type { kind } => {
                 format!("must be {}, but is {}", type_names(kind), instance_type(instance))
             }
             other => plain_message(other),
         }
     }
-
-    /// Names the property that is probably meant, never the one that stands there.
-    fn unknown_property(&self, unexpected: &[String]) -> String {
-        const LIKENESS_MIN: f64 = 0.9; // Jaro-Winkler of the plain forms
-        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
-        let unexpected: Vec<_> =
-            unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX).map(|name| plain(name)).collect();
-        let likeness = |plain: &String| {
-            let best = |most: f64, other: &String| most.max(strsim::jaro_winkler(plain, other));
-            unexpected.iter().fold(0.0, best)
-        };
-        let likenesses = self.names.iter().map(|(name, plain)| (likeness(plain), name));
-        let meant = likenesses.max_by(|(a, _), (b, _)| a.total_cmp(b));
-        match meant {
-            Some((likeness, name)) if likeness >= LIKENESS_MIN => {
-                format!("has a property that the schema does not know (is `{name}` meant?)")
-            }
-            _ => "has a property that the schema does not know".to_owned(),
-        }
-    }
 }
 
-fn validator_of(schema: &Value) -> Result<Validator, jsonschema::ValidationError<'static>> {
-    jsonschema::options()
+pub(super) fn validator_of(
+    schema: &Value,
+) -> Result<Validator<TreeJson>, jsonschema::ValidationError<'static>> {
+    jsonschema::options_for::<TreeJson>()
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
         .with_format("uuid", |text: &str| parse_uuid(text).is_some())
@@ -270,40 +255,12 @@ fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
 }
 
 /// What the validator needs at most for the faults of a value whose path has so many bytes: one for each value in it.
-fn validator_bytes(value: &Value, path_bytes: usize) -> usize {
+fn validator_bytes(value: Node<'_>, path_bytes: usize) -> usize {
     // Longer than any index.
     const INDEX_BYTES: usize = 8;
-    let inside: usize = match value {
-        Value::Array(items) => items.iter().map(|item| validator_bytes(item, path_bytes + INDEX_BYTES)).sum(),
-        Value::Object(object) => {
-            object.iter().map(|(name, item)| validator_bytes(item, path_bytes + name.len() + 1)).sum()
-        }
-        _ => 0,
-    };
-    VALIDATOR_FAULT_BYTES + path_bytes + inside
-}
-
-/// A name as it is compared: in lower case without separators.
-fn plain(name: &str) -> String {
-    name.replace(['_', '-', ' '], "").to_lowercase()
-}
-
-/// The keys under every `properties`, and the strings of every `required`.
-fn collect_names(schema: &Value, names: &mut BTreeMap<String, String>) {
-    let named = |name: &str| (name.to_owned(), plain(name));
-    match schema {
-        Value::Object(object) => {
-            if let Some(Value::Object(properties)) = object.get("properties") {
-                names.extend(properties.keys().map(|name| named(name)));
-            }
-            if let Some(Value::Array(required)) = object.get("required") {
-                names.extend(required.iter().filter_map(|name| name.as_str().map(named)));
-            }
-            object.values().for_each(|inner| collect_names(inner, names));
-        }
-        Value::Array(items) => items.iter().for_each(|inner| collect_names(inner, names)),
-        _ => {}
-    }
+    let items: usize = value.items().map(|item| validator_bytes(item, path_bytes + INDEX_BYTES)).sum();
+    let members = value.members().map(|(name, value)| validator_bytes(value, path_bytes + name.len() + 1));
+    VALIDATOR_FAULT_BYTES + path_bytes + items + members.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -311,6 +268,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::tree::testing::with_tree;
+
+    fn faults(schema: &DocumentSchema, document: &Value) -> (Vec<Fault>, bool) {
+        with_tree(document, |root| schema.faults(root, usize::MAX))
+    }
 
     fn refused(schema: &Value) -> String {
         DocumentSchema::compile(&schema.to_string(), "test.json").unwrap_err().to_string()
@@ -332,7 +294,7 @@ mod tests {
         let schema = json!({"additionalProperties": {"maxProperties": 0}, "properties": {"a": {"const": 1}}});
         let schema = DocumentSchema::compile(&schema.to_string(), "test.json").unwrap();
         let document = json!({"ann@example.com": {"+4912345": 2}, "a": "secret"});
-        let (faults, _) = schema.faults(&document);
+        let (faults, _) = faults(&schema, &document);
         assert_eq!(faults.len(), 2, "{faults:?}");
         let words = format!("{faults:?}");
         for value in ["ann@example.com", "+4912345", "secret"] {
@@ -342,23 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_property_is_guessed() {
-        let schema = DocumentSchema::built_in();
-        let guess = |name: &str| schema.unknown_property(&[name.to_owned()]);
-        assert!(guess("first_name").contains("`firstName`"));
-        assert!(guess("postalcode").contains("`postalCode`"));
-        assert!(!guess("ann@example.com").contains("meant"));
-    }
-
-    #[test]
     fn a_pattern_that_gives_up_is_the_schemas_fault() {
         let pattern = json!({"pattern": r"^(a|aa)+\1$"});
         let document = json!({"a": "a".repeat(60) + "b"});
         for property in [pattern.clone(), json!({"anyOf": [{"type": "null"}, pattern]})] {
             let schema = json!({"properties": {"a": property}}).to_string();
             let schema = DocumentSchema::compile(&schema, "test.json").unwrap();
-            assert!(!schema.is_valid(&document));
-            let (faults, _) = schema.faults(&document);
+            assert!(!with_tree(&document, |root| schema.is_valid(root)));
+            let (faults, _) = faults(&schema, &document);
             assert_eq!((faults.len(), &*faults[0].code, &*faults[0].pointer), (1, UNDECIDED, "/a"));
         }
     }
@@ -378,7 +331,7 @@ mod tests {
             "properties": {"a": {"$ref": "#/definitions/0"}, "b": {"type": "null"}},
         });
         let schema = DocumentSchema::compile(&schema.to_string(), "test.json").unwrap();
-        let (mut faults, is_complete) = schema.faults(&json!({"a": "x", "b": 1}));
+        let (mut faults, is_complete) = faults(&schema, &json!({"a": "x", "b": 1}));
         faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         let faults: Vec<_> = faults.iter().map(|fault| (&*fault.code, &*fault.schema_path)).collect();
         assert_eq!(faults, [("schema:anyOf", "/definitions/0/anyOf"), ("schema:type", "/properties/b/type")]);
@@ -389,7 +342,7 @@ mod tests {
     fn display_names_are_no_part_of_an_address() {
         let schema = DocumentSchema::built_in();
         let email = |text: &str| {
-            let (faults, _) = schema.faults(&json!({"emails": [text]}));
+            let (faults, _) = faults(&schema, &json!({"emails": [text]}));
             !faults.iter().any(|fault| fault.pointer == "/emails/0")
         };
         assert!(email("joe@example.com") && email("joe+x@mail.example.com") && email("joe@[127.0.0.1]"));

@@ -1,7 +1,8 @@
 //! What is wrong, in words that quote the schema and never the document.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use serde_json::Value;
+
+use super::tree::{Kind, Node};
 
 /// Words for the kinds that need nothing but themselves.
 pub(super) fn plain_message(kind: &ValidationErrorKind) -> String {
@@ -47,13 +48,13 @@ pub(super) fn type_names(kind: &TypeKind) -> String {
     }
 }
 
-pub(super) fn instance_type(instance: &Value) -> &'static str {
-    match instance {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+pub(super) fn instance_type(instance: Node<'_>) -> &'static str {
+    match instance.kind() {
+        Kind::Null => "null",
+        Kind::Boolean(_) => "a boolean",
+        Kind::Number(_) => "a number",
+        Kind::Text(_) => "a string",
+        Kind::Array(_) => "an array",
+        Kind::Object(_) => "an object",
     }
 }

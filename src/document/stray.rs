@@ -2,8 +2,7 @@
 //!
 //! They speak of the kind alone, so that all lines of a kind are one entry of the report, and quote nothing.
 
-use serde_json::Value;
-
+use super::tree::{Kind, Node};
 use crate::input::HOLE_BYTES_MIN;
 
 const WIDE_TEXT: &str = "zero bytes (U+0000) stand between its characters, as UTF-16 has them: convert that part with \
@@ -95,12 +94,12 @@ pub(super) fn words_of_bytes(line: &[u8]) -> Option<&'static str> {
 }
 
 /// Of JSON that is no object.
-pub(super) fn words_of_value(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::String(text) if text.trim_start().starts_with('{') => Some(
+pub(super) fn words_of_value(value: Node<'_>) -> Option<&'static str> {
+    match value.kind() {
+        Kind::Text(text) if text.trim_start().starts_with('{') => Some(
             "a string that seems to hold a document: take it out with jq -c 'if type == \"string\" then fromjson else . end'",
         ),
-        Value::Array(items) if items.iter().any(Value::is_object) => Some(
+        Kind::Array(_) if value.items().any(Node::is_object) => Some(
             "an array: write what it holds one a line with jq -c 'if type == \"array\" then .[] else . end'",
         ),
         _ => None,

@@ -1,6 +1,6 @@
 //! What form a value has, never what it is: enough to see what is wrong with it, nothing of a customer.
 
-use serde_json::Value;
+use super::tree::{Kind, Node};
 
 /// Longest form of a text, in characters; forms of sentences say no more.
 const CHARS_MAX: usize = 24;
@@ -8,20 +8,20 @@ const CHARS_MAX: usize = 24;
 /// How much of a text is looked at.
 const LOOKED_AT: usize = 200;
 
-pub(super) fn value_shape(value: &Value) -> String {
+pub(super) fn value_shape(value: Node<'_>) -> String {
     let plural =
         |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "boolean".to_owned(),
-        Value::Number(number) if number.is_f64() => "number with a fraction".to_owned(),
-        Value::Number(number) => {
+    match value.kind() {
+        Kind::Null => "null".to_owned(),
+        Kind::Boolean(_) => "boolean".to_owned(),
+        Kind::Number(number) if number.is_f64() => "number with a fraction".to_owned(),
+        Kind::Number(number) => {
             let digits = number.to_string().trim_start_matches('-').len();
             format!("integer of {}", plural(digits, "digit", "digits"))
         }
-        Value::String(text) => text_shape(text),
-        Value::Array(items) => format!("array of {}", plural(items.len(), "item", "items")),
-        Value::Object(object) => format!("object of {}", plural(object.len(), "property", "properties")),
+        Kind::Text(text) => text_shape(text),
+        Kind::Array(items) => format!("array of {}", plural(*items, "item", "items")),
+        Kind::Object(members) => format!("object of {}", plural(*members, "property", "properties")),
     }
 }
 
@@ -63,13 +63,16 @@ fn class_of(char: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::document::tree::testing::with_tree;
 
     #[test]
     fn forms_hold_no_value() {
-        let check = |value: &Value, expected: &str| assert_eq!(value_shape(value), expected);
+        let check = |value: &Value, expected: &str| {
+            with_tree(value, |value| assert_eq!(value_shape(value), expected))
+        };
         check(&json!("Main 12-4"), "\"Aa 9-9\", string of 9 characters");
         check(&json!("fax"), "\"a\", string of 3 characters");
         check(&json!("Ζωή\u{202e}💥\u{7}"), "\"Aa?\", string of 6 characters");

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde_json::Value;
-
 use crate::{
-    document::{DocumentSchema, Fault, Profile, Rejection, check_with, is_blank, record_bytes_max},
+    document::{
+        DocumentSchema, Fault, Node, Profile, Rejection, Scratch, check_with, is_blank, record_bytes_max,
+    },
     input::{Chunk, Piece},
     report::{ChunkRejects, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
@@ -118,6 +118,7 @@ impl Checker {
         rejects: &mut ChunkRejects,
     ) {
         let (mut start, mut line) = (0, chunk.first_line);
+        let mut scratch = Scratch::default();
         while start < chunk.bytes.len() {
             let rest = &chunk.bytes[start..];
             let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
@@ -136,12 +137,12 @@ impl Checker {
                         details.add(profile, bytes);
                     }
                 };
-                let reject = |document: &Value| {
+                let reject = |document: Node<'_>| {
                     if let Some(details) = details.borrow_mut().as_deref_mut() {
                         details.add_rejected(document, bytes);
                     }
                 };
-                let checked = check_with(bytes, &self.schema, accept, reject);
+                let checked = check_with(bytes, &self.schema, &mut scratch, accept, reject);
                 drop(alone);
                 match checked {
                     Ok(()) => tally.accept(chunk.source, line),

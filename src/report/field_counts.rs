@@ -6,13 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{
     ChoiceField, FieldProfile, Lengths, ListField, TextField, characters::characters, countries::COUNTRIES,
 };
 use crate::{
-    document::Profile,
+    document::{Node, Profile},
     tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
 };
 
@@ -172,44 +170,61 @@ impl FieldCounts {
     }
 
     /// Counts a rejected document as far as its properties are of the right type.
-    pub(crate) fn add_rejected(&mut self, document: &Value) {
+    pub(crate) fn add_rejected(&mut self, document: Node<'_>) {
         let characters = |text: &str| text.chars().count();
         self.documents += 1;
-        self.ids += u64::from(document["id"].is_string());
-        for (text, name) in
-            [(Text::FirstName, "firstName"), (Text::MiddleName, "middleName"), (Text::LastName, "lastName")]
-        {
-            document[name].as_str().into_iter().for_each(|value| self.text(text, characters(value)));
-        }
-        if let Some(emails) = document["emails"].as_array() {
-            self.list(EMAILS, emails.len());
-            emails
-                .iter()
-                .filter_map(Value::as_str)
-                .for_each(|email| self.text(Text::Email, characters(email)));
-        }
-        if let Some(phones) = document["phoneNumbers"].as_array() {
-            self.list(PHONE_NUMBERS, phones.len());
-            for phone in phones {
-                phone["type"].as_str().into_iter().for_each(|kind| self.phone_type(kind));
-                phone["number"]
-                    .as_str()
-                    .into_iter()
-                    .for_each(|number| self.text(Text::PhoneNumber, characters(number)));
+        for (name, value) in document.members() {
+            match (name, value.as_str()) {
+                ("id", Some(_)) => self.ids += 1,
+                ("firstName", Some(text)) => self.text(Text::FirstName, characters(text)),
+                ("middleName", Some(text)) => self.text(Text::MiddleName, characters(text)),
+                ("lastName", Some(text)) => self.text(Text::LastName, characters(text)),
+                ("emails", None) if value.is_array() => {
+                    self.list(EMAILS, value.items().count());
+                    for email in value.items().filter_map(Node::as_str) {
+                        self.text(Text::Email, characters(email));
+                    }
+                }
+                ("phoneNumbers", None) if value.is_array() => {
+                    self.list(PHONE_NUMBERS, value.items().count());
+                    value.items().for_each(|phone| self.add_rejected_phone(phone));
+                }
+                ("address", None) if value.is_object() => self.add_rejected_address(value),
+                ("privacySettings", None) => self.add_rejected_settings(value),
+                _ => {}
             }
         }
-        let address = &document["address"];
-        self.addresses += u64::from(address.is_object());
-        for (text, name) in Text::ADDRESS {
-            match (address[name].as_str(), text) {
-                (Some(country), Text::Country) => self.country(country, characters),
-                (Some(value), _) => self.text(text, characters(value)),
-                (None, _) => {}
+    }
+
+    fn add_rejected_phone(&mut self, phone: Node<'_>) {
+        for (name, value) in phone.members() {
+            match (name, value.as_str()) {
+                ("type", Some(kind)) => self.phone_type(kind),
+                ("number", Some(number)) => self.text(Text::PhoneNumber, number.chars().count()),
+                _ => {}
             }
         }
-        let privacy = &document["privacySettings"];
-        for (counts, name) in self.booleans.iter_mut().zip(["marketingEmailsEnabled", "twoFactorEnabled"]) {
-            privacy[name].as_bool().into_iter().for_each(|value| counts[usize::from(value)] += 1);
+    }
+
+    fn add_rejected_address(&mut self, address: Node<'_>) {
+        let characters = |text: &str| text.chars().count();
+        self.addresses += 1;
+        for (name, value) in address.members() {
+            let text = Text::ADDRESS.iter().find(|(_, property)| *property == name);
+            match (text, value.as_str()) {
+                (Some((Text::Country, _)), Some(country)) => self.country(country, characters),
+                (Some((text, _)), Some(value)) => self.text(*text, characters(value)),
+                _ => {}
+            }
+        }
+    }
+
+    fn add_rejected_settings(&mut self, settings: Node<'_>) {
+        for (name, value) in settings.members() {
+            let at = ["marketingEmailsEnabled", "twoFactorEnabled"].iter().position(|other| *other == name);
+            if let (Some(at), Some(value)) = (at, value.as_bool()) {
+                self.booleans[at][usize::from(value)] += 1;
+            }
         }
     }
 
@@ -346,9 +361,10 @@ fn count(length: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::document::with_tree;
 
     fn document(country: &str) -> Value {
         json!({
@@ -367,7 +383,7 @@ mod tests {
         let line = document.to_string();
         let accept = |profile: &Profile<'_>| accepted.add(profile, line.as_bytes());
         crate::document::check(line.as_bytes(), &schema, accept).unwrap();
-        rejected.add_rejected(&document);
+        with_tree(&document, |root| rejected.add_rejected(root));
         assert_eq!(accepted, rejected);
         let profile = accepted.into_profile();
         assert_eq!(profile.texts[0].characters.maximum(), Some(3));
@@ -378,9 +394,10 @@ mod tests {
     fn no_value_of_a_customer_is_kept() {
         let mut counts = FieldCounts::default();
         for country in ["ZQ", "zq", "S3NTINEL", "🏴"] {
-            counts.add_rejected(&document(country));
+            with_tree(&document(country), |root| counts.add_rejected(root));
         }
-        counts.add_rejected(&json!({"emails": "none", "address": 1, "phoneNumbers": [1, {"type": "fax"}]}));
+        let odd = json!({"emails": "none", "address": 1, "phoneNumbers": [1, {"type": "fax"}]});
+        with_tree(&odd, |root| counts.add_rejected(root));
         let profile = counts.into_profile();
         assert_eq!((profile.choices[0].other, profile.choices[1].other), (4, 1));
         assert_eq!((profile.documents, profile.ids, profile.addresses), (5, 4, 4));

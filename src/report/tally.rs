@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{
     LineCells,
     duplicates::Fingerprint,
     fault_groups::{FaultGroups, SortedGroups},
     field_counts::FieldCounts,
 };
-use crate::document::{Fault, Profile};
+use crate::document::{Fault, Node, Profile};
 
 /// How finely the places of documents are kept.
 pub(crate) const CELLS_MAX: usize = 256;
@@ -141,9 +139,9 @@ impl Details {
     }
 
     /// Of a rejected document, as far as it is JSON.
-    pub(crate) fn add_rejected(&mut self, document: &Value, text: &[u8]) {
+    pub(crate) fn add_rejected(&mut self, document: Node<'_>, text: &[u8]) {
         self.fields.add_rejected(document);
-        if let Some(id) = document["id"].as_str().and_then(crate::document::parse_uuid) {
+        if let Some(id) = document.get("id").and_then(Node::as_str).and_then(crate::document::parse_uuid) {
             self.fingerprints.push(Fingerprint::of(id, text));
         }
     }

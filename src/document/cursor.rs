@@ -24,7 +24,9 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    /// Whether nothing but white space follows.
+    pub(super) fn ends(&mut self) -> bool {
+        self.skip_white_space();
         self.at == self.text.len()
     }
 
@@ -47,6 +49,23 @@ impl<'a> Cursor<'a> {
         Some(byte == bracket)
     }
 
+    /// Steps over the closing bracket, and what white space follows, if it stands here.
+    pub(super) fn is_closed(&mut self, bracket: u8) -> bool {
+        let is_closed = self.step(bracket).is_some();
+        if is_closed {
+            self.skip_white_space();
+        }
+        is_closed
+    }
+
+    /// Steps over the colon behind a name, with white space around it.
+    pub(super) fn colon(&mut self) -> Option<()> {
+        self.skip_white_space();
+        self.step(b':')?;
+        self.skip_white_space();
+        Some(())
+    }
+
     /// Steps over `key` (a name in quotes, and the colon) and what white space follows, if it stands here.
     pub(super) fn key<const N: usize>(&mut self, key: &[u8; N]) -> bool {
         let is_here = self.rest().first_chunk() == Some(key);
@@ -55,6 +74,14 @@ impl<'a> Cursor<'a> {
             self.skip_white_space();
         }
         is_here
+    }
+
+    /// Steps over a name that is written in another way: with escapes, or white space before its colon.
+    #[cold]
+    pub(super) fn odd_name(&mut self) -> Option<&'a str> {
+        let name = self.any_string()?;
+        self.colon()?;
+        Some(name)
     }
 
     pub(super) fn boolean(&mut self) -> Option<bool> {
@@ -69,8 +96,31 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
+    pub(super) fn null(&mut self) -> bool {
+        let is_here = self.rest().starts_with(b"null");
+        self.at += if is_here { 4 } else { 0 };
+        is_here
+    }
+
+    /// All bytes from here that a number may have, none or more.
+    pub(super) fn number(&mut self) -> &'a str {
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let start = self.at;
+        self.at += self.rest().iter().take_while(|byte| is_part(byte)).count();
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
     /// A string without U+0000, its escapes resolved.
     pub(super) fn string(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let text = self.any_string()?;
+        // Only an escape gives one.
+        let is_plain = self.at - start == text.len() + 2;
+        (is_plain || !text.contains('\0')).then_some(text)
+    }
+
+    /// A string, its escapes resolved.
+    pub(super) fn any_string(&mut self) -> Option<&'a str> {
         self.step(b'"')?;
         let start = self.at;
         self.skip_plain();
@@ -111,7 +161,7 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(text).ok()
     }
 
-    /// The character of an escape, if it needs no second one (RFC 8259 section 7).
+    /// The character of an escape (RFC 8259 section 7), or of two that are a surrogate pair.
     fn escape(&mut self) -> Option<char> {
         let letter = *self.rest().get(1)?;
         self.at += 2;
@@ -123,16 +173,27 @@ impl<'a> Cursor<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let mut unit = 0;
-                for digit in self.rest().first_chunk::<4>()? {
-                    unit = unit << 4 | char::from(*digit).to_digit(16)?;
-                }
-                self.at += 4;
-                // Half of a surrogate pair is no character.
-                char::from_u32(unit).filter(|c| *c != '\0')?
+                let unit = self.unit()?;
+                let low = if matches!(unit, 0xd800..=0xdbff) && self.rest().starts_with(b"\\u") {
+                    self.at += 2;
+                    Some(self.unit()?)
+                } else {
+                    None
+                };
+                char::decode_utf16([unit].into_iter().chain(low)).next()?.ok()?
             }
             _ => return None,
         })
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Option<u16> {
+        let mut unit = 0;
+        for digit in self.rest().first_chunk::<4>()? {
+            unit = unit << 4 | u16::from(hex_digit(*digit)?);
+        }
+        self.at += 4;
+        Some(unit)
     }
 
     /// Steps to the first byte that is not plainly a part of a string: a quote, a backslash, a control.
@@ -149,9 +210,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Only what may stand within a line.
     fn skip_white_space(&mut self) {
-        while self.peek().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
+        while self.peek().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
         }
     }
@@ -160,13 +220,17 @@ impl<'a> Cursor<'a> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Most strings of an ordinary document end within so many bytes.
@@ -223,9 +287,20 @@ mod tests {
     #[test]
     fn escapes_are_resolved_as_far_as_there_is_room() {
         check(r#""\"\\\/\b\f\n\r\t\u00e9\u20ACx","#, Some(("\"\\/\u{8}\u{c}\n\r\té€x", ",")));
-        for bad in
-            [r"\u0000", r"\ud83d\ude00", r"\ude00", r"\u12", r"\u+123", r"\x", r"\", r"\u00e", "\\\u{1}"]
-        {
+        check(r#""\ud83d\uDE00\ud83d\ude00","#, Some(("😀😀", ",")));
+        for bad in [
+            r"\u0000",
+            r"\ud83d",
+            r"\ud83dx",
+            r"\ud83d\u0041",
+            r"\ude00",
+            r"\u12",
+            r"\u+123",
+            r"\x",
+            r"\",
+            r"\u00e",
+            "\\\u{1}",
+        ] {
             check(&format!("\"abc{bad}\" and so on"), None);
         }
         let inside = "x".repeat(63);

@@ -1,0 +1,142 @@
+//! The properties that a schema speaks of, and which of them a misspelt one is probably meant to be.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// Longest unknown name that is compared with those of the schema, and how many of an object's are.
+const GUESSED_NAME_BYTES_MAX: usize = 64;
+const GUESSED_NAMES_MAX: usize = 100;
+
+/// Jaro-Winkler similarity of the plain forms of names that are taken for the same one.
+const LIKENESS_MIN: f64 = 0.9;
+
+/// Most characters at the beginning of two names that the similarity counts.
+const PREFIX_MAX: usize = 4;
+
+/// Every property name that a schema itself speaks of, and its plain form.
+#[derive(Debug)]
+pub(super) struct Meant {
+    names: BTreeMap<String, String>,
+}
+
+impl Meant {
+    pub(super) fn of_schema(schema: &Value) -> Self {
+        let mut names = BTreeMap::new();
+        collect_names(schema, &mut names);
+        Self { names }
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// Names the property that is probably meant, never the one that stands there.
+    pub(super) fn message(&self, unexpected: &[String]) -> String {
+        match self.meant(unexpected) {
+            Some(name) => format!("has a property that the schema does not know (is `{name}` meant?)"),
+            None => "has a property that the schema does not know".to_owned(),
+        }
+    }
+
+    fn meant(&self, unexpected: &[String]) -> Option<&str> {
+        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
+        let mut best: Option<(f64, &str)> = None;
+        for unexpected in unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX) {
+            let unexpected = plain(unexpected);
+            for (name, plain) in &self.names {
+                let least = best.map_or(LIKENESS_MIN, |(likeness, _)| likeness);
+                if may_be_like(&unexpected, plain, least) {
+                    let likeness = strsim::jaro_winkler(&unexpected, plain);
+                    let is_better =
+                        best.is_none_or(|(most, other)| (likeness, name.as_str()) > (most, other));
+                    if likeness >= least && is_better {
+                        best = Some((likeness, name));
+                    }
+                }
+            }
+        }
+        best.map(|(_, name)| name)
+    }
+}
+
+/// Whether two texts can be as similar as that: asked first, since the answer is mostly no, and quick.
+///
+/// The Jaro similarity is a third of `m/|a| + m/|b| + (m-t)/m`, where m characters match; what has no equal on the other
+/// side does not. Winkler adds a tenth of what is missing for each common character at the beginning.
+fn may_be_like(a: &str, b: &str, likeness: f64) -> bool {
+    if !a.is_ascii() || !b.is_ascii() || a.is_empty() || b.is_empty() {
+        return true;
+    }
+    let letters = |text: &str| text.bytes().fold(0_u128, |letters, byte| letters | 1 << byte);
+    let (letters_a, letters_b) = (letters(a), letters(b));
+    let unmatched = |these: u128, those: u128| (these & !those).count_ones() as usize;
+    let matches = (a.len() - unmatched(letters_a, letters_b)).min(b.len() - unmatched(letters_b, letters_a));
+    let prefix = a.bytes().zip(b.bytes()).take(PREFIX_MAX).take_while(|(a, b)| a == b).count();
+    let share = |length: usize| matches as f64 / length as f64;
+    let jaro = (share(a.len()) + share(b.len()) + 1.0) / 3.0;
+    jaro + prefix as f64 * 0.1 * (1.0 - jaro) >= likeness - 1e-9
+}
+
+/// A name as it is compared: in lower case without separators.
+fn plain(name: &str) -> String {
+    let is_letter = |c: &char| !matches!(c, '_' | '-' | ' ');
+    if name.is_ascii() {
+        return name.chars().filter(is_letter).map(|c| c.to_ascii_lowercase()).collect();
+    }
+    name.replace(['_', '-', ' '], "").to_lowercase()
+}
+
+/// The keys under every `properties`, and the strings of every `required`.
+fn collect_names(schema: &Value, names: &mut BTreeMap<String, String>) {
+    let named = |name: &str| (name.to_owned(), plain(name));
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Object(properties)) = object.get("properties") {
+                names.extend(properties.keys().map(|name| named(name)));
+            }
+            if let Some(Value::Array(required)) = object.get("required") {
+                names.extend(required.iter().filter_map(|name| name.as_str().map(named)));
+            }
+            object.values().for_each(|inner| collect_names(inner, names));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| collect_names(inner, names)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::BUILT_IN_SCHEMA;
+
+    fn built_in() -> Meant {
+        Meant::of_schema(&serde_json::from_str(BUILT_IN_SCHEMA).unwrap())
+    }
+
+    #[test]
+    fn a_misspelt_property_is_guessed() {
+        let guess = |name: &str| built_in().message(&[name.to_owned()]);
+        assert!(guess("first_name").contains("`firstName`"));
+        assert!(guess("postalcode").contains("`postalCode`"));
+        assert!(!guess("ann@example.com").contains("meant"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_not_compared_is_not_like(
+            a in "[a-e]{1,12}|[a-zé]{1,12}",
+            b in "[a-e]{1,12}|[a-z]{1,12}",
+            cut in 0..4_usize,
+        ) {
+            let shortened = &a.chars().skip(cut).collect::<String>();
+            for (a, b) in [(&a, &b), (&a, shortened), (shortened, &a)] {
+                for likeness in [LIKENESS_MIN, 0.95, 1.0] {
+                    if strsim::jaro_winkler(a, b) >= likeness {
+                        proptest::prop_assert!(may_be_like(a, b, likeness));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The text of a line to a tree, in one pass.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use serde_json::Number;
+
+use super::{Entry, Kind, Storage, Tree};
+use crate::document::{
+    cursor::Cursor,
+    decode::{DEPTH_MAX, VALUES_MAX},
+};
+
+/// Objects of more members have their names hashed.
+const COMPARED_MAX: usize = 16;
+
+/// Digits of a number that is surely below 2^64.
+const PLAIN_DIGITS_MAX: usize = 18;
+
+impl<'t> Tree<'t> {
+    /// `None` where the text is not JSON, or has too much of something: `decode` says what. There has to be as much `room`
+    /// as text.
+    pub(in crate::document) fn parse(
+        text: &'t str,
+        room: &'t mut [u8],
+        storage: &mut Storage,
+    ) -> Option<Self> {
+        let cursor = Cursor::new(text, room);
+        let mut parser = Parser { cursor, entries: storage.take(), duplicates: 0 };
+        let is_whole = parser.value("", 1).is_some() && parser.cursor.ends();
+        let tree = Self { entries: parser.entries, duplicates: parser.duplicates };
+        if is_whole {
+            return Some(tree);
+        }
+        tree.give_back(storage);
+        None
+    }
+}
+
+struct Parser<'t> {
+    cursor: Cursor<'t>,
+    entries: Vec<Entry<'t>>,
+    duplicates: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn value(&mut self, name: &'t str, depth: usize) -> Option<()> {
+        if self.entries.len() == VALUES_MAX {
+            return None;
+        }
+        let at = self.entries.len();
+        let kind = match self.cursor.peek()? {
+            b'"' => Kind::Text(self.cursor.any_string()?),
+            b'{' | b'[' if depth > DEPTH_MAX => return None,
+            b'{' => return self.object(name, depth),
+            b'[' => return self.array(name, depth),
+            b't' | b'f' => Kind::Boolean(self.cursor.boolean()?),
+            b'n' => {
+                self.cursor.null().then_some(())?;
+                Kind::Null
+            }
+            _ => Kind::Number(self.number()?),
+        };
+        self.entries.push(Entry { name, kind, end: at + 1, is_replaced: false, is_again: false });
+        Some(())
+    }
+
+    fn object(&mut self, name: &'t str, depth: usize) -> Option<()> {
+        let at = self.open(name, b'{', Kind::Object(0))?;
+        let (mut members, mut seen, mut may_repeat) = (0, 0_u64, false);
+        if !self.cursor.is_closed(b'}') {
+            loop {
+                let member = self.cursor.any_string()?;
+                self.cursor.colon()?;
+                let bit = 1 << (sample(member) % 64);
+                may_repeat |= seen & bit != 0;
+                seen |= bit;
+                self.value(member, depth + 1)?;
+                members += 1;
+                if self.cursor.closes(b'}')? {
+                    break;
+                }
+            }
+        }
+        if may_repeat {
+            members -= self.mark_repeated(at, members);
+        }
+        self.close(at, Kind::Object(members));
+        Some(())
+    }
+
+    fn array(&mut self, name: &'t str, depth: usize) -> Option<()> {
+        let at = self.open(name, b'[', Kind::Array(0))?;
+        let mut items = 0;
+        if !self.cursor.is_closed(b']') {
+            loop {
+                self.value("", depth + 1)?;
+                items += 1;
+                if self.cursor.closes(b']')? {
+                    break;
+                }
+            }
+        }
+        self.close(at, Kind::Array(items));
+        Some(())
+    }
+
+    fn open(&mut self, name: &'t str, bracket: u8, kind: Kind<'t>) -> Option<usize> {
+        self.cursor.open(bracket)?;
+        self.entries.push(Entry { name, kind, end: 0, is_replaced: false, is_again: false });
+        Some(self.entries.len() - 1)
+    }
+
+    fn close(&mut self, at: usize, kind: Kind<'t>) {
+        let end = self.entries.len();
+        self.entries[at].kind = kind;
+        self.entries[at].end = end;
+    }
+
+    /// Marks members of the object at `at` whose names come more than once, and counts those that are replaced.
+    fn mark_repeated(&mut self, at: usize, members: usize) -> usize {
+        let mut places: Vec<usize> = Vec::with_capacity(members);
+        let mut last: HashMap<&'t str, usize, FixedState> = HashMap::default();
+        let (mut next, mut replaced) = (at + 1, 0);
+        while next < self.entries.len() {
+            let name = self.entries[next].name;
+            let earlier = if members <= COMPARED_MAX {
+                places.iter().rev().copied().find(|place| self.entries[*place].name == name)
+            } else {
+                last.insert(name, next)
+            };
+            if let Some(earlier) = earlier {
+                self.entries[earlier].is_replaced = true;
+                self.entries[next].is_again = true;
+                replaced += 1;
+            }
+            places.push(next);
+            next = self.entries[next].end;
+        }
+        self.duplicates += replaced;
+        replaced
+    }
+
+    fn number(&mut self) -> Option<Number> {
+        let text = self.cursor.number();
+        let digits = text.as_bytes();
+        let is_plain = digits.len() <= PLAIN_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
+        if is_plain && (digits.len() == 1 || !digits.starts_with(b"0")) {
+            return text.parse::<u64>().ok().map(Number::from);
+        }
+        // What a number is, and how large it may be, is the crate's to say.
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// Differs for names that differ in length or at their ends, mostly.
+fn sample(name: &str) -> usize {
+    let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
+    name.len() * 7 + end(name.as_bytes().first()) * 5 + end(name.as_bytes().last())
+}
