@@ -59,6 +59,14 @@ pub(super) struct RowsFor {
     pub(super) form: RowForm,
 }
 
+/// Says that documents will be checked at another speed than other schemas', and with `-v` what makes it so.
+fn tell_the_long_way(schema: &DocumentSchema, console: Console) {
+    if let Some(reason) = schema.goes_the_long_way() {
+        console.info("the JSON Schema asks for more than can be checked in one pass, which takes several times as long (-v says what)");
+        console.detail(&format!("what takes longer: {reason} in {}", schema.source));
+    }
+}
+
 /// All that the pipeline needs.
 pub(super) struct PipelineInput {
     pub(super) reader: ChunkReader,
@@ -100,6 +108,7 @@ impl OpenedInputs {
         let sources = self.reader.sources();
         let source_names: Vec<_> = sources.iter().map(Source::name).collect();
         let total_bytes = sources.iter().map(Source::stored_bytes).sum();
+        tell_the_long_way(&self.schema, console);
         let progress = Progress::start(console, command, total_bytes);
         let schema =
             SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };

@@ -1,7 +1,8 @@
 //! The properties that a schema speaks of, and which of them a misspelt one is probably meant to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde_json::Value;
 
 /// Longest unknown name that is compared with those of the schema, and how many of an object's are.
@@ -14,10 +15,20 @@ const LIKENESS_MIN: f64 = 0.9;
 /// Most characters at the beginning of two names that the similarity counts.
 const PREFIX_MAX: usize = 4;
 
+/// How many misspelt names are remembered.
+const REMEMBERED_MAX: usize = 1000;
+
 /// Every property name that a schema itself speaks of, and its plain form.
 #[derive(Debug)]
 pub(super) struct Meant {
     names: BTreeMap<String, String>,
+}
+
+/// Names that were looked up before: an export misspells a name in all of its documents.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// The most similar name, and how similar it is.
+    names: HashMap<String, Option<(f64, String)>, RandomState>,
 }
 
 impl Meant {
@@ -32,32 +43,50 @@ impl Meant {
     }
 
     /// Names the property that is probably meant, never the one that stands there.
-    pub(super) fn message(&self, unexpected: &[String]) -> String {
-        match self.meant(unexpected) {
-            Some(name) => format!("has a property that the schema does not know (is `{name}` meant?)"),
+    pub(super) fn message(&self, unexpected: &[String], remembered: &mut Remembered) -> String {
+        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
+        let mut best: Option<(f64, String)> = None;
+        for unexpected in unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX) {
+            let meant = self.remember(unexpected, remembered);
+            if meant.is_some_and(|meant| best.as_ref().is_none_or(|best| is_more(meant, best))) {
+                best = meant.cloned();
+            }
+        }
+        match best {
+            Some((_, name)) => format!("has a property that the schema does not know (is `{name}` meant?)"),
             None => "has a property that the schema does not know".to_owned(),
         }
     }
 
-    fn meant(&self, unexpected: &[String]) -> Option<&str> {
-        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
-        let mut best: Option<(f64, &str)> = None;
-        for unexpected in unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX) {
-            let unexpected = plain(unexpected);
-            for (name, plain) in &self.names {
-                let least = best.map_or(LIKENESS_MIN, |(likeness, _)| likeness);
-                if may_be_like(&unexpected, plain, least) {
-                    let likeness = strsim::jaro_winkler(&unexpected, plain);
-                    let is_better =
-                        best.is_none_or(|(most, other)| (likeness, name.as_str()) > (most, other));
-                    if likeness >= least && is_better {
-                        best = Some((likeness, name));
-                    }
+    fn remember<'r>(&self, unexpected: &str, remembered: &'r mut Remembered) -> Option<&'r (f64, String)> {
+        if !remembered.names.contains_key(unexpected) {
+            if remembered.names.len() == REMEMBERED_MAX {
+                remembered.names.clear();
+            }
+            remembered.names.insert(unexpected.to_owned(), self.meant(unexpected));
+        }
+        remembered.names.get(unexpected)?.as_ref()
+    }
+
+    fn meant(&self, unexpected: &str) -> Option<(f64, String)> {
+        let unexpected = plain(unexpected);
+        let mut best: Option<(f64, String)> = None;
+        for (name, plain) in &self.names {
+            let least = best.as_ref().map_or(LIKENESS_MIN, |(likeness, _)| *likeness);
+            if may_be_like(&unexpected, plain, least) {
+                let likeness = strsim::jaro_winkler(&unexpected, plain);
+                if likeness >= least {
+                    // Of equally similar names the last in their order.
+                    best = Some((likeness, name.clone()));
                 }
             }
         }
-        best.map(|(_, name)| name)
+        best
     }
+}
+
+fn is_more(one: &(f64, String), other: &(f64, String)) -> bool {
+    one.0.total_cmp(&other.0).then_with(|| one.1.cmp(&other.1)).is_gt()
 }
 
 /// Whether two texts can be as similar as that: asked first, since the answer is mostly no, and quick.
@@ -116,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_property_is_guessed() {
-        let guess = |name: &str| built_in().message(&[name.to_owned()]);
+        let remembered = &mut Remembered::default();
+        let mut guess = |name: &str| built_in().message(&[name.to_owned()], remembered);
         assert!(guess("first_name").contains("`firstName`"));
         assert!(guess("postalcode").contains("`postalCode`"));
         assert!(!guess("ann@example.com").contains("meant"));

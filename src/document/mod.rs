@@ -30,6 +30,7 @@ pub(crate) use uuid::parse_uuid;
 
 use std::io::{self, Read as _};
 
+use meant::Remembered;
 use serde::{Deserialize as _, de::IgnoredAny};
 use tree::{Storage, Tree};
 
@@ -60,18 +61,23 @@ pub struct Scratch {
     /// For texts whose escapes are resolved.
     room: Vec<u8>,
     storage: Storage,
+    remembered: Remembered,
 }
 
 /// More room than this is given back after a document.
 const ROOM_BYTES_MAX: usize = 1 << 20;
 
 impl Scratch {
-    /// Room for all texts of a document.
-    fn room_for(&mut self, text: &str) -> (&mut [u8], &mut Storage) {
+    /// Makes room for all texts of a document.
+    fn make_room_for(&mut self, text: &str) {
         if self.room.len() < text.len() {
             self.room.resize(text.len(), 0);
         }
-        (&mut self.room, &mut self.storage)
+    }
+
+    fn room_for(&mut self, text: &str) -> &mut [u8] {
+        self.make_room_for(text);
+        &mut self.room
     }
 
     fn tidy(&mut self) {
@@ -111,7 +117,7 @@ pub(crate) fn check_with<T>(
 ) -> Result<T, Vec<Fault>> {
     let text = as_text(line)?;
     let accept = match schema.rules() {
-        Some(rules) => match scan::scan(text, rules, scratch.room_for(text).0, accept) {
+        Some(rules) => match scan::scan(text, rules, scratch.room_for(text), accept) {
             Ok(accepted) => return Ok(accepted),
             Err(accept) => accept,
         },
@@ -139,7 +145,7 @@ pub fn check_ordinary<T>(
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Option<T> {
     let text = as_text(line).ok()?;
-    scan::scan(text, schema.rules()?, scratch.room_for(text).0, accept).ok()
+    scan::scan(text, schema.rules()?, scratch.room_for(text), accept).ok()
 }
 
 fn as_text(line: &[u8]) -> Result<&str, Vec<Fault>> {
@@ -157,9 +163,10 @@ fn validate<T>(
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
-    let (room, storage) = scratch.room_for(text);
+    scratch.make_room_for(text);
+    let Scratch { room, storage, remembered } = scratch;
     let tree = decode::decode(text, room, storage).map_err(|fault| vec![fault])?;
-    let checked = validate_tree(text, &tree, schema, accept, reject);
+    let checked = validate_tree(text, &tree, schema, remembered, accept, reject);
     tree.give_back(storage);
     checked
 }
@@ -168,6 +175,7 @@ fn validate_tree<T>(
     text: &str,
     tree: &Tree<'_>,
     schema: &DocumentSchema,
+    remembered: &mut Remembered,
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
@@ -177,7 +185,7 @@ fn validate_tree<T>(
     // Few documents get here by a schema with rules without a fault, so it is not asked first whether there is.
     let is_valid = schema.rules().is_none() && schema.is_valid(document);
     let (schema_faults, is_complete) =
-        if is_valid { (Vec::new(), true) } else { schema.faults(document, text.len()) };
+        if is_valid { (Vec::new(), true) } else { schema.faults(document, text.len(), remembered) };
     if schema_faults.is_empty() {
         match Profile::of_valid(document) {
             Ok(profile) if faults.is_empty() => return Ok(accept(&profile)),

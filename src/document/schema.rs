@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    meant::Meant,
+    meant::{Meant, Remembered},
     rejection::{FAULTS_MAX, Fault, Segment},
     rules::Rules,
     schema_message::{instance_type, plain_message, type_names},
@@ -130,7 +130,12 @@ impl DocumentSchema {
     }
 
     /// The rules of the schema that the document breaks, whose text has so many bytes, and whether these are all.
-    pub(super) fn faults(&self, document: Node<'_>, text_bytes: usize) -> (Vec<Fault>, bool) {
+    pub(super) fn faults(
+        &self,
+        document: Node<'_>,
+        text_bytes: usize,
+        remembered: &mut Remembered,
+    ) -> (Vec<Fault>, bool) {
         let finder = match &self.finder {
             Finder::Validator => &self.validator,
             Finder::OfShapes(finder) => finder,
@@ -142,7 +147,7 @@ impl DocumentSchema {
         } else {
             finder.validate(document).err().into_iter().collect()
         };
-        let faults: Vec<_> = errors.iter().map(|error| self.fault(document, error)).collect();
+        let faults: Vec<_> = errors.iter().map(|error| self.fault(document, error, remembered)).collect();
         // A pattern that was given up within a shape may be all that is wrong.
         if faults.is_empty() && !self.is_valid(document) {
             return (vec![unexplained()], false);
@@ -150,21 +155,26 @@ impl DocumentSchema {
         (faults, is_complete)
     }
 
-    fn fault(&self, document: Node<'_>, error: &jsonschema::ValidationError<'_>) -> Fault {
+    fn fault(
+        &self,
+        document: Node<'_>,
+        error: &jsonschema::ValidationError<'_>,
+        remembered: &mut Remembered,
+    ) -> Fault {
         let kind = error.kind();
         let (place, instance) = self.place(document, error.instance_path().as_str());
         let schema_path = error.schema_path().as_str();
         let (code, message, schema_path) = if shapes::gave_up(kind) {
-            (UNDECIDED.to_owned(), UNDECIDED_MESSAGE.to_owned(), schema_path.to_owned())
+            (Cow::Borrowed(UNDECIDED), UNDECIDED_MESSAGE.to_owned(), schema_path.to_owned())
         } else if let Some((keyword, schema_path)) = shapes::shape_of(kind, schema_path) {
             let message = if keyword == "oneOf" {
                 "matches none or more than one of the allowed shapes"
             } else {
                 "matches none of the allowed shapes"
             };
-            (format!("schema:{keyword}"), message.to_owned(), schema_path)
+            (code_of(keyword), message.to_owned(), schema_path)
         } else {
-            (format!("schema:{}", kind.keyword()), self.message(kind, instance), schema_path.to_owned())
+            (code_of(kind.keyword()), self.message(kind, instance, remembered), schema_path.to_owned())
         };
         Fault { schema_path, ..Fault::at(code, &place, message) }.with_shape(instance).shortened()
     }
@@ -182,35 +192,36 @@ impl DocumentSchema {
     }
 
     /// The steps of an instance's pointer, and the instance; the document tells which of them are array indices.
-    fn place<'a>(&self, document: Node<'a>, pointer: &str) -> (Vec<Segment<'static>>, Node<'a>) {
+    fn place<'a, 'p>(&self, document: Node<'a>, pointer: &'p str) -> (Vec<Segment<'p>>, Node<'a>) {
         let mut place = Vec::new();
         let mut value = document;
         for token in pointer.split('/').skip(1) {
-            let name = if token.contains('~') {
-                Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-            } else {
-                Cow::Borrowed(token)
-            };
             let next = if value.is_array() {
-                let index: usize = name.parse().unwrap_or_default();
+                let index: usize = token.parse().unwrap_or_default();
                 place.push(Segment::Index(index));
                 value.item(index)
-            } else {
+            } else if token.contains('~') {
+                let name = token.replace("~1", "/").replace("~0", "~");
                 place.push(self.segment(&name).into_owned());
                 value.get(&name)
+            } else {
+                place.push(self.segment(token));
+                value.get(token)
             };
             value = next.unwrap_or(value);
         }
         (place, value)
     }
 
-    fn message(&self, kind: &ValidationErrorKind, instance: Node<'_>) -> String {
+    fn message(&self, kind: &ValidationErrorKind, instance: Node<'_>, remembered: &mut Remembered) -> String {
         match kind {
             ValidationErrorKind::Required { property } => {
                 format!("the required property `{}` is missing", property.as_str().unwrap_or_default())
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
-            | ValidationErrorKind::UnevaluatedProperties { unexpected } => self.names.message(unexpected),
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                self.names.message(unexpected, remembered)
+            }
             ValidationErrorKind::Type { kind } => {
                 format!("must be {}, but is {}", type_names(kind), instance_type(instance))
             }
@@ -229,6 +240,26 @@ pub(super) fn validator_of(
         .with_email_options(EmailOptions::default().without_display_text())
         .offline()
         .build(schema)
+}
+
+/// The code of a keyword; those of most faults are at hand.
+fn code_of(keyword: &str) -> Cow<'static, str> {
+    const CODES: [&str; 12] = [
+        "schema:required",
+        "schema:type",
+        "schema:additionalProperties",
+        "schema:format",
+        "schema:minLength",
+        "schema:maxLength",
+        "schema:pattern",
+        "schema:enum",
+        "schema:minItems",
+        "schema:maxItems",
+        "schema:uniqueItems",
+        "schema:const",
+    ];
+    let is_of = |code: &&str| code.strip_prefix("schema:") == Some(keyword);
+    CODES.into_iter().find(is_of).map_or_else(|| format!("schema:{keyword}").into(), Cow::Borrowed)
 }
 
 fn unexplained() -> Fault {
@@ -271,7 +302,7 @@ mod tests {
     use crate::document::tree::testing::with_tree;
 
     fn faults(schema: &DocumentSchema, document: &Value) -> (Vec<Fault>, bool) {
-        with_tree(document, |root| schema.faults(root, usize::MAX))
+        with_tree(document, |root| schema.faults(root, usize::MAX, &mut Remembered::default()))
     }
 
     fn refused(schema: &Value) -> String {

@@ -21,6 +21,12 @@ const fn first() -> [[u8; BLOCK_BYTES]; BLOCK_BYTES + 1] {
     first
 }
 
+/// Whether a text that is not empty stands in a line, rather than in memory of its own as one that had escapes.
+#[inline]
+pub(super) fn is_part(text: &str, line: &[u8]) -> bool {
+    text.as_ptr().addr().wrapping_sub(line.as_ptr().addr()) < line.len()
+}
+
 /// How many characters `text` has, which is a part of `line`, if it has no escapes: whatever stands behind it there is
 /// read with it, so that most strings take one step, without a branch on how long they are.
 // Out of line: a document has a dozen strings, and this is as short as a call.

@@ -1,7 +1,7 @@
 //! What a worker makes of the refused documents of a chunk: places, and the words about each as they are written
 //! to the errors file.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ struct RecordError<'a> {
     code: &'a str,
     pointer: &'a str,
     schema_path: &'a str,
-    message: String,
+    message: Cow<'a, str>,
 }
 
 impl ChunkRejects {
@@ -62,8 +62,8 @@ impl ChunkRejects {
 
 fn record_error(fault: &Fault) -> RecordError<'_> {
     let message = match fault.column {
-        Some(column) => format!("{} (byte {column} of the line)", fault.message),
-        None => fault.message.clone(),
+        Some(column) => format!("{} (byte {column} of the line)", fault.message).into(),
+        None => fault.message.as_str().into(),
     };
     RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
 }

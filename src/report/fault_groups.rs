@@ -5,6 +5,8 @@ use std::{
     collections::{HashMap, hash_map::Entry},
 };
 
+use foldhash::fast::FixedState;
+
 use super::{
     Combination, LineCells, SourceLocation,
     fault_sets::FaultSets,
@@ -46,7 +48,7 @@ type GroupKey = (Cow<'static, str>, String, String, String);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FaultGroups {
     groups: Vec<FaultGroup>,
-    index: HashMap<GroupKey, usize>,
+    index: HashMap<GroupKey, usize, FixedState>,
     sets: FaultSets,
     /// Faults in groups beyond [`GROUPS_MAX`].
     pub(crate) ungrouped_faults: u64,

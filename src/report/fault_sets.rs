@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 /// How many sets are kept, the first ones in input order.
 const SETS_MAX: usize = 4096;
 
@@ -10,7 +12,7 @@ const SETS_MAX: usize = 4096;
 pub(crate) struct FaultSets {
     /// Kinds as indices, rising, and how many documents have these and no others; in the order they were met.
     sets: Vec<(Vec<usize>, u64)>,
-    index: HashMap<Vec<usize>, usize>,
+    index: HashMap<Vec<usize>, usize, FixedState>,
     /// Documents whose set is not kept, or has a kind that is not.
     pub(crate) other_documents: u64,
 }

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ChoiceField, FieldProfile, Lengths, ListField, TextField, characters::characters, countries::COUNTRIES,
+    ChoiceField, FieldProfile, Lengths, ListField, TextField,
+    characters::{characters, is_part},
+    countries::COUNTRIES,
 };
 use crate::{
     document::{Node, Profile},
@@ -134,7 +136,9 @@ impl Default for FieldCounts {
 impl FieldCounts {
     /// Counts an accepted document, whose text is `line`.
     pub(crate) fn add(&mut self, profile: &Profile<'_>, line: &[u8]) {
-        let characters = |text: &str| characters(text, line);
+        let is_ascii = line.is_ascii();
+        let characters =
+            |text: &str| if is_ascii && is_part(text, line) { text.len() } else { characters(text, line) };
         self.documents += 1;
         self.ids += 1;
         self.text(Text::FirstName, characters(profile.first_name));

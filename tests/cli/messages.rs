@@ -191,3 +191,20 @@ fn reserved_schemas_are_not_for_customers() {
         }
     }
 }
+
+#[test]
+fn a_schema_that_takes_longer_is_told_once_and_why_with_v() {
+    let folder = Folder::with("customers.ndjson", mixed(10, 0));
+    let schema = folder.run("schema").stdout;
+    folder.write("same.json", &schema);
+    folder.write("more.json", schema.replacen('{', r#"{"anyOf": [true, false],"#, 1));
+    let count = |line: &str, words: &str| {
+        let output = folder.run(line);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output.stderr.matches(words).count()
+    };
+    assert_eq!(count("validate customers.ndjson --json-schema same.json -v", "one pass"), 0);
+    assert_eq!(count("validate customers.ndjson --json-schema more.json", "checked in one pass"), 1);
+    assert_eq!(count("validate customers.ndjson --json-schema more.json -v", "`anyOf` of the document"), 1);
+    assert_eq!(count("validate customers.ndjson --json-schema more.json -q", "pass"), 0);
+}

@@ -6,6 +6,7 @@ use jsonschema::{
     JsonType,
     json::{self, Json, NodeIdentity, cmp},
 };
+use jsonschema_value::LazyInstance;
 use serde_json::{Number, Value};
 
 use super::{Entry, Items, Kind, Members, Node};
@@ -118,6 +119,11 @@ impl<'a> json::Node<'a, TreeJson> for Node<'a> {
                     .collect(),
             ),
         })
+    }
+
+    /// An error gives its place and kind, from which all else is found: a copy of the value would cost more than all the rest.
+    fn lazy_value(&self) -> LazyInstance<'a> {
+        LazyInstance::Ready(Cow::Owned(Value::Null))
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

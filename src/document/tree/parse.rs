@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use serde_json::Number;
 
 use super::{Entry, Kind, Storage, Tree};
@@ -120,7 +120,7 @@ impl<'t> Parser<'t> {
     /// Marks members of the object at `at` whose names come more than once, and counts those that are replaced.
     fn mark_repeated(&mut self, at: usize, members: usize) -> usize {
         let mut places: Vec<usize> = Vec::with_capacity(members);
-        let mut last: HashMap<&'t str, usize, FixedState> = HashMap::default();
+        let mut last: HashMap<&'t str, usize, RandomState> = HashMap::default();
         let (mut next, mut replaced) = (at + 1, 0);
         while next < self.entries.len() {
             let name = self.entries[next].name;
