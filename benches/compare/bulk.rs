@@ -1,11 +1,12 @@
-//! A backfill into empty tables: from NDJSON with everything that `load` does, beside COPY files that are ready.
+//! A backfill into empty tables, of both mixes: from NDJSON with everything that `load` does, beside COPY files that are
+//! ready.
 
 use std::path::Path;
 
 use crate::{
     Bench,
     copy_files::CopyFiles,
-    data::{self, Documents},
+    data::{self, Documents, Mix},
     failure::Outcome,
     figures::{self, Bar, Samples},
     process::Finished,
@@ -19,9 +20,14 @@ const LIMIT_BAR: Bar = Bar::AtMost(1.25);
 const NAIVE_BAR: Bar = Bar::AtLeast(5.0);
 
 pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
+    of_mix(bench, Mix::Plain)?;
+    of_mix(bench, Mix::World)
+}
+
+fn of_mix(bench: &Bench, mix: Mix) -> Outcome<()> {
     let count = bench.options.documents;
-    let file = data::file(&bench.options.data, Documents::first(count))?;
-    let files = CopyFiles::write(&file, bench.home.join("bulk"))?;
+    let file = data::file(&bench.options.data, Documents { mix, ..Documents::first(count) })?;
+    let files = CopyFiles::write(&file, bench.home.join(format!("bulk-{}", mix.name())))?;
     let server = &bench.server;
 
     let mut ours = Samples::new("load --strategy bulk");
@@ -32,15 +38,17 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
         limit.add(&on_fresh(bench, "bare", &files, |database| references::limit(server, database, &files))?);
         ours.add(&on_fresh(bench, "empty", &files, |database| load(bench, database, &file, count))?);
     }
-    // These two take minutes and are far from the others: once will do.
-    naive.add(&on_fresh(bench, "empty", &files, |database| references::naive(server, database, &files))?);
-    if let Some(peer) = bench.peers.duckdb_load() {
-        let load = |database: &str| peer.load(&file, &server.keywords(database));
-        duckdb.add(&on_fresh(bench, "empty", &files, load)?);
+    // These two take minutes and are far from the others: once, with one mix, will do.
+    if mix == Mix::Plain {
+        naive.add(&on_fresh(bench, "empty", &files, |database| references::naive(server, database, &files))?);
+        if let Some(peer) = bench.peers.duckdb_load() {
+            let load = |database: &str| peer.load(&file, &server.keywords(database));
+            duckdb.add(&on_fresh(bench, "empty", &files, load)?);
+        }
     }
 
     let rows: u64 = files.rows.iter().sum();
-    figures::title(&format!("bulk: {count} documents, {rows} rows, into empty tables"));
+    figures::title(&format!("bulk: {count} documents, {}, {rows} rows, into empty tables", mix.name()));
     figures::table([&ours, &limit, &naive, &duckdb]);
     figures::ratio(&ours, &limit, Some(LIMIT_BAR));
     figures::ratio(&naive, &ours, Some(NAIVE_BAR));

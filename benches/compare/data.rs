@@ -22,16 +22,37 @@ pub(crate) struct Documents {
     pub(crate) count: u64,
     /// The share of faulty ones, as the generator takes it.
     pub(crate) invalid: &'static str,
+    pub(crate) mix: Mix,
+}
+
+/// What they look like; the generator's `--mix`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    Plain,
+    World,
 }
 
 impl Documents {
     /// The first of the sequence, all valid.
     pub(crate) fn first(count: u64) -> Self {
-        Self { start: 0, count, invalid: "0" }
+        Self { start: 0, count, invalid: "0", mix: Mix::Plain }
     }
 
     fn file_name(self) -> String {
-        format!("customers-{}-{}-invalid-{}.ndjson", self.start, self.count, self.invalid)
+        let what = match self.mix {
+            Mix::Plain => "customers",
+            Mix::World => "world",
+        };
+        format!("{what}-{}-{}-invalid-{}.ndjson", self.start, self.count, self.invalid)
+    }
+}
+
+impl Mix {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::World => "world",
+        }
     }
 }
 
@@ -66,7 +87,8 @@ fn generate(documents: Documents, out: File) -> Outcome<()> {
     }
     let (count, start) = (documents.count.to_string(), documents.start.to_string());
     cargo.args(["--", "--count", &count, "--start", &start]);
-    cargo.args(["--invalid", documents.invalid, "--seed", SEED]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["--invalid", documents.invalid, "--seed", SEED, "--mix", documents.mix.name()]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     let status = cargo.stdin(Stdio::null()).stdout(out).status().map_err(Failure::of("starting cargo"))?;
     if status.success() {
         Ok(())

@@ -90,11 +90,12 @@ pub(crate) fn peak(side: &Samples) {
     }
 }
 
-pub(crate) fn rate(side: &Samples, documents: u64, bar: Bar) {
-    if let Some(seconds) = side.median() {
-        let documents = u32::try_from(documents).map_or(f64::INFINITY, f64::from);
-        figure(&side.name, documents / seconds, " documents/s", Some(bar));
-    }
+/// Whether the bar is kept, too.
+pub(crate) fn rate(side: &Samples, documents: u64, bar: Bar) -> bool {
+    let Some(seconds) = side.median() else { return true };
+    let documents = u32::try_from(documents).map_or(f64::INFINITY, f64::from);
+    figure(&side.name, documents / seconds, " documents/s", Some(bar));
+    bar.is_kept(documents / seconds)
 }
 
 pub(crate) fn figure(what: &str, value: f64, unit: &str, bar: Option<Bar>) {
@@ -104,10 +105,17 @@ pub(crate) fn figure(what: &str, value: f64, unit: &str, bar: Option<Bar>) {
 
 impl Bar {
     fn verdict(self, value: f64) -> String {
-        let (words, bar, kept) = match self {
-            Self::AtMost(bar) => ("at most", bar, value <= bar),
-            Self::AtLeast(bar) => ("at least", bar, value >= bar),
+        let (words, bar) = match self {
+            Self::AtMost(bar) => ("at most", bar),
+            Self::AtLeast(bar) => ("at least", bar),
         };
-        format!(" (bar {words} {bar}: {})", if kept { "kept" } else { "MISSED" })
+        format!(" (bar {words} {bar}: {})", if self.is_kept(value) { "kept" } else { "MISSED" })
+    }
+
+    fn is_kept(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(bar) => value <= bar,
+            Self::AtLeast(bar) => value >= bar,
+        }
     }
 }

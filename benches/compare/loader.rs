@@ -19,13 +19,25 @@ pub(crate) struct Loader {
 impl Loader {
     /// Checks the file; `faulty` tells how many documents have to be rejected.
     pub(crate) fn validate(&self, file: &Path, documents: u64, faulty: Faulty) -> Outcome<Finished> {
+        self.validate_with(file, documents, faulty, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn validate_with(
+        &self,
+        file: &Path,
+        documents: u64,
+        faulty: Faulty,
+        options: &[&str],
+    ) -> Outcome<Finished> {
         let file = file.to_string_lossy();
         let exit_code = i32::from(faulty != Faulty::None);
-        let (finished, report) = self.run(&["validate", &file], exit_code)?;
+        let (finished, report) = self.run(&[&["validate", &*file][..], options].concat(), exit_code)?;
         let rejected = number(&report, "/documents/rejected");
         let as_expected = match faulty {
             Faulty::None => rejected == Some(0),
             Faulty::Some => rejected.is_some_and(|rejected| 0 < rejected && rejected < documents),
+            Faulty::AllButOne => rejected == Some(documents - 1),
             Faulty::All => rejected == Some(documents),
         };
         if as_expected && number(&report, "/documents/read") == Some(documents) {
@@ -107,6 +119,7 @@ impl Loader {
 pub(crate) enum Faulty {
     None,
     Some,
+    AllButOne,
     All,
 }
 

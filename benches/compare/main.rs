@@ -12,7 +12,9 @@ mod data;
 mod delta;
 mod dry_run;
 mod failure;
+mod faults;
 mod figures;
+mod json_schema;
 mod loader;
 mod machine;
 mod memory;
@@ -70,6 +72,8 @@ struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Validate,
+    JsonSchema,
+    Faults,
     Reports,
     Bulk,
     Merge,
@@ -126,6 +130,8 @@ fn run(mut options: Options) -> Outcome<()> {
     for part in parts {
         match part {
             Part::Validate => validate::compare(&bench)?,
+            Part::JsonSchema => json_schema::compare(&bench)?,
+            Part::Faults => faults::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

@@ -90,7 +90,7 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
 pub(crate) fn prepare(bench: &Bench) -> Outcome<(Delta, CopyFiles)> {
     let (data, count) = (&bench.options.data, bench.options.documents);
     let stored = data::file(data, Documents::first(count))?;
-    let new = data::file(data, Documents { start: count, count: count / 100, invalid: "0" })?;
+    let new = data::file(data, Documents { start: count, ..Documents::first(count / 100) })?;
     let delta = Delta::write(&stored, &new, bench.home.join("delta.ndjson"))?;
     let files = CopyFiles::write(&delta.path, bench.home.join("delta"))?;
 

@@ -16,7 +16,7 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     figures::title(&format!("validate of {count} documents with and without three reports"));
     let reports = ["report.html", "report.csv", "report.json"].map(|name| bench.home.join(name));
     for (invalid, name) in [("0", "all valid"), ("0.05", "5 % faulty")] {
-        let file = data::file(&bench.options.data, Documents { start: 0, count, invalid })?;
+        let file = data::file(&bench.options.data, Documents { invalid, ..Documents::first(count) })?;
         let mut without = Samples::new(format!("validate, {name}"));
         let mut with = Samples::new(format!("validate --report (three), {name}"));
         for _ in 0..bench.options.runs {

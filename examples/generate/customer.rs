@@ -1,4 +1,4 @@
-//! One valid customer document as bytes. The hot path: it only pushes, into a buffer that is reused.
+//! One valid document of the mix `plain` as bytes. The hot path: it only pushes, into a buffer that is reused.
 //!
 //! Its parts (person, e-mails, phone numbers, address) are drawn from streams of their own, so that a
 //! changed document can change in one part and keep the others.
@@ -22,22 +22,29 @@ pub(crate) struct Version {
 }
 
 #[derive(Clone, Copy)]
-enum Part {
+pub(crate) enum Part {
     Person = 1,
     Emails,
     PhoneNumbers,
     Address,
+    Layout,
+    FirstName,
+    MiddleName,
+    LastName,
+    PrivacySettings,
 }
 
 impl Version {
-    fn stream(self, part: Part) -> Random {
+    /// What the part is drawn from in this state of the document.
+    pub(crate) fn stream(self, part: Part) -> Random {
         let part = part as u64;
         let drawn_anew =
             self.revision != 0 && Random::of(&[self.seed, self.index, self.revision, part]).chance(50);
         Random::of(&[self.seed, self.index, part, if drawn_anew { self.revision } else { 0 }])
     }
 
-    fn original_stream(self, part: Part) -> Random {
+    /// The same for a part that no state draws anew.
+    pub(crate) fn original_stream(self, part: Part) -> Random {
         Self { revision: 0, ..self }.stream(part)
     }
 }
@@ -144,7 +151,7 @@ fn push_address(out: &mut Vec<u8>, locale: &Locale, complete: bool, random: &mut
 }
 
 /// In small letters, rarely in capitals or in both.
-fn push_uuid(out: &mut Vec<u8>, uuid: [u8; 16], random: &mut Random) {
+pub(crate) fn push_uuid(out: &mut Vec<u8>, uuid: [u8; 16], random: &mut Random) {
     let capitals: u32 = match random.below(200) {
         0 => 0x9a3c_57e1,
         1 | 2 => u32::MAX,
@@ -163,7 +170,7 @@ fn push_uuid(out: &mut Vec<u8>, uuid: [u8; 16], random: &mut Random) {
 }
 
 /// `#` becomes a digit, `$` one from 1 to 9, `@` a capital letter.
-fn push_pattern(out: &mut Vec<u8>, pattern: &str, random: &mut Random) {
+pub(crate) fn push_pattern(out: &mut Vec<u8>, pattern: &str, random: &mut Random) {
     let mut byte = |first: u8, count: u64| {
         first + u8::try_from(random.below(count)).expect("no pattern letter stands for more than 26")
     };

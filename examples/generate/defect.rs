@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use crate::random::Random;
 
@@ -45,9 +45,8 @@ pub(crate) const DEFECTS: [Defect; 16] = [
     Defect::TrailingData,
 ];
 
-const NAMES: [&str; 2] = ["\"firstName\":", "\"lastName\":"];
-const STRINGS: [&str; 4] = ["\"firstName\":", "\"lastName\":", "\"line1\":", "\"city\":"];
-const FIRST_EMAIL: &str = "\"emails\":[";
+const NAMES: [&str; 2] = ["firstName", "lastName"];
+const STRINGS: [&str; 4] = ["firstName", "lastName", "line1", "city"];
 
 const BAD_EMAILS: [&str; 5] =
     ["no-at-sign.example", "joe@", "Joe <joe@example.com>", "joe doe@example.com", ""];
@@ -80,38 +79,38 @@ impl Defect {
     }
 }
 
-/// Spoils a document that has phone numbers and an address.
+/// Spoils a document that has phone numbers and an address, in whatever layout.
 pub(crate) fn spoil(document: &mut Vec<u8>, defect: Defect, random: &mut Random) {
     match defect {
-        Defect::MissingProperty => {
-            let name = random.pick(&["\"id\":", "\"firstName\":", "\"lastName\":", "\"line1\":"]);
-            let value = string_after(document, name);
-            document.drain(value.start - name.len()..=value.end); // with the comma that follows
-        }
+        Defect::MissingProperty => remove(document, random.pick(&["id", "firstName", "lastName", "line1"])),
         Defect::Null => replace(document, random.pick(&STRINGS), "null"),
         Defect::WrongType => replace(document, random.pick(&STRINGS), random.pick(&["42", "[]", "true"])),
-        Defect::UnknownProperty => insert(document, "{", random.pick(&UNKNOWN).as_bytes()),
-        Defect::BadEmail => replace_text(document, FIRST_EMAIL, random.pick(&BAD_EMAILS)),
-        Defect::BadUuid => replace_text(document, "\"id\":", random.pick(&BAD_UUIDS)),
-        Defect::BadNumber => replace_text(document, "\"number\":", random.pick(&BAD_NUMBERS)),
+        Defect::UnknownProperty => insert(document, 1, random.pick(&UNKNOWN).as_bytes()),
+        Defect::BadEmail => replace_text(document, "emails", random.pick(&BAD_EMAILS)),
+        Defect::BadUuid => replace_text(document, "id", random.pick(&BAD_UUIDS)),
+        Defect::BadNumber => replace_text(document, "number", random.pick(&BAD_NUMBERS)),
         Defect::EmptyName => replace_text(document, random.pick(&NAMES), ""),
-        Defect::LongCountry => replace_text(document, "\"country\":", random.pick(&["DEU", "Germany"])),
+        Defect::LongCountry => replace_text(document, "country", random.pick(&["DEU", "Germany"])),
         Defect::RepeatedEmail => {
-            let first = string_after(document, FIRST_EMAIL);
-            let again = [&document[first], b","].concat();
-            insert(document, FIRST_EMAIL, &again);
+            let first = string_of(document, "emails");
+            let again = [&document[first.clone()], b","].concat();
+            insert(document, first.start, &again);
         }
-        Defect::BrokenJson => match random.below(3) {
-            0 => document.truncate(document.len() - 1),
-            1 => document.truncate(after(document, FIRST_EMAIL)),
-            _ => insert(document, FIRST_EMAIL, b"'"),
-        },
+        Defect::BrokenJson => {
+            let choice = random.below(3);
+            let first_email = string_of(document, "emails").start;
+            match choice {
+                0 => document.truncate(document.len() - 1),
+                1 => document.truncate(first_email),
+                _ => insert(document, first_email, b"'"),
+            }
+        }
         Defect::InvalidUtf8 => insert_in_string(document, random.pick(&NAMES), b"\xe9"), // Latin-1
         Defect::DuplicateKey => {
             let name = random.pick(&STRINGS);
-            let value = string_after(document, name);
-            let again = [b",", &document[value.start - name.len()..value.end]].concat();
-            document.splice(value.end..value.end, again);
+            let (begin, end) = (property(document, name), string_of(document, name).end);
+            let again = [b",", &document[begin..end]].concat();
+            insert(document, end, &again);
         }
         Defect::Nul => insert_in_string(document, random.pick(&STRINGS), br"\u0000"),
         Defect::LoneSurrogate => insert_in_string(document, random.pick(&STRINGS), br"\ud83d"),
@@ -119,29 +118,40 @@ pub(crate) fn spoil(document: &mut Vec<u8>, defect: Defect, random: &mut Random)
     }
 }
 
+/// With the comma that follows or, of the last property of its object, with the one before.
+fn remove(document: &mut Vec<u8>, name: &str) {
+    let mut property = property(document, name)..string_of(document, name).end;
+    if document[property.end] == b',' {
+        property.end += 1;
+    } else {
+        property.start = document[..property.start].iter().rposition(|byte| *byte == b',').unwrap_or(0);
+    }
+    document.drain(property);
+}
+
 fn replace(document: &mut Vec<u8>, name: &str, value: &str) {
-    let old = string_after(document, name);
+    let old = string_of(document, name);
     document.splice(old, value.bytes());
 }
 
 fn replace_text(document: &mut Vec<u8>, name: &str, text: &str) {
-    let old = string_after(document, name);
+    let old = string_of(document, name);
     document.splice(old.start + 1..old.end - 1, text.bytes());
 }
 
 fn insert_in_string(document: &mut Vec<u8>, name: &str, bytes: &[u8]) {
-    let at = string_after(document, name).start + 1;
+    insert(document, string_of(document, name).start + 1, bytes);
+}
+
+fn insert(document: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     document.splice(at..at, bytes.iter().copied());
 }
 
-fn insert(document: &mut Vec<u8>, marker: &str, bytes: &[u8]) {
-    let at = after(document, marker);
-    document.splice(at..at, bytes.iter().copied());
-}
-
-/// Where the first string after `marker` stands, quotes included.
-fn string_after(document: &[u8], marker: &str) -> Range<usize> {
-    let begin = after(document, marker);
+/// Where the first string of a property's value stands, quotes included.
+fn string_of(document: &[u8], name: &str) -> Range<usize> {
+    let value = property(document, name) + name.len() + 2;
+    let quote = memchr(b'"', &document[value..]).expect("the value is a string or has one");
+    let begin = value + quote;
     let mut end = begin + 1;
     while document[end] != b'"' {
         end += if document[end] == b'\\' { 2 } else { 1 };
@@ -149,7 +159,8 @@ fn string_after(document: &[u8], marker: &str) -> Range<usize> {
     begin..end + 1
 }
 
-fn after(document: &[u8], marker: &str) -> usize {
-    let at = memmem::find(document, marker.as_bytes()).expect("a complete document has every property");
-    at + marker.len()
+/// Where a property begins: at the quote before its name.
+fn property(document: &[u8], name: &str) -> usize {
+    let quoted = format!("\"{name}\":");
+    memmem::find(document, quoted.as_bytes()).expect("a complete document has every property")
 }

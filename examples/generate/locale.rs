@@ -1,6 +1,7 @@
-//! The names, streets and cities that documents are made of, read from `locales.txt`.
+//! The names, streets and cities that documents are made of, read from `locales.txt` and, for the mix `world`,
+//! `locales_further.txt` as well.
 
-/// A country's share of the vocabulary. All text is the inside of a JSON string.
+/// A country's share of the vocabulary. All text is the inside of a JSON string, unless it was decoded.
 #[derive(Debug)]
 pub(crate) struct Locale {
     pub(crate) country: &'static str,
@@ -29,9 +30,42 @@ pub(crate) struct City {
 }
 
 pub(crate) fn all() -> Vec<Locale> {
-    let text = include_str!("locales.txt");
+    read_all(include_str!("locales.txt"))
+}
+
+/// Those of the mix `world`, whose texts are no longer JSON.
+pub(crate) fn all_decoded() -> Vec<Locale> {
+    let further = read_all(include_str!("locales_further.txt"));
+    all().into_iter().chain(further).map(Locale::decoded).collect()
+}
+
+fn read_all(text: &'static str) -> Vec<Locale> {
     let blocks = text.split("\n[").skip(1); // the first is the file's comment
-    blocks.map(|block| read(block).unwrap_or_else(|| panic!("locales.txt is malformed: {block}"))).collect()
+    blocks
+        .map(|block| read(block).unwrap_or_else(|| panic!("a block of locales is malformed: {block}")))
+        .collect()
+}
+
+impl Locale {
+    fn decoded(mut self) -> Self {
+        self.given.iter_mut().chain(&mut self.family).for_each(|name| name.written = decode(name.written));
+        for texts in [&mut self.middle, &mut self.streets, &mut self.second_lines] {
+            texts.iter_mut().for_each(|text| *text = decode(text));
+        }
+        for city in &mut self.cities {
+            (city.name, city.state) = (decode(city.name), decode(city.state));
+        }
+        self
+    }
+}
+
+/// The text is kept for ever, as those of the file are.
+fn decode(inside: &'static str) -> &'static str {
+    if !inside.contains('\\') {
+        return inside;
+    }
+    let text: String = serde_json::from_str(&format!("\"{inside}\"")).expect("the inside of a JSON string");
+    text.leak()
 }
 
 fn read(block: &'static str) -> Option<Locale> {

@@ -10,16 +10,17 @@ mod plan;
 mod random;
 #[cfg(test)]
 mod tests;
+mod world;
 
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
 use crate::{
-    customer::push_document,
+    customer::Version,
     defect::{DEFECTS, spoil},
     locale::Locale,
     plan::{Line, Plan},
@@ -53,6 +54,43 @@ struct Options {
     /// Share of documents that differ from those written without this option, under the same id
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     changed: f64,
+
+    /// What documents look like
+    #[arg(long, value_enum, default_value_t = Mix::Plain)]
+    mix: Mix,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mix {
+    /// As one program writes them, with usual values
+    Plain,
+    /// As many programs write them: other orders, white space and escapes, short and long values, more scripts
+    World,
+}
+
+/// What documents are made of.
+#[derive(Debug)]
+struct Vocabulary {
+    mix: Mix,
+    locales: Vec<Locale>,
+}
+
+impl Vocabulary {
+    fn of(mix: Mix) -> Self {
+        let locales = match mix {
+            Mix::Plain => locale::all(),
+            Mix::World => locale::all_decoded(),
+        };
+        Self { mix, locales }
+    }
+
+    /// Appends the document, without a line end.
+    fn push_document(&self, out: &mut Vec<u8>, version: Version) {
+        match self.mix {
+            Mix::Plain => customer::push_document(out, &self.locales, version),
+            Mix::World => world::push_document(out, &self.locales, version),
+        }
+    }
 }
 
 /// As much as is written at once.
@@ -96,7 +134,7 @@ fn check(options: &Options) -> Result<(), &'static str> {
 }
 
 fn write_documents(options: &Options, out: &mut impl Write) -> io::Result<()> {
-    let locales = locale::all();
+    let vocabulary = Vocabulary::of(options.mix);
     let plan = Plan {
         seed: options.seed,
         start: options.start,
@@ -107,7 +145,7 @@ fn write_documents(options: &Options, out: &mut impl Write) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(WRITE_BYTES + WRITE_BYTES / 16);
     let mut scratch = Vec::new();
     for index in options.start..options.start + options.count {
-        push_line(&mut buffer, &mut scratch, &locales, plan.line(index));
+        push_line(&mut buffer, &mut scratch, &vocabulary, plan.line(index));
         if buffer.len() >= WRITE_BYTES {
             out.write_all(&buffer)?;
             buffer.clear();
@@ -118,12 +156,12 @@ fn write_documents(options: &Options, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Faulty documents are put together in `scratch`.
-fn push_line(buffer: &mut Vec<u8>, scratch: &mut Vec<u8>, locales: &[Locale], line: Line) {
+fn push_line(buffer: &mut Vec<u8>, scratch: &mut Vec<u8>, vocabulary: &Vocabulary, line: Line) {
     match line {
-        Line::Valid(version) => push_document(buffer, locales, version),
+        Line::Valid(version) => vocabulary.push_document(buffer, version),
         Line::Faulty(version) => {
             scratch.clear();
-            push_document(scratch, locales, version);
+            vocabulary.push_document(scratch, version);
             let mut random = Random::of(&[version.seed, version.index, DEFECT]);
             let defect = random.pick(&DEFECTS);
             spoil(scratch, defect, &mut random);
