@@ -112,33 +112,39 @@ impl<'a> Cursor<'a> {
 
     /// A string without U+0000, its escapes resolved.
     pub(super) fn string(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        let text = self.any_string()?;
+        let (text, is_plain) = self.plain_string()?;
         // Only an escape gives one.
-        let is_plain = self.at - start == text.len() + 2;
-        (is_plain || !text.contains('\0')).then_some(text)
+        if is_plain { Some(text) } else { self.unescape(text).filter(|text| !text.contains('\0')) }
     }
 
     /// A string, its escapes resolved.
     pub(super) fn any_string(&mut self) -> Option<&'a str> {
+        let (text, is_plain) = self.plain_string()?;
+        if is_plain { Some(text) } else { self.unescape(text) }
+    }
+
+    /// A string, if it has no escapes; else what stands before the first one.
+    #[inline]
+    fn plain_string(&mut self) -> Option<(&'a str, bool)> {
         self.step(b'"')?;
         let start = self.at;
         self.skip_plain();
-        match self.peek()? {
+        let end = self.peek()?;
+        let text = self.text.get(start..self.at)?;
+        match end {
             b'"' => {
-                let text = self.text.get(start..self.at)?;
                 self.at += 1;
-                Some(text)
+                Some((text, true))
             }
-            b'\\' => self.unescape(start),
+            b'\\' => Some((text, false)),
             _ => None,
         }
     }
 
-    /// The rest of a string that began at `start` and whose first escape stands here.
+    /// The whole of a string that begins like this and whose first escape stands here.
     #[cold]
-    fn unescape(&mut self, start: usize) -> Option<&'a str> {
-        let (mut from, mut length) = (start, 0);
+    fn unescape(&mut self, beginning: &str) -> Option<&'a str> {
+        let (mut from, mut length) = (self.at - beginning.len(), 0);
         loop {
             let plain = self.text.as_bytes().get(from..self.at)?;
             self.room.get_mut(length..length + plain.len())?.copy_from_slice(plain);

@@ -68,9 +68,15 @@ pub(super) fn is_plain_number(text: &str) -> bool {
     (2..=DIGITS_MAX).contains(&digits.len()) && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit)
 }
 
+/// Whether a text is one of `PHONE_TYPES`.
+pub(super) fn is_phone_type(text: &str) -> bool {
+    matches!(text, "mobile" | "home" | "work" | "other")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::PHONE_TYPES;
 
     #[test]
     fn plain_emails_have_one_at_and_whole_labels() {
@@ -127,5 +133,11 @@ mod tests {
         {
             assert!(!is_plain_number(other), "{other}");
         }
+    }
+
+    #[test]
+    fn phone_types_are_those_of_the_table() {
+        assert!(PHONE_TYPES.iter().all(|kind| is_phone_type(kind)));
+        assert!(["", "Home", "fax"].iter().all(|kind| !is_phone_type(kind)));
     }
 }

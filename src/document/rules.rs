@@ -10,7 +10,7 @@ mod flatten;
 use jsonschema::Validator;
 
 use super::{
-    formats::{is_plain_email, is_plain_number},
+    formats::{is_phone_type, is_plain_email, is_plain_number},
     tree::{TreeJson, with_text},
 };
 
@@ -114,19 +114,19 @@ pub(super) struct TextRule {
     /// In characters.
     least: u64,
     most: u64,
-    form: Form,
-    /// Further ones.
-    more: Vec<Form>,
+    /// All that it has to look like.
+    forms: Vec<Form>,
 }
 
 /// What a text has to look like.
 #[derive(Debug)]
 enum Form {
-    Any,
     /// An e-mail address; the validator decides on unusual ones.
     Email(Box<Validator<TreeJson>>),
     /// `^\+?[1-9]\d{1,14}$`
     Number,
+    /// One of those of the table.
+    PhoneType,
     OneOf(Vec<String>),
     /// Anything else, in the validator's words.
     Other(Box<Validator<TreeJson>>),
@@ -135,7 +135,7 @@ enum Form {
 impl TextRule {
     #[inline]
     pub(super) fn accepts(&self, text: &str) -> bool {
-        self.has_length(text) && self.form.accepts(text) && self.more.iter().all(|form| form.accepts(text))
+        self.has_length(text) && (self.forms.is_empty() || self.forms.iter().all(|form| form.accepts(text)))
     }
 
     /// A character takes one to four bytes.
@@ -148,12 +148,11 @@ impl TextRule {
 }
 
 impl Form {
-    #[inline]
     fn accepts(&self, text: &str) -> bool {
         match self {
-            Self::Any => true,
             Self::Email(validator) => is_plain_email(text) || is_valid(validator, text),
             Self::Number => is_plain_number(text),
+            Self::PhoneType => is_phone_type(text),
             Self::OneOf(texts) => texts.iter().any(|one| one == text),
             Self::Other(validator) => is_valid(validator, text),
         }

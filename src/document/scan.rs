@@ -77,16 +77,16 @@ fn text<'a>(
     bit: u8,
     rule: &TextRule,
 ) -> Option<Option<&'a str>> {
-    if is_null(cursor, object, bit)? {
-        return Some(None);
+    if cursor.peek() == Some(b'n') {
+        return is_null(cursor, object, bit).map(|_| None);
     }
-    cursor.string().filter(|text| rule.accepts(text)).map(Some)
+    needed(cursor, rule).map(Some)
 }
 
-/// One that the tables need, so that it may not be null.
+/// One that the tables need, so that it may not be null. A text that is not allowed has a rule that no text keeps.
 #[inline]
-fn needed<'a>(cursor: &mut Cursor<'a>, object: &ObjectRule, bit: u8, rule: &TextRule) -> Option<&'a str> {
-    text(cursor, object, bit, rule)?
+fn needed<'a>(cursor: &mut Cursor<'a>, rule: &TextRule) -> Option<&'a str> {
+    cursor.string().filter(|text| rule.accepts(text))
 }
 
 /// Reads the members of an object up to its closing brace. Names in their usual form and in this order are found without a
@@ -94,12 +94,10 @@ fn needed<'a>(cursor: &mut Cursor<'a>, object: &ObjectRule, bit: u8, rule: &Text
 macro_rules! members {
     ($cursor:ident, $($key:literal $name:literal => $read:expr,)*) => {
         $cursor.open(b'{')?;
-        let mut odd: Option<&str> = None;
         loop {
             let before = $cursor.at();
             $(
-                if odd.map_or_else(|| $cursor.key($key), |name| name == $name) {
-                    odd = None;
+                if $cursor.key($key) {
                     $read;
                     if $cursor.closes(b'}')? {
                         break;
@@ -107,10 +105,13 @@ macro_rules! members {
                 }
             )*
             if $cursor.at() == before {
-                if odd.is_some() {
-                    return None;
+                match $cursor.odd_name()? {
+                    $($name => $read,)*
+                    _ => return None,
                 }
-                odd = Some($cursor.odd_name()?);
+                if $cursor.closes(b'}')? {
+                    break;
+                }
             }
         }
     };
@@ -122,11 +123,11 @@ impl<'a> Found<'a> {
         members!(cursor,
             b"\"id\":" "id" => {
                 self.seen.mark(bits::ID)?;
-                self.id = parse_uuid(needed(cursor, object, bits::ID, &rules.id)?)?;
+                self.id = parse_uuid(needed(cursor, &rules.id)?)?;
             },
             b"\"firstName\":" "firstName" => {
                 self.seen.mark(bits::FIRST_NAME)?;
-                self.first_name = needed(cursor, object, bits::FIRST_NAME, &rules.first_name)?;
+                self.first_name = needed(cursor, &rules.first_name)?;
             },
             b"\"middleName\":" "middleName" => {
                 self.seen.mark(bits::MIDDLE_NAME)?;
@@ -134,7 +135,7 @@ impl<'a> Found<'a> {
             },
             b"\"lastName\":" "lastName" => {
                 self.seen.mark(bits::LAST_NAME)?;
-                self.last_name = needed(cursor, object, bits::LAST_NAME, &rules.last_name)?;
+                self.last_name = needed(cursor, &rules.last_name)?;
             },
             b"\"emails\":" "emails" => {
                 self.seen.mark(bits::EMAILS)?;
@@ -205,7 +206,7 @@ fn read_address<'a>(cursor: &mut Cursor<'a>, rules: &Rules) -> Option<PostalAddr
     members!(cursor,
         b"\"line1\":" "line1" => {
             seen.mark(bits::LINE1)?;
-            address.line1 = needed(cursor, object, bits::LINE1, &rules.line1)?;
+            address.line1 = needed(cursor, &rules.line1)?;
         },
         b"\"line2\":" "line2" => {
             seen.mark(bits::LINE2)?;
@@ -213,19 +214,19 @@ fn read_address<'a>(cursor: &mut Cursor<'a>, rules: &Rules) -> Option<PostalAddr
         },
         b"\"city\":" "city" => {
             seen.mark(bits::CITY)?;
-            address.city = needed(cursor, object, bits::CITY, &rules.city)?;
+            address.city = needed(cursor, &rules.city)?;
         },
         b"\"state\":" "state" => {
             seen.mark(bits::STATE)?;
-            address.state = needed(cursor, object, bits::STATE, &rules.state)?;
+            address.state = needed(cursor, &rules.state)?;
         },
         b"\"postalCode\":" "postalCode" => {
             seen.mark(bits::POSTAL_CODE)?;
-            address.postal_code = needed(cursor, object, bits::POSTAL_CODE, &rules.postal_code)?;
+            address.postal_code = needed(cursor, &rules.postal_code)?;
         },
         b"\"country\":" "country" => {
             seen.mark(bits::COUNTRY)?;
-            address.country = needed(cursor, object, bits::COUNTRY, &rules.country)?;
+            address.country = needed(cursor, &rules.country)?;
         },
     );
     object.accepts(seen.0).then_some(address)
@@ -269,11 +270,11 @@ fn read_phone_number<'a>(cursor: &mut Cursor<'a>, rules: &Rules) -> Option<Phone
     members!(cursor,
         b"\"type\":" "type" => {
             seen.mark(bits::TYPE)?;
-            phone.kind = needed(cursor, object, bits::TYPE, &rules.kind)?;
+            phone.kind = needed(cursor, &rules.kind)?;
         },
         b"\"number\":" "number" => {
             seen.mark(bits::NUMBER)?;
-            phone.number = needed(cursor, object, bits::NUMBER, &rules.number)?;
+            phone.number = needed(cursor, &rules.number)?;
         },
     );
     object.accepts(seen.0).then_some(phone)

@@ -167,8 +167,7 @@ impl<'s> Source<'s> {
         let rule = TextRule {
             least: text.most_of("minLength")?.unwrap_or(0),
             most: text.least_of("maxLength")?.unwrap_or(u64::MAX).min(column),
-            form: forms.pop().unwrap_or(Form::Any),
-            more: forms,
+            forms,
         };
         // A text that no list and no type allows.
         Ok(if text.allows("string") { rule } else { rule.one_of(&[]) })
@@ -187,7 +186,8 @@ impl<'s> Source<'s> {
             let Some(value) = object.get(keyword) else { continue };
             forms.push(match (keyword, value.as_str()) {
                 ("pattern", Some(NUMBER_PATTERN)) => Form::Number,
-                ("format", Some("uuid")) if place == "of `id`" => Form::Any,
+                // The column holds nothing else.
+                ("format", Some("uuid")) if place == "of `id`" => continue,
                 ("format", Some("email")) => Form::Email(self.validator(keyword, value)?),
                 _ => Form::Other(self.validator(keyword, value)?),
             });
@@ -206,20 +206,21 @@ impl<'s> Source<'s> {
 
 impl TextRule {
     /// The same for texts that are one of these.
-    fn one_of(self, texts: &[&str]) -> Self {
-        let is_listed = |text: &String| texts.contains(&text.as_str());
-        let mut more = self.more;
-        let form = match self.form {
-            // One list of both.
-            Form::OneOf(mut listed) => {
-                listed.retain(is_listed);
-                Form::OneOf(listed)
+    fn one_of(mut self, texts: &[&str]) -> Self {
+        let mut listed = texts.to_vec();
+        // One list of all.
+        self.forms.retain(|form| match form {
+            Form::OneOf(others) => {
+                listed.retain(|text| others.iter().any(|other| other == text));
+                false
             }
-            other => {
-                more.push(other);
-                Form::OneOf(texts.iter().map(|text| (*text).to_owned()).collect())
-            }
-        };
-        Self { form, more, ..self }
+            _ => true,
+        });
+        self.forms.push(if listed == PHONE_TYPES {
+            Form::PhoneType
+        } else {
+            Form::OneOf(listed.iter().map(|text| (*text).to_owned()).collect())
+        });
+        self
     }
 }
