@@ -46,6 +46,12 @@ impl Table {
         count
     }
 
+    /// The column that a sequence fills; it comes first.
+    pub(crate) fn numbered_column(self) -> Option<&'static str> {
+        let first = self.definition().columns.first()?;
+        (first.filled_by == FilledBy::Sequence).then_some(first.name)
+    }
+
     /// The sets of columns of which no two rows of a table may hold the same.
     pub(crate) fn unique_keys(self) -> impl Iterator<Item = &'static [&'static str]> {
         let definition = self.definition();
@@ -106,7 +112,7 @@ pub(crate) enum ColumnType {
 }
 
 impl ColumnDefinition {
-    /// Whether a row gets it from its document; keys of e-mails and phone numbers are left to the sequence.
+    /// Whether a row gets it from its document; keys of e-mails and phone numbers come from a sequence.
     pub(crate) const fn is_copied(&self) -> bool {
         !matches!(self.filled_by, FilledBy::Sequence)
     }
@@ -237,6 +243,8 @@ mod tests {
         assert_eq!(staged_columns().len(), STAGED_COUNT);
         for table in Table::ALL {
             assert_eq!(table.copied_columns().count(), table.copied_count());
+            let is_numbered = matches!(table, Table::Emails | Table::PhoneNumbers);
+            assert_eq!(table.numbered_column(), is_numbered.then_some("id"));
         }
     }
 }

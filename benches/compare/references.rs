@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// The limit of a backfill, into tables without constraints and indexes: a connection for each table at the same
-/// time, then indexes and keys in three sessions, then the foreign keys.
+/// time, then indexes and keys in three sessions, then the foreign keys. Files of plain form are what everyone writes; those
+/// of prepared form save the server what can be saved it.
 pub(crate) fn limit(server: &Server, database: &str, files: &CopyFiles) -> Outcome<Finished> {
     let copies: Vec<Command> = TABLES
         .iter()
@@ -70,7 +71,7 @@ pub(crate) fn check_rows(what: &str, found: [u64; 4], expected: [u64; 4]) -> Out
 
 fn copy(files: &CopyFiles, target: &CopyTarget) -> String {
     let path = files.path(target).display().to_string().replace('\'', "''");
-    format!(r"\copy {} ({}) from '{path}' with (format binary)", target.table, target.columns)
+    format!(r"\copy {} ({}) from '{path}' with (format binary)", target.table, files.columns(target))
 }
 
 fn run_script(server: &Server, database: &str, name: &str) -> Command {

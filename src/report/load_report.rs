@@ -54,6 +54,16 @@ impl RowCounts {
         }
     }
 
+    /// In the order of [`Table::ALL`].
+    pub(crate) fn by_table(self) -> [u64; Table::ALL.len()] {
+        [
+            self.customer_profiles,
+            self.customer_profile_addresses,
+            self.customer_profile_emails,
+            self.customer_profile_phone_numbers,
+        ]
+    }
+
     pub fn add(&mut self, other: Self) {
         self.customer_profiles += other.customer_profiles;
         self.customer_profile_addresses += other.customer_profile_addresses;

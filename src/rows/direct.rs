@@ -1,6 +1,7 @@
 //! Writes profiles as rows of the four tables themselves, for COPY straight into them: one buffer a table.
 //!
-//! The keys of e-mails and phone numbers are left to the tables' own defaults.
+//! The keys of e-mails and phone numbers are left out: they are put in front of a row as it is sent, or left to the tables'
+//! own defaults.
 
 use super::encode::{put_count, put_field, put_optional};
 use crate::{document::Profile, tables::Table};
@@ -61,6 +62,32 @@ fn put_columns(table: Table, out: &mut Vec<u8>) {
     put_count(table.copied_count(), out);
 }
 
+/// The rows in a buffer, one by one.
+pub(crate) fn rows_in(mut rows: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (fields, mut rest) = rows.split_first_chunk()?;
+        for _ in 0..i16::from_be_bytes(*fields) {
+            let (length, tail) = rest.split_first_chunk().expect("a field has a length");
+            // Null has no bytes.
+            let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+            rest = &tail[length..];
+        }
+        let (row, rest) = rows.split_at(rows.len() - rest.len());
+        rows = rest;
+        Some(row)
+    })
+}
+
+/// A row with `id` as one more field in front, in two parts.
+pub(crate) fn with_id(row: &[u8], id: i64) -> ([u8; 14], &[u8]) {
+    let (fields, rest) = row.split_first_chunk().expect("a row has a field count");
+    let mut head = [0; 14];
+    head[..2].copy_from_slice(&(i16::from_be_bytes(*fields) + 1).to_be_bytes());
+    head[2..6].copy_from_slice(&8_i32.to_be_bytes());
+    head[6..].copy_from_slice(&id.to_be_bytes());
+    (head, rest)
+}
+
 /// Whether a row of the document might be too long for an index over its texts.
 pub(super) fn has_long_row(profile: &Profile<'_>) -> bool {
     let length = |text: Option<&str>| text.map_or(0, str::len);
@@ -111,6 +138,21 @@ mod tests {
         assert_eq!(rows.ends().map(|end| end > 0), [true, false, true, true]);
         rows.push(&Profile { address: Some(address("1")), ..profile() });
         assert_eq!(rows.0[1][..2], [0, 7]);
+    }
+
+    #[test]
+    fn rows_are_told_apart_and_get_their_ids() {
+        let mut rows = TableRows::default();
+        rows.push(&profile());
+        rows.push(&Profile { middle_name: Some(""), ..profile() });
+        assert_eq!(rows.0.each_ref().map(|rows| rows_in(rows).count()), [2, 0, 4, 2]);
+        for rows in &rows.0 {
+            assert_eq!(rows_in(rows).flatten().copied().collect::<Vec<_>>(), *rows);
+        }
+        let row = rows_in(&rows.0[3]).next().unwrap();
+        let (head, rest) = with_id(row, -2);
+        assert_eq!(head, *b"\0\x04\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xfe");
+        assert_eq!(rest, &row[2..]);
     }
 
     #[test]

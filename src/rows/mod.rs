@@ -7,6 +7,7 @@ mod part;
 
 pub(crate) use decode::TextArray;
 pub use direct::TableRows;
+pub(crate) use direct::{rows_in, with_id};
 pub use encode::encode_staged;
 pub(crate) use encode::{COPY_HEADER, COPY_TRAILER, StagedRow};
 pub(crate) use part::{ChildRows, lane_of};

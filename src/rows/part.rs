@@ -1,10 +1,11 @@
 //! The rows of one chunk for one lane: what workers hand to lanes.
 
-use std::{mem, ops::Range};
+use std::ops::Range;
 
 use crate::{
     document::Profile,
     input::{Chunk, Watermark},
+    tables::Table,
 };
 
 use super::{
@@ -85,6 +86,12 @@ impl ChildRows {
             phone_numbers: count(profile.phone_numbers.len()),
         }
     }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.addresses += other.addresses;
+        self.emails += other.emails;
+        self.phone_numbers += other.phone_numbers;
+    }
 }
 
 impl LanePart {
@@ -156,12 +163,11 @@ impl LanePart {
         [0, 1, 2, 3].map(|buffer| at(documents.start, buffer)..at(documents.end, buffer))
     }
 
-    /// The tables' rows, which the part has no longer then.
-    pub fn take_table_rows(&mut self) -> TableRows {
-        match &mut self.rows {
-            PartRows::Tables(rows) => mem::take(rows),
-            PartRows::Staged(_) => unreachable!("the rows are staged"),
-        }
+    /// The rows of the document at `index` in the buffer of a table.
+    pub(crate) fn table_rows(&self, index: usize, table: Table) -> &[u8] {
+        let PartRows::Tables(rows) = &self.rows else { unreachable!("the rows are staged") };
+        let table = table as usize;
+        &rows.0[table][self.ranges(index..index + 1)[table].clone()]
     }
 }
 

@@ -4,6 +4,7 @@
 mod catalog;
 mod choice;
 mod equal;
+mod ids;
 mod kept;
 mod meddled;
 mod unfinished;

@@ -4,7 +4,7 @@
 //! A crash leaves what the ledger has as pending; the same command reads the input again, loads nothing of it twice,
 //! and comes here again.
 
-use std::{cell::RefCell, mem, sync::Arc};
+use std::{cell::RefCell, mem, sync::Arc, time::Instant};
 
 use super::context::{AttemptContext, Phase};
 use crate::{
@@ -93,11 +93,14 @@ impl Finisher<'_> {
         let mut interrupts = self.interrupts.clone();
         let result = runtime.block_on(async {
             let work = async {
+                let started = Instant::now();
                 let steps = restoring.pending(run.id, &report).await?;
                 bulk::restore(&restoring, &steps, sessions, &report, &show).await?;
                 failpoint("all-restored");
                 restoring.refuse_incomplete(run.id, &report).await?;
-                bulk::analyze(&restoring, &report).await
+                let restored = started.elapsed();
+                let vacuumed = bulk::vacuum(&restoring, &report, &show).await?;
+                Ok([restored, vacuumed])
             };
             tokio::select! {
                 done = work => done.map_err(End::Lane),
@@ -114,7 +117,13 @@ impl Finisher<'_> {
             show_pending(&pending, request.console);
         }
         restoring.end_phase();
-        result
+        result.map(|[restored, vacuumed]| {
+            request.console.info(&format!(
+                "indexes and foreign keys were restored in {:.1} s; VACUUM (ANALYZE) of the tables took {:.1} s",
+                restored.as_secs_f64(),
+                vacuumed.as_secs_f64()
+            ));
+        })
     }
 
     fn merge_spill(&self, mut finished: Finished, spill: Spill) -> Finished {

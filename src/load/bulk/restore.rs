@@ -4,7 +4,11 @@
 //! A crash leaves some of them done, and the ledger says which. Whether a statement whose COMMIT got no answer was done
 //! is told by its row in the ledger, which the next attempt locks first.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time;
@@ -85,21 +89,29 @@ pub(crate) async fn restore(
     }
 }
 
-/// Gathers statistics on the four tables, so that the first queries after the load are planned well.
-pub(crate) async fn analyze(restoring: &Restoring, report: &impl Fn(String)) -> Result<(), RunError> {
+/// Gathers statistics on the four tables, so that the first queries after the load are planned well, and marks their pages as
+/// visible to everyone, so that those which an index can answer read nothing else. Says how long that took.
+pub(crate) async fn vacuum(
+    restoring: &Restoring,
+    report: &impl Fn(String),
+    show: &impl Fn(RestoreProgress),
+) -> Result<Duration, RunError> {
+    const VACUUM: &str = "VACUUM (ANALYZE)";
+    show(RestoreProgress { share: 1.0, labels: vec![VACUUM.to_owned()] });
+    let started = Instant::now();
     let tables = Table::ALL.map(|table| async move {
-        let sql = &format!("ANALYZE {}.{}", quote_identifier(&restoring.db_schema), table.name());
-        let analyze = async |client: &mut Client, pulse: &Pulse| {
+        let sql = &format!("{VACUUM} {}.{}", quote_identifier(&restoring.db_schema), table.name());
+        let vacuum = async |client: &mut Client, pulse: &Pulse| {
             identify(client, pulse).await?;
-            client.batch_execute(sql).await.map_err(failed("ANALYZE"))
+            client.batch_execute(sql).await.map_err(failed(VACUUM))
         };
-        restoring.patiently(report, analyze).await
+        restoring.patiently(report, vacuum).await
     });
     let mut running: FuturesUnordered<_> = tables.into_iter().collect();
     while let Some(done) = running.next().await {
         done?;
     }
-    Ok(())
+    Ok(started.elapsed())
 }
 
 /// Restores everything over one connection, one statement after another.

@@ -8,11 +8,11 @@ use super::{
     pending::Pending,
     refused::{deferred_by_server, rejected},
     stop::Stop,
-    transaction::{Done, LaneRow, LaneTransaction},
+    transaction::{Done, LaneRow, LaneTransaction, identify},
 };
 use crate::{
     load::{
-        bulk::{BulkBatch, BulkPart},
+        bulk::{BulkBatch, BulkPart, FirstIds},
         merge::{Batch, MergeError, OwnTransactions, documents_from},
     },
     rows::LanePart,
@@ -61,7 +61,6 @@ impl<'a> Work<'a> {
             Strategy::Bulk => {
                 let part = |one: &'a Pending| BulkPart {
                     part: &one.part,
-                    tables: one.tables.as_ref().expect("the rows of a bulk load are the tables'"),
                     first: one.first,
                     deferred: &one.deferred,
                 };
@@ -127,6 +126,7 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
                 return Err(MergeError::Stopped);
             }
         };
+        context.id_blocks.take_message().into_iter().for_each(notice);
         match result {
             Ok(Unconfirmed { done, new_transactions }) => {
                 let end = &pending.last().expect("a batch has a part").part.end;
@@ -152,6 +152,14 @@ async fn transact(
 ) -> Result<Unconfirmed, MergeError> {
     let end = &pending.last().expect("a batch has a part").part.end;
     let next = Some(end.position);
+    let ids = match work {
+        Work::Merge(_) => FirstIds::default(),
+        Work::Bulk(batch) => {
+            let client = session.client();
+            identify(client, pulse).await?;
+            context.id_blocks.take(client, &context.db_schema, batch.numbered_rows()).await?
+        }
+    };
     let (mut transaction, row) =
         LaneTransaction::begin(session.client(), context, state, next, pulse).await?;
     if row == LaneRow::Committed {
@@ -164,7 +172,7 @@ async fn transact(
     let mut own = OwnTransactions::new(&state.own_transactions, context.owns_all);
     let done = match work {
         Work::Merge(batch) => transaction.load(batch, &mut own, stop).await,
-        Work::Bulk(batch) => transaction.copy(batch, stop).await,
+        Work::Bulk(batch) => transaction.copy(batch, ids, stop).await,
     };
     let done = match done {
         Ok(done) => done,

@@ -8,7 +8,7 @@ use super::stop::Stop;
 use crate::{
     document::Fault,
     load::{
-        bulk::CopySql,
+        bulk::{CopySql, IdBlocks},
         merge::{MergeSql, OnClash},
     },
     rows::LanePart,
@@ -51,6 +51,7 @@ pub(crate) struct LaneContext {
     pub(crate) owns_all: bool,
     pub(crate) sql: MergeSql,
     pub(crate) copy_sql: CopySql,
+    pub(crate) id_blocks: IdBlocks,
     pub(crate) sessions: SessionPool,
     pub(crate) watch: Arc<Watch>,
     pub(crate) outage: Outage,
@@ -135,6 +136,7 @@ impl LaneContext {
             owns_all: run.strategy == Strategy::Bulk,
             sql: MergeSql::in_schema(&run.key.db_schema),
             copy_sql: CopySql::in_schema(&run.key.db_schema),
+            id_blocks: IdBlocks::default(),
             sessions,
             watch,
             outage: Outage::default(),

@@ -1,7 +1,5 @@
 //! The parts of a batch: which of their documents are still to be loaded, and what is known of the others.
 
-use bytes::Bytes;
-
 use crate::{document::Fault, input::Position, load::bulk::IdFilter, rows::LanePart, runs::RunError};
 
 /// A part, of which the documents from `first` on are still to be loaded.
@@ -15,19 +13,16 @@ pub(crate) struct Pending {
     pub(crate) rejected: Vec<(u32, Fault)>,
     /// Indices, rising, of the documents that are deferred.
     pub(crate) deferred: Vec<usize>,
-    /// The rows, a buffer a table, where they are copied.
-    pub(crate) tables: Option<[Bytes; 4]>,
 }
 
 impl Pending {
     /// All of a part is to be loaded.
     pub(crate) fn whole(part: LanePart) -> Self {
-        Self { part, first: 0, replayed: 0, rejected: Vec::new(), deferred: Vec::new(), tables: None }
+        Self { part, first: 0, replayed: 0, rejected: Vec::new(), deferred: Vec::new() }
     }
 
     /// For copying. Documents are deferred whose id may have come before, and those that an owner's index may not hold.
     pub(crate) fn defer_for_copying(&mut self, filter: &mut IdFilter) {
-        self.tables = Some(self.part.take_table_rows().0.map(Bytes::from));
         for (index, document) in self.part.documents().iter().enumerate() {
             // In any case, so that whatever comes after it with the same id follows it.
             if filter.meet(&document.id) || document.has_long_row {

@@ -13,7 +13,7 @@ use crate::{
     failpoint,
     input::{Position, Watermark},
     load::{
-        bulk::{BulkBatch, copy_documents},
+        bulk::{BulkBatch, BulkCopy, FirstIds},
         merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions},
     },
     migrate,
@@ -67,11 +67,7 @@ impl<'c> LaneTransaction<'c> {
         next: Option<Position>,
         pulse: &'c Pulse,
     ) -> Result<(Self, LaneRow), RunError> {
-        let row = client
-            .query_one(include_str!("../../../sql/lanes/identify.sql"), &[])
-            .await
-            .map_err(failed("asking which session this is"))?;
-        pulse.set_backend(Backend { pid: row.get("pid"), started: row.get("started") });
+        identify(client, pulse).await?;
         let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
         let this = Self { transaction, context, pulse, has_staged: false };
         let row = this.hold(state, next).await?;
@@ -143,16 +139,21 @@ impl<'c> LaneTransaction<'c> {
         Ok(Done { verdicts, counts })
     }
 
-    /// Copies a batch straight into the tables.
-    pub(crate) async fn copy(&mut self, batch: &BulkBatch<'_>, stop: &Stop) -> Result<Done, MergeError> {
-        let (verdicts, rows) = copy_documents(
-            &self.transaction,
-            &self.context.copy_sql,
+    /// Copies a batch straight into the tables, with ids from blocks where there are some.
+    pub(crate) async fn copy(
+        &mut self,
+        batch: &BulkBatch<'_>,
+        ids: FirstIds,
+        stop: &Stop,
+    ) -> Result<Done, MergeError> {
+        let copy = BulkCopy {
+            transaction: &self.transaction,
+            sql: &self.context.copy_sql,
             batch,
-            &|| stop.is_requested(),
-            self.pulse,
-        )
-        .await?;
+            ids,
+            pulse: self.pulse,
+        };
+        let (verdicts, rows) = copy.documents(&|| stop.is_requested()).await?;
         self.refuse_drift(&verdicts).await?;
         let mut counts = LoadCounts { rows, ..LoadCounts::default() };
         verdicts.iter().for_each(|verdict| counts.count(verdict));
@@ -245,13 +246,7 @@ impl<'c> LaneTransaction<'c> {
         let [byte_offset, cost_bytes] = [watermark.position.byte_offset, watermark.cost_bytes].map(bigint);
         let LoadCounts { inserted, updated, unchanged, skipped, rejected, rows } = *counts;
         let documents = [inserted, updated, unchanged, skipped, rejected].map(bigint);
-        let rows = [
-            rows.customer_profiles,
-            rows.customer_profile_addresses,
-            rows.customer_profile_emails,
-            rows.customer_profile_phone_numbers,
-        ]
-        .map(bigint);
+        let rows = rows.by_table().map(bigint);
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&run_id, &lane, &source, &byte_offset, &watermark.digest, &cost_bytes];
         for count in documents.iter().chain(&rows) {
@@ -289,6 +284,16 @@ impl<'c> LaneTransaction<'c> {
     pub(crate) async fn roll_back(self) -> Result<(), RunError> {
         self.transaction.rollback().await.map_err(failed("ROLLBACK"))
     }
+}
+
+/// Lets the watch see what the session does.
+pub(super) async fn identify(client: &Client, pulse: &Pulse) -> Result<(), RunError> {
+    let row = client
+        .query_one(include_str!("../../../sql/lanes/identify.sql"), &[])
+        .await
+        .map_err(failed("asking which session this is"))?;
+    pulse.set_backend(Backend { pid: row.get("pid"), started: row.get("started") });
+    Ok(())
 }
 
 /// Rejections by column, as `unnest` takes them.

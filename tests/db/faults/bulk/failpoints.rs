@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// Those that only a bulk load has, in the order in which it passes them.
-pub(crate) const OF_BULK: [&str; 5] =
-    ["bulk-copied", "restoring", "restore-before-commit", "restored", "all-restored"];
+pub(crate) const OF_BULK: [&str; 6] =
+    ["ids-taken", "bulk-copied", "restoring", "restore-before-commit", "restored", "all-restored"];
 
 /// Those of its beginning and its end; `merge` has them, too.
 const ENDS: [&str; 6] =
@@ -63,7 +63,7 @@ async fn while_documents_are_copied_and_existing_profiles_are_updated() {
 async fn while_documents_are_copied(on_existing: &'static str) {
     let case = bulk_case(Shape::Many, on_existing).await;
     let mut class = FaultClass::new(format!("bulk: abort while documents are copied ({on_existing})"));
-    for name in ["bulk-copied", "lane-before-commit", "lane-after-commit"] {
+    for name in ["ids-taken", "bulk-copied", "lane-before-commit", "lane-after-commit"] {
         for before in [0, 7] {
             abort(&mut class, &case, &nth(name, before)).await;
         }

@@ -22,7 +22,7 @@ const RESTORING: [Moment; 4] = [
     Moment::Statement("CREATE UNIQUE INDEX", 2),
     Moment::Statement("PRIMARY KEY USING INDEX", 1),
     Moment::Statement("VALIDATE CONSTRAINT", 1),
-    Moment::Statement("ANALYZE", 2),
+    Moment::Statement("VACUUM", 2),
 ];
 /// While what was deferred is staged, and inserted.
 const MERGING: [Moment; 2] = [
