@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
 mod bulk;
+mod compressed;
 mod copy_files;
 mod data;
 mod delta;
@@ -74,6 +75,7 @@ enum Part {
     Validate,
     JsonSchema,
     Faults,
+    Compressed,
     Reports,
     Bulk,
     Merge,
@@ -132,6 +134,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Validate => validate::compare(&bench)?,
             Part::JsonSchema => json_schema::compare(&bench)?,
             Part::Faults => faults::compare(&bench)?,
+            Part::Compressed => compressed::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

@@ -3,6 +3,7 @@
 //! Knows no JSON: a document is a line here. The one tricky thing is the line that is longer than the
 //! limit: it passes in pieces, so that memory stays constant and the reject file still gets every byte.
 
+mod ahead;
 mod buffer;
 mod chunk;
 mod decompress;
@@ -13,6 +14,8 @@ mod sniff;
 mod source;
 mod stream_digest;
 
+#[cfg(test)]
+mod ahead_tests;
 #[cfg(test)]
 mod reader_tests;
 #[cfg(test)]
