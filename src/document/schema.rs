@@ -8,20 +8,22 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use jsonschema::{EmailOptions, Validator, error::ValidationErrorKind};
-use serde_json::Value;
+use jsonschema::{EmailOptions, Retrieve, ValidationOptions, Validator, error::ValidationErrorKind};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
+    formats::is_plain_email,
     meant::{Meant, Remembered},
     rejection::{FAULTS_MAX, Fault, Segment},
     rules::Rules,
     schema_message::{instance_type, plain_message, type_names},
     shapes,
-    tree::{Node, TreeJson},
+    tree::{Node, TreeJson, with_text},
     uuid::parse_uuid,
 };
 
@@ -233,13 +235,18 @@ impl DocumentSchema {
 pub(super) fn validator_of(
     schema: &Value,
 ) -> Result<Validator<TreeJson>, jsonschema::ValidationError<'static>> {
+    let unusual = options().build(&json!({"format": "email"}))?;
+    let is_email = move |text: &str| is_plain_email(text) || with_text(text, |text| unusual.is_valid(text));
+    options().with_format("email", is_email).build(schema)
+}
+
+fn options<'o>() -> ValidationOptions<'o, Arc<dyn Retrieve>, TreeJson> {
     jsonschema::options_for::<TreeJson>()
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
         .with_format("uuid", |text: &str| parse_uuid(text).is_some())
         .with_email_options(EmailOptions::default().without_display_text())
         .offline()
-        .build(schema)
 }
 
 /// The code of a keyword; those of most faults are at hand.
@@ -296,8 +303,6 @@ fn validator_bytes(value: Node<'_>, path_bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::document::tree::testing::with_tree;
 

@@ -108,6 +108,10 @@ pub(super) fn words_of_value(value: Node<'_>) -> Option<&'static str> {
 
 fn beginning(text: &str) -> Option<&'static str> {
     let text = text.trim_start_matches([' ', '\t', '\r']);
+    // Most lines are documents with a fault inside, and nothing else begins so.
+    if text.starts_with('{') {
+        return None;
+    }
     let (_, words) = BEGINNINGS.iter().find(|(is, _)| is(text))?;
     (!words.is_empty()).then_some(words)
 }

@@ -70,27 +70,33 @@ impl Tree<'_> {
     ) -> Vec<Vec<Segment<'static>>> {
         let mut found = Vec::new();
         if self.duplicates > 0 {
-            self.collect_duplicates(0, &mut Vec::new(), &mut found, most, &segment);
+            self.collect_duplicates(0, &mut Vec::new(), &mut |place: &[(usize, Option<usize>)]| {
+                let step = |(at, index): &(usize, Option<usize>)| {
+                    index.map_or_else(|| segment(self.entries[*at].name), Segment::Index)
+                };
+                if found.len() < most {
+                    found.push(place.iter().map(step).collect());
+                }
+            });
         }
         found
     }
 
+    /// `place` is made of entries, and of their indices in arrays.
     fn collect_duplicates(
         &self,
         at: usize,
-        place: &mut Vec<Segment<'static>>,
-        found: &mut Vec<Vec<Segment<'static>>>,
-        most: usize,
-        segment: &dyn Fn(&str) -> Segment<'static>,
+        place: &mut Vec<(usize, Option<usize>)>,
+        found: &mut impl FnMut(&[(usize, Option<usize>)]),
     ) {
         let is_array = matches!(self.entries[at].kind, Kind::Array(_));
         let (mut next, mut index) = (at + 1, 0);
-        while next < self.entries[at].end && found.len() < most {
+        while next < self.entries[at].end {
             let entry = &self.entries[next];
-            place.push(if is_array { Segment::Index(index) } else { segment(entry.name) });
-            self.collect_duplicates(next, place, found, most, segment);
-            if entry.is_again && found.len() < most {
-                found.push(place.clone());
+            place.push((next, is_array.then_some(index)));
+            self.collect_duplicates(next, place, found);
+            if entry.is_again {
+                found(place);
             }
             place.pop();
             (next, index) = (entry.end, index + 1);
