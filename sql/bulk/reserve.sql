@@ -5,4 +5,4 @@ FROM (
     SELECT s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END AS first FROM @sequence@ AS s
 ) AS v
 JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = @literal@::pg_catalog.regclass
-WHERE q.seqincrement = 1 AND NOT q.seqcycle AND q.seqmax - v.first >= @rows@ - 1
+WHERE q.seqincrement = 1 AND NOT q.seqcycle AND v.first <= q.seqmax - (@rows@ - 1)

@@ -163,11 +163,10 @@ impl LanePart {
         [0, 1, 2, 3].map(|buffer| at(documents.start, buffer)..at(documents.end, buffer))
     }
 
-    /// The rows of the document at `index` in the buffer of a table.
-    pub(crate) fn table_rows(&self, index: usize, table: Table) -> &[u8] {
+    /// What stands in the buffer of a table at a range that [`Self::ranges`] gave.
+    pub(crate) fn table_rows(&self, range: Range<usize>, table: Table) -> &[u8] {
         let PartRows::Tables(rows) = &self.rows else { unreachable!("the rows are staged") };
-        let table = table as usize;
-        &rows.0[table][self.ranges(index..index + 1)[table].clone()]
+        &rows.0[table as usize][range]
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct BulkBatch<'a> {
     parts: Vec<BulkPart<'a>>,
     /// Of all documents, in input order.
     documents: Vec<BulkDocument>,
-    /// Indices of those that are not deferred, in the order of their ids.
-    order: Vec<usize>,
+    /// Those that are not deferred, in the order of their ids.
+    sent: Vec<SentDocument>,
 }
 
 /// A part: its documents from `first` on, without those that are deferred.
@@ -30,36 +30,46 @@ pub(crate) struct BulkPart<'a> {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BulkDocument {
-    part: usize,
-    /// In its part.
-    index: usize,
     children: ChildRows,
     pub(super) is_deferred: bool,
-    /// How many rows the documents before it in the order of the ids have.
+}
+
+/// All that is needed of a document to send it, so that nothing else is looked at for each table.
+#[derive(Debug, Clone)]
+pub(super) struct SentDocument {
+    /// Of all documents.
+    index: usize,
+    part: usize,
+    /// Where its rows are in the part's buffers.
+    rows: [Range<usize>; 4],
+    /// How many rows the documents before it have.
     rows_before: ChildRows,
 }
 
 impl<'a> BulkBatch<'a> {
     pub(crate) fn new(parts: Vec<BulkPart<'a>>) -> Self {
-        let (mut documents, mut ids) = (Vec::new(), Vec::new());
+        let (mut documents, mut sent) = (Vec::new(), Vec::new());
         for (part, one) in parts.iter().enumerate() {
             for (index, document) in one.part.documents().iter().enumerate().skip(one.first) {
                 let is_deferred = one.deferred.binary_search(&index).is_ok();
                 if !is_deferred {
-                    ids.push((u128::from_be_bytes(document.id), documents.len()));
+                    let rows = one.part.ranges(index..index + 1);
+                    let (index, rows_before) = (documents.len(), ChildRows::default());
+                    let id = u128::from_be_bytes(document.id);
+                    sent.push((id, SentDocument { index, part, rows, rows_before }));
                 }
-                let (children, rows_before) = (document.children, ChildRows::default());
-                documents.push(BulkDocument { part, index, children, is_deferred, rows_before });
+                documents.push(BulkDocument { children: document.children, is_deferred });
             }
         }
-        ids.sort_unstable();
-        let order: Vec<_> = ids.into_iter().map(|(_, index)| index).collect();
+        sent.sort_unstable_by_key(|(id, _)| *id);
         let mut rows = ChildRows::default();
-        for &index in &order {
-            documents[index].rows_before = rows;
-            rows.add(documents[index].children);
-        }
-        Self { parts, documents, order }
+        let numbered = |(_, mut one): (_, SentDocument)| {
+            one.rows_before = rows;
+            rows.add(documents[one.index].children);
+            one
+        };
+        let sent = sent.into_iter().map(numbered).collect();
+        Self { parts, documents, sent }
     }
 
     /// All documents, in input order.
@@ -68,14 +78,13 @@ impl<'a> BulkBatch<'a> {
     }
 
     /// Those of a range of the documents that are sent, in the order of their ids.
-    pub(super) fn in_order(&self, range: Range<usize>) -> Vec<&BulkDocument> {
-        let chosen = self.order.iter().filter(|index| range.contains(index));
-        chosen.map(|&index| &self.documents[index]).collect()
+    pub(super) fn sent(&self, range: Range<usize>) -> impl Iterator<Item = &SentDocument> {
+        self.sent.iter().filter(move |one| range.contains(&one.index))
     }
 
     /// What is sent to a table for a document.
-    pub(super) fn rows_of(&self, document: &BulkDocument, table: Table) -> &'a [u8] {
-        self.parts[document.part].part.table_rows(document.index, table)
+    pub(super) fn rows_of(&self, document: &SentDocument, table: Table) -> &'a [u8] {
+        self.parts[document.part].part.table_rows(document.rows[table as usize].clone(), table)
     }
 
     /// How many rows all documents of a range have that are sent.
@@ -98,13 +107,74 @@ impl<'a> BulkBatch<'a> {
     }
 }
 
-impl BulkDocument {
-    /// How many rows of a table come before its own where all documents are sent in the order of their ids.
+impl SentDocument {
+    /// How many rows of a table come before its own where all documents are sent.
     pub(super) fn rows_before(&self, table: Table) -> u64 {
         match table {
             Table::Emails => self.rows_before.emails,
             Table::PhoneNumbers => self.rows_before.phone_numbers,
             Table::Profiles | Table::Addresses => unreachable!("their rows have no numbers"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::Profile,
+        input::{Chunk, Piece, Watermark},
+        rows::RowForm,
+    };
+
+    fn part(ids: &[u8]) -> LanePart {
+        let chunk = Chunk {
+            sequence: 0,
+            source: 0,
+            byte_offset: 0,
+            first_line: 1,
+            lines: 0,
+            piece: Piece::Lines,
+            consumed: 0,
+            end: Watermark::default(),
+            is_unterminated: false,
+            ended: Vec::new(),
+            bytes: Vec::new(),
+        };
+        let mut part = LanePart::of(&chunk, RowForm::Tables);
+        for (offset, &id) in ids.iter().enumerate() {
+            let profile = Profile {
+                id: [id; 16],
+                first_name: "A",
+                middle_name: None,
+                last_name: "B",
+                marketing_emails_enabled: true,
+                two_factor_enabled: true,
+                address: None,
+                emails: vec!["a@b.example"; usize::from(id)].into(),
+                phone_numbers: vec![].into(),
+            };
+            part.push(&profile, offset);
+        }
+        part
+    }
+
+    #[test]
+    fn documents_are_sent_in_the_order_of_ids_without_those_deferred() {
+        let parts = [part(&[9, 3, 7]), part(&[1, 8])];
+        let of = |part, first, deferred| BulkPart { part, first, deferred };
+        let batch = BulkBatch::new(vec![of(&parts[0], 1, &[2]), of(&parts[1], 0, &[])]);
+        let sent = |range| {
+            let one = |one: &SentDocument| {
+                let emails = crate::rows::rows_in(batch.rows_of(one, Table::Emails)).count();
+                (one.index, emails, one.rows_before(Table::Emails))
+            };
+            batch.sent(range).map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(sent(0..4), [(2, 1, 0), (0, 3, 1), (3, 8, 4)]);
+        // Each has the same ids whatever is sent with it.
+        assert_eq!(sent(1..4), [(2, 1, 0), (3, 8, 4)]);
+        assert_eq!(batch.numbered_rows().customer_profile_emails, 12);
+        assert_eq!(batch.rows(1..3).customer_profiles, 1);
     }
 }

@@ -124,17 +124,16 @@ impl BulkCopy<'_> {
 
     async fn range(&self, range: Range<usize>) -> Result<RowCounts, RunError> {
         let expected = self.batch.rows(range.clone()).by_table();
-        let documents = self.batch.in_order(range);
         let mut rows = [0; 4];
         for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
             if expected[table as usize] > 0 {
-                *rows = self.table(table, &documents).await?;
+                *rows = self.table(table, range.clone()).await?;
             }
         }
         Ok(RowCounts::of_tables(rows))
     }
 
-    async fn table(&self, table: Table, documents: &[&BulkDocument]) -> Result<u64, RunError> {
+    async fn table(&self, table: Table, range: Range<usize>) -> Result<u64, RunError> {
         let first_id = self.ids.of(table);
         let sql = &self.sql.0[table as usize][usize::from(first_id.is_some())];
         let statement = self.transaction.prepare_cached(sql).await.map_err(failed("preparing COPY"))?;
@@ -142,7 +141,7 @@ impl BulkCopy<'_> {
         pin_mut!(sink);
         let mut frame = BytesMut::with_capacity(FRAME_BYTES);
         frame.extend_from_slice(COPY_HEADER);
-        for document in documents {
+        for document in self.batch.sent(range) {
             let rows = self.batch.rows_of(document, table);
             let mut ids = first_id.map(|first| {
                 let before = i64::try_from(document.rows_before(table)).expect("fewer rows than ids");

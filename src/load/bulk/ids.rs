@@ -23,8 +23,9 @@ use crate::{
     tables::Table,
 };
 
-/// Whoever wants a next value waits as long as we do. A transaction that has taken one holds its lock to its end.
-const LOCK_TIMEOUT_MS: u32 = 200;
+/// Whoever wants a next value waits as long as we do. A transaction that has taken one holds its lock to its end; a lane that
+/// takes a block lets go at once, however busy the server is.
+const LOCK_TIMEOUT_SECONDS: u32 = 1;
 
 /// Takes blocks of ids for all lanes.
 #[derive(Debug, Default)]
@@ -147,7 +148,7 @@ async fn take_blocks(
     };
     let locks: String = wanted.iter().map(lock).collect();
     let takes: String = wanted.iter().map(take).collect();
-    let sql = format!("BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; {locks}{takes}ROLLBACK");
+    let sql = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'; {locks}{takes}ROLLBACK");
     let answers = client.simple_query(&sql).await.map_err(failed("taking ids from the sequences"))?;
     let mut ids = FirstIds::default();
     for answer in answers {
