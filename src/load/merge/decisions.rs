@@ -101,6 +101,8 @@ pub(crate) struct Compared {
     /// Where the document is staged.
     pub(crate) ctid: Ctid,
     pub(crate) what: Comparison,
+    /// The parts in which it differs, as `sql/merge/classify.sql` numbers them.
+    pub(crate) parts: i32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,7 +317,7 @@ mod tests {
                     Some((name, _)) if name == name_of(index) => return None,
                     Some((_, is_ours)) => Comparison::Differs { is_ours: *is_ours },
                 };
-                Some(Compared { seq: batch[index].seq, ctid: Ctid::default(), what })
+                Some(Compared { seq: batch[index].seq, ctid: Ctid::default(), what, parts: 1 })
             };
             let found: Vec<_> = round.iter().filter_map(look).collect();
             let writes = decisions.classify(&round, &found);
@@ -376,6 +378,7 @@ mod tests {
                 seq: batch.originals[*index].seq,
                 ctid: Ctid::default(),
                 what: Comparison::NotStored,
+                parts: 1,
             };
             let found: Vec<_> = round.iter().map(not_stored).collect();
             let writes = decisions.classify(&round, &found);

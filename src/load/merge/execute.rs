@@ -206,14 +206,16 @@ impl Merge<'_, '_> {
 
 /// What was found, from arrays of the same length.
 fn found(row: &Row, own: &OwnTransactions<'_>) -> Vec<Compared> {
-    let (seqs, ctids, writers): (Vec<i64>, Vec<Ctid>, Vec<Option<i64>>) =
-        (row.get("seqs"), row.get("places"), row.get("writers"));
-    let found = seqs.into_iter().zip(ctids).zip(writers).map(|((seq, ctid), writer)| Compared {
+    let (seqs, ctids): (Vec<i64>, Vec<Ctid>) = (row.get("seqs"), row.get("places"));
+    let (writers, parts): (Vec<Option<i64>>, Vec<i32>) = (row.get("writers"), row.get("parts"));
+    let all = seqs.into_iter().zip(ctids).zip(writers.into_iter().zip(parts));
+    let found = all.map(|((seq, ctid), (writer, parts))| Compared {
         seq: u64::try_from(seq).expect("a seq is not negative"),
         ctid,
         what: writer.map_or(Comparison::NotStored, |writer| Comparison::Differs {
             is_ours: own.contains(transaction_id(writer)),
         }),
+        parts,
     });
     found.collect()
 }

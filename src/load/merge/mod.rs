@@ -9,6 +9,9 @@ mod narrow;
 mod refusal;
 mod rivals;
 mod statements;
+mod trial;
+mod trial_sql;
+mod winnow;
 mod write;
 
 pub(crate) use clash::constraints;

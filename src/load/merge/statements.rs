@@ -1,5 +1,6 @@
 //! The statements of a merge.
 
+use super::trial_sql;
 use crate::postgres::quote_identifier;
 
 /// The statements, with the tables' schema written into them.
@@ -20,6 +21,8 @@ pub(crate) struct MergeSql {
     pub(crate) updates: [String; 4],
     /// Whether a document that was written lacks rows.
     pub(crate) incomplete: String,
+    /// Makes the function that tries documents.
+    pub(crate) trial: String,
 }
 
 impl MergeSql {
@@ -50,6 +53,7 @@ impl MergeSql {
                 sql(include_str!("../../../sql/merge/update_phone_numbers.sql")),
             ],
             incomplete: sql(include_str!("../../../sql/merge/incomplete.sql")),
+            trial: sql(&trial_sql::function()),
         }
     }
 }
@@ -62,6 +66,8 @@ mod tests {
     fn every_statement_names_the_schema() {
         let sql = MergeSql::in_schema("Odd \"one\"");
         assert!(sql.classify_all.contains("FROM \"Odd \"\"one\"\"\".customer_profiles"));
-        assert!(!format!("{sql:?}").contains("@schema@") && !format!("{sql:?}").contains("@chosen@"));
+        let all = format!("{sql:?}");
+        let (_, after) = all.split_once('@').unwrap_or_default();
+        assert_eq!(after, "", "nothing is left to be put in");
     }
 }
