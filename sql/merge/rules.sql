@@ -1,6 +1,5 @@
--- Which tables have rules of their owner's that may refuse a row, as bits: 1 the profiles, 2 the addresses, 4 the e-mails,
--- 8 the phone numbers; whether some are triggers; and whether rows can be tried by a function in PL/pgSQL that is there
--- already, or may be made. $1: schema, $2: tables, in the order of the bits.
+-- Which tables have rules of their owner's that may refuse a row or act on it, as bits: 1 the profiles, 2 the addresses,
+-- 4 the e-mails, 8 the phone numbers; and whether some are triggers. $1: schema, $2: tables, in the order of the bits.
 WITH tables AS (
     SELECT c.oid, 1 << (pg_catalog.array_position($2::text[], c.relname::text) - 1) AS bit
     FROM pg_catalog.pg_class AS c
@@ -40,9 +39,4 @@ rules AS (
     )
 )
 SELECT coalesce((SELECT pg_catalog.bit_or(r.bit) FROM rules AS r), 0) AS tables,
-       EXISTS (SELECT FROM triggers) AS has_triggers,
-       pg_catalog.to_regprocedure('pg_temp.profile_loader_try(tid[], integer[], integer, boolean)') IS NOT NULL AS is_made,
-       EXISTS (
-           SELECT FROM pg_catalog.pg_language AS l
-           WHERE l.lanname = 'plpgsql' AND pg_catalog.has_language_privilege(l.oid, 'USAGE')
-       ) AS may_be_made
+       EXISTS (SELECT FROM triggers) AS has_triggers

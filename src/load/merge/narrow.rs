@@ -13,7 +13,6 @@ use super::{
     error::MergeError,
     execute::{Merge, Merged, OnClash},
     refusal::{self, Clash, Refused},
-    winnow::Winnowed,
 };
 use crate::{report::RowCounts, runs::Verdict};
 
@@ -29,6 +28,16 @@ struct Todo {
     indices: Vec<usize>,
     /// What of them is refused by itself is out already.
     are_winnowed: bool,
+}
+
+/// Documents of a batch that have been tried, by their indices.
+pub(super) struct Winnowed {
+    /// Nothing is known against them.
+    pub(super) left: Vec<usize>,
+    /// What a constraint between profiles lets them have depends on others.
+    pub(super) contested: Vec<usize>,
+    /// Another of their id comes before.
+    pub(super) followers: Vec<usize>,
 }
 
 /// What is known of the documents of a batch.
@@ -95,6 +104,8 @@ impl Merge<'_, '_> {
                 }
                 Err(refused) => refused,
             };
+            // Somebody has made a rule meanwhile.
+            self.skips_replaced = false;
             if let [index] = *chosen {
                 self.refuse(&mut narrowing, index, refused);
                 continue;
@@ -189,7 +200,7 @@ impl Merge<'_, '_> {
 
     /// Those that would be inserted or replace what is stored.
     pub(super) async fn written_of(
-        &mut self,
+        &self,
         narrowing: &Narrowing<'_>,
         chosen: &[usize],
     ) -> Result<Vec<usize>, MergeError> {

@@ -16,6 +16,21 @@ pub(super) fn function() -> String {
         .replace("@not_of_data@", &ErrorClass::not_of_data())
 }
 
+/// Of each table, the rows of all documents that are staged.
+pub(super) fn rows() -> [String; 4] {
+    [
+        include_str!("../../../sql/merge/rows_of_profiles.sql"),
+        include_str!("../../../sql/merge/rows_of_addresses.sql"),
+        include_str!("../../../sql/merge/rows_of_emails.sql"),
+        include_str!("../../../sql/merge/rows_of_phone_numbers.sql"),
+    ]
+    .map(|rows| {
+        let all =
+            rows.replace("s.seq IN (SELECT chosen.seq FROM unnest($1::bigint[]) AS chosen (seq))", "true");
+        all.replacen("SELECT s.seq", "SELECT s.ctid AS place", 1)
+    })
+}
+
 fn insert() -> String {
     let profiles = of_chosen(include_str!("../../../sql/merge/insert_profiles.sql"));
     let unreturned = profiles.strip_suffix("RETURNING id").expect("it says which ids it wrote");

@@ -8,66 +8,83 @@ use super::{
     decisions::{Compared, Comparison, Decisions},
     error::MergeError,
     execute::{Merge, OnClash},
-    narrow::Narrowing,
+    narrow::{Narrowing, Winnowed},
     refusal::Refused,
     trial::Trial,
 };
-use crate::{runs::Verdict, settings::OnExisting};
-
-/// Documents of a batch that have been tried, by their indices.
-pub(super) struct Winnowed {
-    /// Nothing is known against them.
-    pub(super) left: Vec<usize>,
-    /// What a constraint between profiles lets them have depends on others.
-    pub(super) contested: Vec<usize>,
-    /// Another of their id comes before.
-    pub(super) followers: Vec<usize>,
-}
+use crate::{document::Fault, runs::Verdict, settings::OnExisting};
 
 impl Merge<'_, '_> {
     /// Rejects documents that are refused by themselves; nothing where none can be tried.
     pub(super) async fn winnow(
-        &mut self,
+        &self,
         narrowing: &mut Narrowing<'_>,
         chosen: &[usize],
     ) -> Result<Option<Winnowed>, MergeError> {
-        let trial =
-            Trial::prepare(self.transaction, self.sql, self.db_schema, self.pulse, self.is_stopping).await?;
-        let Some(trial) = trial else { return Ok(None) };
+        let Some(trial) = self.trial().await? else { return Ok(None) };
         let mut met = HashSet::with_capacity(chosen.len());
         let (first, followers): (Vec<_>, Vec<_>) =
             chosen.iter().copied().partition(|&index| met.insert(narrowing.documents[index].id));
         let Some(contested) = self.contested(narrowing, &first).await? else { return Ok(None) };
         let (contested, mut left): (Vec<_>, Vec<_>) =
             first.into_iter().partition(|index| contested.contains(&narrowing.documents[*index].seq));
-        let (inserts, updates): (Vec<_>, Vec<_>) = self
-            .to_write(narrowing, &left)
-            .await?
-            .into_iter()
-            .partition(|(_, found)| found.what == Comparison::NotStored);
-        for (documents, are_stored) in [(inserts, false), (updates, true)] {
-            let places: Vec<_> = documents.iter().map(|(_, found)| found.ctid).collect();
-            let parts: Vec<_> = documents.iter().map(|(_, found)| found.parts).collect();
-            let mut refused = trial.refused(&places, are_stored.then_some(&parts)).await?;
-            for (index, found) in documents {
-                match refused.remove(&found.ctid) {
-                    None => {}
-                    // Somebody may be about to give it up.
-                    Some(Refused::Clash(_)) if self.on_clash != OnClash::Reject => {}
-                    Some(refused) => {
-                        narrowing.verdicts[index] = Some(Verdict::Rejected(refused.into_fault()));
-                    }
-                }
+        for (index, refused) in self.refused_by(&trial, narrowing, &left).await? {
+            // Somebody may be about to give up what it wants.
+            if self.on_clash == OnClash::Reject || matches!(refused, Refused::Fault(_)) {
+                narrowing.verdicts[index] = Some(Verdict::Rejected(refused.into_fault()));
             }
         }
         left.retain(|&index| narrowing.verdicts[index].is_none());
         Ok(Some(Winnowed { left, contested, followers }))
     }
 
+    /// What the server has against documents, no two with the same id, that is not for what others have; nothing where none
+    /// can be tried.
+    pub(super) async fn faults(
+        &self,
+        narrowing: &Narrowing<'_>,
+        chosen: &[usize],
+    ) -> Result<HashMap<usize, Fault>, MergeError> {
+        let Some(trial) = self.trial().await? else { return Ok(HashMap::new()) };
+        let refused = self.refused_by(&trial, narrowing, chosen).await?;
+        let faults = refused.into_iter().filter_map(|(index, refused)| match refused {
+            Refused::Clash(_) => None,
+            Refused::Fault(fault) => Some((index, fault)),
+        });
+        Ok(faults.collect())
+    }
+
+    async fn trial(&self) -> Result<Option<Trial<'_>>, MergeError> {
+        let sql = &self.sql.trial;
+        Ok(Trial::prepare(self.transaction, sql, self.rules, self.pulse, self.is_stopping).await?)
+    }
+
+    async fn refused_by(
+        &self,
+        trial: &Trial<'_>,
+        narrowing: &Narrowing<'_>,
+        chosen: &[usize],
+    ) -> Result<Vec<(usize, Refused)>, MergeError> {
+        let (inserts, updates): (Vec<_>, Vec<_>) = self
+            .to_write(narrowing, chosen)
+            .await?
+            .into_iter()
+            .partition(|(_, found)| found.what == Comparison::NotStored);
+        let mut all = Vec::new();
+        for (documents, are_stored) in [(inserts, false), (updates, true)] {
+            let places: Vec<_> = documents.iter().map(|(_, found)| found.ctid).collect();
+            let parts: Vec<_> = documents.iter().map(|(_, found)| found.parts).collect();
+            let mut refused = trial.refused(&places, are_stored.then_some(&parts)).await?;
+            let of_index = |(index, found): (usize, Compared)| Some((index, refused.remove(&found.ctid)?));
+            all.extend(documents.into_iter().filter_map(of_index));
+        }
+        Ok(all)
+    }
+
     /// The seqs of documents that want what another one has or wants to have, too; nothing where that can't be told of all
     /// at once.
     async fn contested(
-        &mut self,
+        &self,
         narrowing: &Narrowing<'_>,
         chosen: &[usize],
     ) -> Result<Option<HashSet<u64>>, MergeError> {
@@ -92,7 +109,7 @@ impl Merge<'_, '_> {
 
     /// Those that would be inserted or replace what is stored, as they compare.
     pub(super) async fn to_write(
-        &mut self,
+        &self,
         narrowing: &Narrowing<'_>,
         chosen: &[usize],
     ) -> Result<Vec<(usize, Compared)>, MergeError> {
