@@ -8,10 +8,12 @@ mod abandon;
 mod begin;
 pub(crate) mod bulk;
 mod check;
+mod contents;
 mod control;
 mod foresee;
 mod lane;
 mod merge;
+mod row_changes;
 
 pub(crate) use abandon::{Abandoned, abandon};
 pub(crate) use begin::{BegunRun, NewRun};

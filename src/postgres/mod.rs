@@ -69,7 +69,11 @@ fn raised_in(context: &str) -> Option<&str> {
 
 /// `, table …, column …, constraint …`, as far as the error names them: names of the owner's, never values.
 pub(crate) fn object_names(error: &DbError) -> String {
-    [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())]
+    names(error.table(), error.column(), error.constraint())
+}
+
+pub(crate) fn names(table: Option<&str>, column: Option<&str>, constraint: Option<&str>) -> String {
+    [("table", table), ("column", column), ("constraint", constraint)]
         .iter()
         .filter_map(|(what, name)| Some(format!(", {what} {}", (*name)?)))
         .collect()

@@ -57,6 +57,12 @@ impl ErrorClass {
         entry.map_or(Self::Data, |(_, class)| *class)
     }
 
+    /// A regular expression for the SQLSTATEs that don't speak of a row.
+    pub(crate) fn not_of_data() -> String {
+        let prefixes: Vec<_> = TABLE.iter().map(|(prefix, _)| *prefix).collect();
+        format!("^({})", prefixes.join("|"))
+    }
+
     fn without_sqlstate(error: &tokio_postgres::Error, otherwise: Self) -> Self {
         match io_error(error) {
             // tokio-postgres says so of a server that does not fit `target_session_attrs`.
@@ -144,6 +150,12 @@ mod tests {
             let hidden_by = TABLE[..place].iter().find(|(before, _)| prefix.starts_with(before));
             assert_eq!(hidden_by, None, "{prefix}");
         }
+    }
+
+    /// What `not_of_data` takes for granted.
+    #[test]
+    fn no_entry_speaks_of_data() {
+        assert!(TABLE.iter().all(|(_, class)| *class != ErrorClass::Data));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checke
 pub(crate) struct Uuid(pub(crate) [u8; 16]);
 
 /// A `tid`: where a row stands in its table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Ctid(pub(crate) [u8; 6]);
 
 impl<'a> FromSql<'a> for Uuid {

@@ -18,6 +18,8 @@ mod merge;
 mod migrate;
 mod owners_rules;
 mod refusals;
+mod refused_many;
+mod repeats;
 mod role_settings;
 mod runs;
 mod stopped;

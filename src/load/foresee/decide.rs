@@ -1,12 +1,12 @@
 //! What would become of documents, one after another, and what they would change; pure.
 
-use super::{
-    contents::{COLUMNS, Contents, Difference},
-    remembered::Remembered,
-    row_changes::RowChanges,
-};
+use super::remembered::Remembered;
 use crate::{
-    load::merge,
+    load::{
+        contents::{COLUMNS, Contents, Difference},
+        merge,
+        row_changes::RowChanges,
+    },
     report::RowCounts,
     runs::{LoadCounts, Verdict},
     settings::OnExisting,

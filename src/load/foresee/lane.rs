@@ -6,12 +6,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Row;
 
 use super::{
-    contents::{Contents, ID},
     context::ForeseeContext,
     decide::{Decider, Foreseen},
 };
 use crate::{
-    load::lane::{BatchLimits, LaneEvent, LaneInput, Settled, Stop, wait_after},
+    load::{
+        contents::{Contents, ID},
+        lane::{BatchLimits, LaneEvent, LaneInput, Settled, Stop, wait_after},
+    },
     postgres::ErrorClass,
     rows::LanePart,
     runs::{RunError, Verdict, failed},

@@ -4,12 +4,10 @@
 //! The same id always comes to the same lane, in input order, so a lane knows what the documents before would have left
 //! of a profile. Sessions are read-only by their own setting: the server refuses whatever would write.
 
-mod contents;
 mod context;
 mod decide;
 mod lane;
 mod remembered;
-mod row_changes;
 
 pub(crate) use context::ForeseeContext;
 pub(crate) use decide::Foreseen;

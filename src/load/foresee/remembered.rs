@@ -8,7 +8,7 @@ use std::{collections::HashMap, hash::BuildHasher as _};
 
 use foldhash::fast::FixedState;
 
-use super::{
+use crate::load::{
     contents::{Contents, Difference},
     row_changes::RowChanges,
 };

@@ -14,13 +14,12 @@ use crate::{
     input::{Position, Watermark},
     load::{
         bulk::{BulkBatch, BulkCopy, FirstIds},
-        merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions},
+        merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions, Rules},
     },
     migrate,
     rows::{COPY_HEADER, COPY_TRAILER},
     runs::{LaneState, LoadCounts, RunError, Verdict, failed, ledger::bigint},
     session::{Backend, Client, Pulse},
-    tables::Table,
 };
 
 const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FORMAT binary)";
@@ -117,12 +116,15 @@ impl<'c> LaneTransaction<'c> {
         } else {
             self.stage(&batch.originals).await?;
             failpoint("lane-staged");
+            let rules = Rules::read(&self.transaction, &self.context.db_schema).await?;
+            self.pulse.beat();
             let mut merge = Merge {
                 transaction: &self.transaction,
                 sql: &self.context.sql,
                 db_schema: &self.context.db_schema,
                 on_clash: self.context.on_clash,
-                has_triggers: self.has_triggers().await?,
+                rules,
+                skips_replaced: rules.are_none(),
                 on_existing: self.context.on_existing,
                 own,
                 is_stopping: &|| stop.is_requested(),
@@ -159,16 +161,6 @@ impl<'c> LaneTransaction<'c> {
         verdicts.iter().for_each(|verdict| counts.count(verdict));
         failpoint("bulk-copied");
         Ok(Done { verdicts, counts })
-    }
-
-    async fn has_triggers(&self) -> Result<bool, RunError> {
-        let names: &[&str] = &Table::ALL.map(Table::name);
-        let row = self
-            .transaction
-            .query_one(include_str!("../../../sql/merge/triggers.sql"), &[&self.context.db_schema, &names])
-            .await
-            .map_err(failed("reading the triggers of the tables"))?;
-        Ok(row.get("are_there"))
     }
 
     /// Where the server refused documents, it may be for tables that somebody has changed meanwhile, which is not the

@@ -87,18 +87,28 @@ impl Merge<'_, '_> {
     ) -> Result<Vec<(usize, Fault)>, MergeError> {
         let round = self.round(narrowing, indices, keys).await?;
         let mut fates = vec![Fate::Open; indices.len()];
+        let mut faults = None;
         loop {
             let choice = round.rivals.choose(&fates);
             let is_new = |&at: &usize| fates[at] == Fate::Open && choice[at] == Fate::Granted;
             let granted: Vec<_> = (0..indices.len()).filter(is_new).collect();
-            let refused = self.grant(narrowing, &round, &granted).await?;
-            granted.iter().for_each(|&at| fates[at] = Fate::Granted);
+            let mut refused = faults.as_ref().map_or_else(Vec::new, |faults| known(&round, &granted, faults));
+            if refused.is_empty() {
+                refused = self.grant(narrowing, &round, &granted).await?;
+                granted.iter().for_each(|&at| fates[at] = Fate::Granted);
+            }
             if refused.is_empty() {
                 let why = |at: usize| match choice[at] {
                     Fate::Refused(by) => round.faults.get(by).map(|fault| (indices[at], fault.clone())),
                     Fate::Open | Fate::Granted => None,
                 };
                 return Ok((0..indices.len()).filter_map(why).collect());
+            }
+            if faults.is_none() {
+                // Whoever comes next may have the same fault, and so may thousands.
+                let open = (0..indices.len()).filter(|&at| narrowing.verdicts[indices[at]].is_none());
+                let open: Vec<_> = open.map(|at| indices[at]).collect();
+                faults = Some(self.faults(narrowing, &open).await?);
             }
             // What these had been granted, others can have.
             for (at, fault) in refused {
@@ -201,6 +211,15 @@ impl Merge<'_, '_> {
             Err(refused) => Ok(Some(refused)),
         }
     }
+}
+
+/// Those of the granted documents, unless they need each other, that have faults of their own.
+fn known(round: &Round<'_>, granted: &[usize], faults: &HashMap<usize, Fault>) -> Vec<(usize, Fault)> {
+    let fault = |group: &Vec<usize>| match **group {
+        [at] => Some((at, faults.get(&round.indices[at])?.clone())),
+        _ => None,
+    };
+    round.rivals.groups(granted).iter().filter_map(fault).collect()
 }
 
 fn all_of(groups: &[Vec<usize>], fault: &Fault) -> Vec<(usize, Fault)> {

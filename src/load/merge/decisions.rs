@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::refusal;
 use crate::{
+    report::RowCounts,
     rows::{ChildRows, LanePart, StagedRow},
     runs::Verdict,
     session::Ctid,
@@ -23,6 +24,8 @@ pub(crate) struct BatchDocument<'a> {
     pub(crate) id: [u8; 16],
     pub(crate) children: ChildRows,
     pub(crate) row: StagedRow<'a>,
+    /// An owner's index might not hold it.
+    pub(crate) has_long_row: bool,
     /// It follows one that was deferred.
     pub(crate) is_deferred: bool,
 }
@@ -38,6 +41,7 @@ pub(crate) fn documents_from<'a>(
         id: document.id,
         children: document.children,
         row: part.row(index),
+        has_long_row: document.has_long_row,
         is_deferred: deferred.binary_search(&index).is_ok(),
     })
 }
@@ -101,6 +105,8 @@ pub(crate) struct Compared {
     /// Where the document is staged.
     pub(crate) ctid: Ctid,
     pub(crate) what: Comparison,
+    /// The parts in which it differs, as `sql/merge/classify.sql` numbers them.
+    pub(crate) parts: i32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,16 +129,45 @@ pub(crate) struct Writes {
 
 /// The verdicts of documents that are being merged together, none of them a copy of the one before it.
 pub(crate) struct Decisions<'a> {
-    documents: &'a [BatchDocument<'a>],
-    on_existing: OnExisting,
-    verdicts: Vec<Option<Verdict>>,
+    pub(super) documents: &'a [BatchDocument<'a>],
+    pub(super) on_existing: OnExisting,
+    pub(super) verdicts: Vec<Option<Verdict>>,
     attempts: Vec<u8>,
     /// Where they are staged: of those that are to be written.
     ctids: Vec<Ctid>,
     /// Indices without a verdict; rising.
-    undecided: Vec<usize>,
+    pub(super) undecided: Vec<usize>,
     /// Ids that stand in the table, as far as this transaction knows.
-    stored: HashSet<[u8; 16]>,
+    pub(super) stored: HashSet<[u8; 16]>,
+    /// Documents of ids that come more than once.
+    pub(super) repeats: Repeats,
+}
+
+/// What is known of documents whose ids come more than once.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    /// Ids that come more than once; none where each document is written.
+    pub(super) skipped: HashSet<[u8; 16]>,
+    /// Of such an id, the document that stands in the tables.
+    pub(super) standing: HashMap<[u8; 16], usize>,
+    /// Documents that are written for those before them as well, with their own verdicts.
+    pub(super) lasts: HashMap<usize, Verdict>,
+    /// What documents would have written that were skipped, those that stand for them among them.
+    pub(super) rows: RowCounts,
+}
+
+impl Repeats {
+    pub(super) fn is_last(&self, index: usize) -> bool {
+        self.lasts.contains_key(&index)
+    }
+
+    /// The document's own verdict from what became of it in the tables.
+    pub(super) fn stands(&mut self, id: [u8; 16], index: usize, verdict: Verdict) -> Verdict {
+        if self.skipped.contains(&id) {
+            self.standing.insert(id, index);
+        }
+        self.lasts.remove(&index).unwrap_or(verdict)
+    }
 }
 
 impl<'a> Decisions<'a> {
@@ -145,19 +180,22 @@ impl<'a> Decisions<'a> {
             ctids: vec![Ctid::default(); documents.len()],
             undecided: (0..documents.len()).collect(),
             stored: HashSet::new(),
+            repeats: Repeats::default(),
         }
     }
 
     /// The documents to be looked up next: of every id the first undecided one, and all of an id whose stored
-    /// profile will not change any more. Empty when everything is decided.
+    /// profile will not change any more. Those that only stand for others before them come by themselves. Empty when
+    /// everything is decided.
     pub(crate) fn next_round(&self) -> Vec<usize> {
         let mut met = HashSet::with_capacity(self.undecided.len());
         let is_due = |index: &&usize| {
             let id = self.documents[**index].id;
             let is_final = self.on_existing != OnExisting::Update && self.stored.contains(&id);
-            met.insert(id) || is_final
+            !self.repeats.is_last(**index) && (met.insert(id) || is_final)
         };
-        self.undecided.iter().filter(is_due).copied().collect()
+        let round: Vec<_> = self.undecided.iter().filter(is_due).copied().collect();
+        if round.is_empty() { self.undecided.clone() } else { round }
     }
 
     pub(crate) fn seqs(&self, indices: &[usize]) -> Vec<i64> {
@@ -194,16 +232,16 @@ impl<'a> Decisions<'a> {
             let id = self.documents[index].id;
             let Some(found) = found.get(&self.documents[index].seq) else {
                 self.stored.insert(id);
-                self.verdicts[index] = Some(Verdict::Unchanged);
+                self.decide(index, Verdict::Unchanged);
                 continue;
             };
             self.ctids[index] = found.ctid;
             match found.what {
                 Comparison::Differs { is_ours } => {
                     self.stored.insert(id);
-                    self.verdicts[index] = self.verdict_of_other(is_ours);
-                    if self.verdicts[index].is_none() {
-                        writes.update.push(index);
+                    match self.verdict_of_other(is_ours) {
+                        Some(verdict) => self.verdicts[index] = Some(verdict),
+                        None => writes.update.push(index),
                     }
                 }
                 Comparison::NotStored => {
@@ -219,7 +257,7 @@ impl<'a> Decisions<'a> {
     }
 
     /// Of one whose id is stored with other contents; `None`: it is to be updated.
-    fn verdict_of_other(&self, is_ours: bool) -> Option<Verdict> {
+    pub(super) fn verdict_of_other(&self, is_ours: bool) -> Option<Verdict> {
         match self.on_existing {
             OnExisting::Update => None,
             OnExisting::Skip => Some(Verdict::Skipped),
@@ -237,7 +275,7 @@ impl<'a> Decisions<'a> {
             let id = self.documents[index].id;
             if ids.contains(&id) {
                 self.stored.insert(id);
-                self.verdicts[index] = Some(verdict.clone());
+                self.decide(index, verdict.clone());
             } else {
                 self.attempts[index] += 1;
                 is_over |= self.attempts[index] == ATTEMPTS_MAX;
@@ -247,7 +285,13 @@ impl<'a> Decisions<'a> {
         !is_over
     }
 
-    fn forget_decided(&mut self) {
+    /// The profile stands in the tables as the document says.
+    fn decide(&mut self, index: usize, verdict: Verdict) {
+        let verdict = self.repeats.stands(self.documents[index].id, index, verdict);
+        self.verdicts[index] = Some(verdict);
+    }
+
+    pub(super) fn forget_decided(&mut self) {
         let verdicts = &self.verdicts;
         self.undecided.retain(|&index| verdicts[index].is_none());
     }
@@ -269,132 +313,5 @@ fn verdict_of_copy(of: &Verdict) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::Profile;
-
-    /// Documents as (id, first name).
-    fn part(documents: &[(u8, &str)]) -> LanePart {
-        let mut part = LanePart::default();
-        for (offset, (id, first_name)) in documents.iter().enumerate() {
-            let profile = Profile {
-                id: [*id; 16],
-                first_name,
-                middle_name: None,
-                last_name: "x",
-                marketing_emails_enabled: true,
-                two_factor_enabled: true,
-                address: None,
-                emails: vec![].into(),
-                phone_numbers: vec![].into(),
-            };
-            part.push(&profile, offset);
-        }
-        part
-    }
-
-    /// Plays the server: a table of id to first name (and whether we wrote it).
-    fn run(documents: &[(u8, &str)], stored: &[(u8, &str)], on_existing: OnExisting) -> (String, usize) {
-        let part = part(documents);
-        let all = Batch::new(documents_from(&part, 0, &[]).collect());
-        let batch = &all.originals;
-        let name_of = |index: usize| documents[usize::try_from(batch[index].seq).unwrap()].1;
-        let mut table: HashMap<u8, (String, bool)> =
-            stored.iter().map(|(id, name)| (*id, ((*name).to_owned(), false))).collect();
-        let mut decisions = Decisions::new(batch, on_existing);
-        let mut rounds = 0;
-        loop {
-            let round = decisions.next_round();
-            if round.is_empty() {
-                break;
-            }
-            rounds += 1;
-            let look = |&index: &usize| {
-                let what = match table.get(&batch[index].id[0]) {
-                    None => Comparison::NotStored,
-                    Some((name, _)) if name == name_of(index) => return None,
-                    Some((_, is_ours)) => Comparison::Differs { is_ours: *is_ours },
-                };
-                Some(Compared { seq: batch[index].seq, ctid: Ctid::default(), what })
-            };
-            let found: Vec<_> = round.iter().filter_map(look).collect();
-            let writes = decisions.classify(&round, &found);
-            for (indices, verdict) in
-                [(&writes.insert, Verdict::Inserted), (&writes.update, Verdict::Updated)]
-            {
-                for &index in indices {
-                    table.insert(batch[index].id[0], (name_of(index).to_owned(), true));
-                }
-                let ids = indices.iter().map(|&index| decisions.id(index)).collect();
-                assert!(decisions.written(indices, &ids, &verdict));
-            }
-        }
-        let letter = |verdict: Verdict| match verdict {
-            Verdict::Inserted => 'i',
-            Verdict::Updated => 'u',
-            Verdict::Unchanged => '=',
-            Verdict::Skipped => 's',
-            Verdict::Rejected(fault) if fault.code == "load:exists" => 'e',
-            Verdict::Rejected(_) => 'd',
-            Verdict::Deferred { .. } => unreachable!("a merge decides on every document"),
-        };
-        let verdicts = all.verdicts_of_all(decisions.into_verdicts());
-        (verdicts.into_iter().map(letter).collect(), rounds)
-    }
-
-    #[test]
-    fn documents_of_one_id_are_decided_in_input_order() {
-        use OnExisting::{Reject, Skip, Update};
-        let documents = [(1, "a"), (2, "a"), (1, "a"), (1, "b"), (1, "a"), (2, "c"), (3, "x")];
-        for (on_existing, stored, expected, rounds) in [
-            (Reject, &[][..], "ii=d=di", 2),
-            (Skip, &[][..], "ii=s=si", 2),
-            (Update, &[][..], "ii=uuui", 3),
-            (Reject, &[(1, "b")][..], "eie=edi", 2),
-            (Update, &[(1, "a"), (3, "y")][..], "=i=uuuu", 3),
-            (Skip, &[(1, "a"), (2, "c"), (3, "x")][..], "=s=s===", 2),
-        ] {
-            assert_eq!(
-                run(&documents, stored, on_existing),
-                (expected.to_owned(), rounds),
-                "{on_existing:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_document_that_never_arrives_is_left_out() {
-        let part = part(&[(1, "a"), (1, "b")]);
-        let batch = Batch::new(documents_from(&part, 0, &[]).collect());
-        let mut decisions = Decisions::new(&batch.originals, OnExisting::Reject);
-        let mut rounds = 0;
-        loop {
-            rounds += 1;
-            let round = decisions.next_round();
-            assert_eq!(round, [0]);
-            let not_stored = |index: &usize| Compared {
-                seq: batch.originals[*index].seq,
-                ctid: Ctid::default(),
-                what: Comparison::NotStored,
-            };
-            let found: Vec<_> = round.iter().map(not_stored).collect();
-            let writes = decisions.classify(&round, &found);
-            if !decisions.written(&writes.insert, &HashSet::new(), &Verdict::Inserted) {
-                break;
-            }
-        }
-        assert_eq!(rounds, usize::from(ATTEMPTS_MAX));
-    }
-
-    #[test]
-    fn what_follows_a_deferred_document_is_deferred() {
-        let part = part(&[(1, "a"), (2, "a"), (2, "a"), (3, "a")]);
-        let batch = Batch::new(documents_from(&part, 0, &[1, 2]).collect());
-        assert_eq!(batch.originals.len(), 2);
-        let deferred = || Verdict::Deferred { by_server: true };
-        assert_eq!(
-            batch.verdicts_of_all(vec![Verdict::Inserted, Verdict::Updated]),
-            [Verdict::Inserted, deferred(), deferred(), Verdict::Updated]
-        );
-    }
-}
+#[path = "decisions_tests.rs"]
+mod tests;

@@ -6,16 +6,19 @@
 
 use std::collections::HashSet;
 
+use futures_util::{TryStreamExt, pin_mut};
 use tokio_postgres::{Row, Transaction};
 
 use super::{
     decisions::{BatchDocument, Compared, Comparison, Decisions},
     error::MergeError,
     refusal,
+    rules::Rules,
     statements::MergeSql,
     write,
 };
 use crate::{
+    load::contents::{self, Contents},
     report::RowCounts,
     runs::{RunError, Verdict, failed},
     session::{Ctid, Pulse, Uuid},
@@ -46,8 +49,9 @@ pub(crate) struct Merge<'a, 'o> {
     /// How many documents are staged.
     pub(crate) staged: usize,
     pub(crate) on_clash: OnClash,
-    /// Somebody's triggers act on the rows, so what was written is counted again.
-    pub(crate) has_triggers: bool,
+    pub(crate) rules: Rules,
+    /// What comes between the first and the last document of an id is not written.
+    pub(crate) skips_replaced: bool,
 }
 
 /// What becomes of a document that a unique or exclusion constraint refuses. Another of the input may be about to give
@@ -119,9 +123,14 @@ impl Merge<'_, '_> {
 
     async fn in_rounds(&mut self, documents: &[BatchDocument<'_>]) -> Result<Merged, MergeError> {
         let mut decisions = Decisions::new(documents, self.on_existing);
-        let mut rows = RowCounts::default();
+        if self.skips_replaced {
+            decisions.skip_replaced();
+        }
+        let (mut rows, mut uncounted) = (RowCounts::default(), RowCounts::default());
         let mut written = Vec::new();
         for rounds in 0.. {
+            decisions.decide_replaced();
+            self.compare_with_stored(&mut decisions).await?;
             let round = decisions.next_round();
             if round.is_empty() {
                 break;
@@ -129,18 +138,19 @@ impl Merge<'_, '_> {
             if rounds >= PATIENT_ROUNDS && (self.is_stopping)() {
                 return Err(MergeError::Stopped);
             }
+            let rows = if decisions.stand_for_others(&round) { &mut uncounted } else { &mut rows };
             let found = self.classify(&decisions, &round).await?;
             let writes = decisions.classify(&round, &found);
             let mut have_arrived = true;
             // They give up what others may want to have.
             if !writes.update.is_empty() {
                 let updated =
-                    write::update(self.transaction, self.sql, &decisions, &writes.update, &mut rows).await?;
+                    write::update(self.transaction, self.sql, &decisions, &writes.update, rows).await?;
                 self.pulse.beat();
                 have_arrived &= decisions.written(&writes.update, &updated, &Verdict::Updated);
             }
             if !writes.insert.is_empty() {
-                let inserted = self.insert(&decisions, &writes.insert, &mut rows).await?;
+                let inserted = self.insert(&decisions, &writes.insert, rows).await?;
                 have_arrived &= decisions.written(&writes.insert, &inserted, &Verdict::Inserted);
             }
             if !have_arrived {
@@ -149,15 +159,37 @@ impl Merge<'_, '_> {
             // A constraint that the owner made deferrable speaks now, of each document by itself: not when others with
             // the same id have followed it, and not at the end of the transaction.
             self.execute("checking deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE").await?;
-            if self.has_triggers {
+            if self.rules.has_triggers {
                 written.extend(decisions.ctids(&writes.insert));
                 written.extend(decisions.ctids(&writes.update));
             }
         }
-        if self.has_triggers && self.lack_rows(&written).await? {
+        if self.rules.has_triggers && self.lack_rows(&written).await? {
             return Err(MergeError::LeftOut);
         }
+        rows.add(decisions.rows_of_replaced());
         Ok(Merged { verdicts: decisions.into_verdicts(), rows })
+    }
+
+    /// Many documents of one id are compared here with what is stored, if that stays what it is.
+    async fn compare_with_stored(&self, decisions: &mut Decisions<'_>) -> Result<(), RunError> {
+        let crowded = decisions.crowded();
+        if crowded.is_empty() {
+            return Ok(());
+        }
+        let what = || failed("reading the stored profiles");
+        let ids: Vec<Uuid> = crowded.keys().map(|&id| Uuid(id)).collect();
+        // One row after another, for they may be long.
+        let rows = self.transaction.query_raw(&self.sql.stored, [&ids]).await.map_err(what())?;
+        pin_mut!(rows);
+        while let Some(row) = rows.try_next().await.map_err(what())? {
+            self.pulse.beat();
+            let Uuid(id) = row.get(contents::ID);
+            let is_ours = self.own.contains(transaction_id(row.get("written_by")));
+            decisions.compare_with(&crowded[&id], &Contents::of_stored(&row), is_ours);
+        }
+        decisions.forget_decided();
+        Ok(())
     }
 
     /// Whether one of the documents that were written, by where they are staged, is not whole.
@@ -206,14 +238,16 @@ impl Merge<'_, '_> {
 
 /// What was found, from arrays of the same length.
 fn found(row: &Row, own: &OwnTransactions<'_>) -> Vec<Compared> {
-    let (seqs, ctids, writers): (Vec<i64>, Vec<Ctid>, Vec<Option<i64>>) =
-        (row.get("seqs"), row.get("places"), row.get("writers"));
-    let found = seqs.into_iter().zip(ctids).zip(writers).map(|((seq, ctid), writer)| Compared {
+    let (seqs, ctids): (Vec<i64>, Vec<Ctid>) = (row.get("seqs"), row.get("places"));
+    let (writers, parts): (Vec<Option<i64>>, Vec<i32>) = (row.get("writers"), row.get("parts"));
+    let all = seqs.into_iter().zip(ctids).zip(writers.into_iter().zip(parts));
+    let found = all.map(|((seq, ctid), (writer, parts))| Compared {
         seq: u64::try_from(seq).expect("a seq is not negative"),
         ctid,
         what: writer.map_or(Comparison::NotStored, |writer| Comparison::Differs {
             is_ours: own.contains(transaction_id(writer)),
         }),
+        parts,
     });
     found.collect()
 }

@@ -1,23 +1,44 @@
 //! Finding the documents that the server refuses: it says that it refuses one, but not which.
 //!
-//! What was merged together is taken back and merged in halves, until the one document is found. Where a constraint holds
-//! between profiles, the server is asked who holds what the documents want to have, which finds all of them at once; those
-//! that have nothing to wait for are decided in `decide.rs`.
+//! What was merged together is taken back, and the documents are tried (`winnow.rs`), which finds all that are refused by
+//! themselves. What is refused for what others do is merged in halves, until the one document is found. Where a constraint
+//! holds between profiles, the server is asked who holds what the documents want to have, which finds all of them at once;
+//! those that have nothing to wait for are decided in `decide.rs`.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{
     clash::ClashKey,
-    decisions::{BatchDocument, Comparison, Decisions},
+    decisions::BatchDocument,
     error::MergeError,
     execute::{Merge, Merged, OnClash},
     refusal::{self, Clash, Refused},
 };
-use crate::{report::RowCounts, runs::Verdict, settings::OnExisting};
+use crate::{report::RowCounts, runs::Verdict};
 
 /// How often a document is tried again whose rows did not all arrive: another session may have changed some of
 /// them in between, which does not happen twice.
 const LEFT_OUT_MAX: u32 = 1;
+
+/// Fewer documents are sooner merged in halves than tried.
+const TRIED_MIN: usize = 8;
+
+/// Documents that are to be merged.
+struct Todo {
+    indices: Vec<usize>,
+    /// What of them is refused by itself is out already.
+    are_winnowed: bool,
+}
+
+/// Documents of a batch that have been tried, by their indices.
+pub(super) struct Winnowed {
+    /// Nothing is known against them.
+    pub(super) left: Vec<usize>,
+    /// What a constraint between profiles lets them have depends on others.
+    pub(super) contested: Vec<usize>,
+    /// Another of their id comes before.
+    pub(super) followers: Vec<usize>,
+}
 
 /// What is known of the documents of a batch.
 pub(super) struct Narrowing<'d> {
@@ -67,9 +88,9 @@ impl Merge<'_, '_> {
             rows: RowCounts::default(),
             deferred: HashMap::new(),
         };
-        let mut todo = vec![(0..documents.len()).collect::<Vec<_>>()];
-        while let Some(chosen) = todo.pop() {
-            let chosen = narrowing.open(&chosen);
+        let mut todo = vec![Todo { indices: (0..documents.len()).collect(), are_winnowed: false }];
+        while let Some(Todo { indices, are_winnowed }) = todo.pop() {
+            let chosen = narrowing.open(&indices);
             if chosen.is_empty() {
                 continue;
             }
@@ -83,6 +104,8 @@ impl Merge<'_, '_> {
                 }
                 Err(refused) => refused,
             };
+            // Somebody has made a rule meanwhile.
+            self.skips_replaced = false;
             if let [index] = *chosen {
                 self.refuse(&mut narrowing, index, refused);
                 continue;
@@ -95,11 +118,24 @@ impl Merge<'_, '_> {
                 && self.on_clash == OnClash::Defer
                 && self.sort_out(&mut narrowing, &chosen, clash).await?
             {
-                todo.push(chosen);
+                todo.push(Todo { indices: chosen, are_winnowed });
+                continue;
+            }
+            let is_clash = matches!(refused, Refused::Clash(_)) && self.on_clash == OnClash::Defer;
+            if !are_winnowed
+                && !is_clash
+                && chosen.len() >= TRIED_MIN
+                && let Some(Winnowed { left, contested, followers }) =
+                    self.winnow(&mut narrowing, &chosen).await?
+            {
+                todo.push(Todo { indices: followers, are_winnowed: false });
+                todo.extend([contested, left].map(|indices| Todo { indices, are_winnowed: true }));
                 continue;
             }
             let (left, right) = chosen.split_at(chosen.len() / 2);
-            todo.extend([right.to_vec(), left.to_vec()]);
+            // What is refused now that the others are there shows when they are there.
+            todo.push(Todo { indices: right.to_vec(), are_winnowed: false });
+            todo.push(Todo { indices: left.to_vec(), are_winnowed: true });
         }
         let decided = |verdict: Option<Verdict>| verdict.expect("each was tried by itself in the end");
         let verdicts = narrowing.verdicts.into_iter().map(decided).collect();
@@ -164,21 +200,11 @@ impl Merge<'_, '_> {
 
     /// Those that would be inserted or replace what is stored.
     pub(super) async fn written_of(
-        &mut self,
+        &self,
         narrowing: &Narrowing<'_>,
         chosen: &[usize],
     ) -> Result<Vec<usize>, MergeError> {
-        let documents = narrowing.of(chosen);
-        let decisions = Decisions::new(&documents, self.on_existing);
-        let all: Vec<_> = (0..documents.len()).collect();
-        let found = self.classify(&decisions, &all).await?;
-        let found: HashMap<u64, Comparison> =
-            found.into_iter().map(|found| (found.seq, found.what)).collect();
-        let is_written = |index: &&usize| match found.get(&narrowing.documents[**index].seq) {
-            None => false,
-            Some(Comparison::NotStored) => true,
-            Some(Comparison::Differs { .. }) => self.on_existing == OnExisting::Update,
-        };
-        Ok(chosen.iter().filter(is_written).copied().collect())
+        let written = self.to_write(narrowing, chosen).await?;
+        Ok(written.into_iter().map(|(index, _)| index).collect())
     }
 }

@@ -7,7 +7,7 @@ use tokio_postgres::error::DbError;
 
 use crate::{
     document::Fault,
-    postgres::{ErrorClass, object_names},
+    postgres::{ErrorClass, names},
     runs::RunError,
     session::SessionError,
 };
@@ -37,19 +37,24 @@ pub(crate) struct Clash {
 
 impl Refused {
     pub(crate) fn of(error: &DbError) -> Self {
-        let fault = fault(error);
-        match (error.code().code(), error.table(), error.constraint()) {
+        Self::of_fields(error.code().code(), error.table(), error.column(), error.constraint())
+    }
+
+    /// Of an error's SQLSTATE and the objects that it names.
+    pub(crate) fn of_fields(
+        code: &str,
+        table: Option<&str>,
+        column: Option<&str>,
+        constraint: Option<&str>,
+    ) -> Self {
+        let fault = of_code(code, &names(table, column, constraint));
+        match (code, table, constraint) {
             ("23505" | "23P01", Some(table), Some(constraint)) => {
                 Self::Clash(Clash { table: table.to_owned(), constraint: constraint.to_owned(), fault })
             }
             _ => Self::Fault(fault),
         }
     }
-}
-
-/// The rejection of the document that the error was narrowed down to.
-fn fault(error: &DbError) -> Fault {
-    of_code(error.code().code(), &object_names(error))
 }
 
 /// What the server would say of a document by itself that can't have what it wants.

@@ -1,5 +1,6 @@
 //! The statements of a merge.
 
+use super::trial_sql;
 use crate::postgres::quote_identifier;
 
 /// The statements, with the tables' schema written into them.
@@ -20,6 +21,34 @@ pub(crate) struct MergeSql {
     pub(crate) updates: [String; 4],
     /// Whether a document that was written lacks rows.
     pub(crate) incomplete: String,
+    /// The stored profiles of some ids, and which transactions wrote them.
+    pub(crate) stored: String,
+    pub(crate) trial: TrialSql,
+}
+
+#[derive(Debug)]
+pub(crate) struct TrialSql {
+    pub(super) db_schema: String,
+    /// Makes the function that tries documents.
+    pub(super) function: String,
+    /// Of each table, the rows of all documents that are staged, with the places of these.
+    pub(super) rows: [String; 4],
+}
+
+impl TrialSql {
+    fn of(db_schema: &str, function: &str) -> Self {
+        let schema = quote_identifier(db_schema);
+        Self {
+            db_schema: db_schema.to_owned(),
+            function: function.replace("@schema@", &schema),
+            rows: trial_sql::rows().map(|rows| rows.replace("@schema@", &schema)),
+        }
+    }
+
+    /// For tables without their indexes, where no document is stored and no id comes twice.
+    pub(crate) fn without_indexes(db_schema: &str) -> Self {
+        Self::of(db_schema, &trial_sql::function().replace("ON CONFLICT (id) DO NOTHING", ""))
+    }
 }
 
 impl MergeSql {
@@ -50,6 +79,14 @@ impl MergeSql {
                 sql(include_str!("../../../sql/merge/update_phone_numbers.sql")),
             ],
             incomplete: sql(include_str!("../../../sql/merge/incomplete.sql")),
+            stored: sql(concat!(
+                "SELECT stored.*, (SELECT t.xmin::text::bigint FROM @schema@.customer_profiles AS t
+                                   WHERE t.id = stored.id) AS written_by
+                 FROM (",
+                include_str!("../../../sql/merge/stored.sql"),
+                ") AS stored"
+            )),
+            trial: TrialSql::of(db_schema, &trial_sql::function()),
         }
     }
 }
@@ -62,6 +99,10 @@ mod tests {
     fn every_statement_names_the_schema() {
         let sql = MergeSql::in_schema("Odd \"one\"");
         assert!(sql.classify_all.contains("FROM \"Odd \"\"one\"\"\".customer_profiles"));
-        assert!(!format!("{sql:?}").contains("@schema@") && !format!("{sql:?}").contains("@chosen@"));
+        let all = format!("{sql:?}");
+        let names = all
+            .split('@')
+            .filter(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        assert_eq!(names.collect::<Vec<_>>(), [""; 0], "nothing is left to be put in");
     }
 }

@@ -24,7 +24,7 @@ pub(crate) const COLUMNS: [(Table, &str); 11] = [
 ];
 
 /// The place of the first column of `sql/merge/stored.sql`.
-pub(super) const ID: usize = 0;
+pub(in crate::load) const ID: usize = 0;
 
 /// In place of a NULL in a list, which tables that differ a little may hold: no document has such a text.
 const NULL: &[u8] = b"\0";
@@ -33,28 +33,28 @@ const NULL: &[u8] = b"\0";
 const OF_PROFILE: u16 = (1 << 5) - 1;
 
 #[derive(Debug)]
-pub(super) struct Contents<'a> {
-    pub(super) names: [Option<&'a [u8]>; 3],
-    pub(super) flags: [Option<bool>; 2],
-    pub(super) address: Option<[Option<&'a [u8]>; 6]>,
+pub(in crate::load) struct Contents<'a> {
+    pub(in crate::load) names: [Option<&'a [u8]>; 3],
+    pub(in crate::load) flags: [Option<bool>; 2],
+    pub(in crate::load) address: Option<[Option<&'a [u8]>; 6]>,
     /// Sorted, as are the phone numbers: type, space, number.
-    pub(super) emails: Vec<&'a [u8]>,
-    pub(super) phones: Vec<&'a [u8]>,
+    pub(in crate::load) emails: Vec<&'a [u8]>,
+    pub(in crate::load) phones: Vec<&'a [u8]>,
 }
 
 /// How a document differs from what is stored.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(in crate::load) struct Difference {
     /// Bits of [`COLUMNS`] that would get another value.
-    pub(super) columns: u16,
+    pub(in crate::load) columns: u16,
     /// Of each table.
-    pub(super) rows: [RowChanges; 4],
+    pub(in crate::load) rows: [RowChanges; 4],
     /// Whether there is any.
-    pub(super) is_any: bool,
+    pub(in crate::load) is_any: bool,
 }
 
 impl<'a> Contents<'a> {
-    pub(super) fn of_document(row: StagedRow<'a>) -> Self {
+    pub(in crate::load) fn of_document(row: StagedRow<'a>) -> Self {
         let fields = row.fields();
         let sorted = |list: TextArray<'a>| {
             let mut list: Vec<_> = list.iter().collect();
@@ -71,7 +71,7 @@ impl<'a> Contents<'a> {
     }
 
     /// A row of `sql/merge/stored.sql`.
-    pub(super) fn of_stored(row: &'a Row) -> Self {
+    pub(in crate::load) fn of_stored(row: &'a Row) -> Self {
         let text = |column: usize| row.get::<_, Option<&'a str>>(column).map(str::as_bytes);
         let sorted = |column: usize| {
             let list: Vec<Option<&'a str>> = row.get(column);
@@ -92,7 +92,7 @@ impl<'a> Contents<'a> {
     }
 
     /// What would become of the stored profile.
-    pub(super) fn difference(&self, stored: &Self) -> Difference {
+    pub(in crate::load) fn difference(&self, stored: &Self) -> Difference {
         let names = self.names.iter().zip(&stored.names).map(|(one, other)| one != other);
         let flags = self.flags.iter().zip(&stored.flags).map(|(one, other)| one != other);
         let address = match (&self.address, &stored.address) {
@@ -119,7 +119,7 @@ impl<'a> Contents<'a> {
 
 impl Difference {
     /// From lists that are sorted, the document's and the one that is stored.
-    pub(super) fn of<T: Ord>(
+    pub(in crate::load) fn of<T: Ord>(
         columns: u16,
         [profile, address]: [RowChanges; 2],
         [emails, stored_emails]: [&[T]; 2],

@@ -9,18 +9,18 @@ pub(crate) struct RowChanges {
 }
 
 impl RowChanges {
-    pub(super) const ADDED: Self = Self { added: 1, changed: 0, removed: 0 };
-    pub(super) const REMOVED: Self = Self { added: 0, changed: 0, removed: 1 };
+    pub(in crate::load) const ADDED: Self = Self { added: 1, changed: 0, removed: 0 };
+    pub(in crate::load) const REMOVED: Self = Self { added: 0, changed: 0, removed: 1 };
 
-    pub(super) fn changed(is_changed: bool) -> Self {
+    pub(in crate::load) fn changed(is_changed: bool) -> Self {
         Self { changed: u64::from(is_changed), ..Self::default() }
     }
 
-    pub(super) fn total(self) -> u64 {
+    pub(in crate::load) fn total(self) -> u64 {
         self.added + self.changed + self.removed
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(in crate::load) fn add(&mut self, other: Self) {
         self.added += other.added;
         self.changed += other.changed;
         self.removed += other.removed;
