@@ -127,6 +127,21 @@ impl Loader {
         Ok((finished, loaded))
     }
 
+    /// Loads the file, some of whose documents may be refused.
+    pub(crate) fn load_refused(
+        &self,
+        file: &Path,
+        url: &str,
+        options: &[&str],
+    ) -> Outcome<(Finished, Refused)> {
+        let file = file.to_string_lossy();
+        let arguments = [&["load", &*file, "--database-url", url, "--accept-rejects"][..], options].concat();
+        let (finished, report) = self.run(&arguments, 0)?;
+        let count = |pointer| number(&report, pointer).unwrap_or_default();
+        let refused = Refused { inserted: count("/load/inserted"), rejected: count("/documents/rejected") };
+        Ok((finished, refused))
+    }
+
     fn run(&self, arguments: &[&str], exit_code: i32) -> Outcome<(Finished, Value)> {
         let mut command = process::command(&self.program, &self.home);
         command.args(arguments).args(["-q", "--output", "json"]);
@@ -153,6 +168,13 @@ pub(crate) struct Loaded {
     pub(crate) inserted: u64,
     pub(crate) updated: u64,
     pub(crate) unchanged: u64,
+}
+
+/// What became of documents that may be refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) inserted: u64,
+    pub(crate) rejected: u64,
 }
 
 impl Loaded {

@@ -23,6 +23,8 @@ mod merge;
 mod peers;
 mod process;
 mod references;
+mod refusals;
+mod repeats;
 mod reports;
 mod server;
 mod validate;
@@ -80,6 +82,8 @@ enum Part {
     Bulk,
     Merge,
     DryRun,
+    Refusals,
+    Repeats,
     Memory,
     Files,
 }
@@ -139,6 +143,8 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,
             Part::DryRun => dry_run::compare(&bench)?,
+            Part::Refusals => refusals::compare(&bench)?,
+            Part::Repeats => repeats::compare(&bench)?,
             Part::Memory => memory::compare(&bench)?,
             Part::Files => memory::of_many_files(&bench)?,
         }
