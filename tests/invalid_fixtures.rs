@@ -122,7 +122,7 @@ fn the_realistic_mix_is_as_its_note_says() {
         (176, vec!["schema:maxLength"]),
         (199, vec!["db:nul"]),
         (231, vec!["schema:uniqueItems"]),
-        (262, vec!["schema:minLength", "schema:format", "schema:enum"]),
+        (262, vec!["schema:format", "schema:minLength", "schema:enum"]),
         (291, vec!["json:lone_surrogate"]),
         (319, vec!["json:trailing_data"]),
     ];

@@ -29,6 +29,7 @@ struct Judge {
     server: TestServer,
     log_read: u64,
     home: TempDir,
+    psql: PathBuf,
 }
 
 /// Where a session went: `[local]` or an address, the line of its authorization, and whether it was encrypted.
@@ -68,7 +69,8 @@ impl Judge {
             server.execute(format!("ALTER SYSTEM SET {setting}"));
         }
         server.tell("restart fast");
-        Self { server, log_read: 0, home: tempfile::tempdir().expect("the temporary folder is writable") }
+        let home = tempfile::tempdir().expect("the temporary folder is writable");
+        Self { server, log_read: 0, home, psql: find_psql() }
     }
 
     fn log_path(&self) -> PathBuf {
@@ -94,7 +96,7 @@ impl Judge {
     }
 
     fn psql(&self, spelling: &Spelling) -> Command {
-        let mut command = Command::new("psql");
+        let mut command = Command::new(&self.psql);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
             command.env_remove(name);
         }
@@ -122,6 +124,12 @@ impl Judge {
         command.envs(spelling.variables.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::null());
     }
+}
+
+/// The program itself where it is known: what Debian has on the path is a script that takes longer to find it than it runs.
+fn find_psql() -> PathBuf {
+    let found = glob::glob("/usr/lib/postgresql/*/bin/psql").into_iter().flatten().flatten();
+    found.max().unwrap_or_else(|| "psql".into())
 }
 
 fn last_session(log: &str) -> Option<Session> {

@@ -1,9 +1,11 @@
 //! What the tables' owner may have added, on each table, for each way to load: every document is in all of its tables or in
 //! none, what refused documents wrote is gone, counts are those of the tables, and the number of connections is all one.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
-use crate::support::{Run, Store, Tables, digests, ndjson, texts};
+use crate::support::{Database, Run, Store, Tables, digests, ndjson, texts};
 
 const COUNT: usize = 60;
 
@@ -51,8 +53,15 @@ const WAYS: [[&str; 4]; 4] = [
     ["--strategy", "bulk", "--connections", "4"],
 ];
 
-/// Empty for a bulk load, with half of the documents, in other versions, for a merge. One profile of somebody else's.
+/// A copy of what a first load has left, which is the same for each rule.
 fn store(is_empty: bool) -> Store {
+    static EMPTY: LazyLock<Database> = LazyLock::new(|| first_load(true));
+    static HALF: LazyLock<Database> = LazyLock::new(|| first_load(false));
+    Store::copy_of(if is_empty { &EMPTY } else { &HALF })
+}
+
+/// Empty for a bulk load, with half of the documents, in other versions, for a merge.
+fn first_load(is_empty: bool) -> Database {
     let store = Store::new("owners", Tables::Migrated);
     let stored: Vec<_> =
         (0..COUNT).filter(|number| number % 2 == 0).map(|number| document(number, true)).collect();
@@ -60,7 +69,7 @@ fn store(is_empty: bool) -> Store {
     let run = store.load(&[], &input);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     store.database.execute("CREATE TABLE notes (what text)");
-    store
+    store.into_template()
 }
 
 /// How many rows of each table each document has: id and numbers.

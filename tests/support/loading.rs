@@ -57,6 +57,15 @@ impl Store {
         Self::of(self.database.copy())
     }
 
+    /// What it holds, for copies as long as the server lives.
+    pub(crate) fn into_template(self) -> Database {
+        self.database
+    }
+
+    pub(crate) fn copy_of(template: &Database) -> Self {
+        Self::of(template.copy())
+    }
+
     pub(crate) async fn connect(&self) -> Client {
         self.database.connect().await
     }

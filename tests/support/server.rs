@@ -20,6 +20,9 @@ use tokio_postgres::{Client, Config, NoTls};
 /// The kernel takes 107 bytes for a socket's path, 103 on macOS; `/.s.PGSQL.5432` is part of it.
 const SOCKET_DIR_BYTES_MAX: usize = 88;
 
+/// A server's data grows to two gibibytes at times, its WAL included, and two servers run beside each other.
+const MEMORY_BYTES_MIN: u64 = 6 << 30;
+
 /// A server; it lives as long as this value, and no longer than the process.
 #[derive(Debug)]
 pub(crate) struct TestServer {
@@ -196,9 +199,17 @@ pub(crate) async fn connect(url: &str) -> Client {
     client
 }
 
-/// A new folder with a path short enough for a socket.
+/// A new folder with a path short enough for a socket; in memory where there is room: a database has some hundred
+/// files, and to make and remove them takes a disk's file system a quarter of a test's time.
 fn server_dir() -> PathBuf {
     let new_dir = |parent: &Path| tempfile::Builder::new().prefix("profile-loader-test-").tempdir_in(parent);
+    let memory = Path::new("/dev/shm");
+    let free_bytes = rustix::fs::statvfs(memory).map_or(0, |space| space.f_bavail * space.f_frsize);
+    if free_bytes >= MEMORY_BYTES_MIN
+        && let Ok(dir) = new_dir(memory)
+    {
+        return dir.keep();
+    }
     let temp_dir = std::env::temp_dir();
     let short = temp_dir.as_os_str().len() + 32 < SOCKET_DIR_BYTES_MAX;
     let dir = new_dir(if short { &temp_dir } else { Path::new("/tmp") });

@@ -38,7 +38,9 @@ max_prepared_transactions = 0
 fsync = off
 synchronous_commit = off
 full_page_writes = off
-max_wal_size = 4GB
+max_wal_size = 1GB
+wal_init_zero = off
+wal_recycle = off
 autovacuum = off
 $settings
 CONF
