@@ -99,12 +99,15 @@ fn may_be_like(a: &str, b: &str, likeness: f64) -> bool {
     }
     let letters = |text: &str| text.bytes().fold(0_u128, |letters, byte| letters | 1 << byte);
     let (letters_a, letters_b) = (letters(a), letters(b));
-    let unmatched = |these: u128, those: u128| (these & !those).count_ones() as usize;
-    let matches = (a.len() - unmatched(letters_a, letters_b)).min(b.len() - unmatched(letters_b, letters_a));
-    let prefix = a.bytes().zip(b.bytes()).take(PREFIX_MAX).take_while(|(a, b)| a == b).count();
-    let share = |length: usize| matches as f64 / length as f64;
-    let jaro = (share(a.len()) + share(b.len()) + 1.0) / 3.0;
-    jaro + prefix as f64 * 0.1 * (1.0 - jaro) >= likeness - 1e-9
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let unmatched = |these: u128, those: u128| (these & !those).count_ones();
+    let (length_a, length_b) = (number(a.len()), number(b.len()));
+    let matches =
+        (length_a - unmatched(letters_a, letters_b)).min(length_b - unmatched(letters_b, letters_a));
+    let prefix = number(a.bytes().zip(b.bytes()).take(PREFIX_MAX).take_while(|(a, b)| a == b).count());
+    let share = |length: u32| f64::from(matches) / f64::from(length);
+    let jaro = (share(length_a) + share(length_b) + 1.0) / 3.0;
+    jaro + f64::from(prefix) * 0.1 * (1.0 - jaro) >= likeness - 1e-9
 }
 
 /// A name as it is compared: in lower case without separators.

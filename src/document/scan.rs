@@ -69,18 +69,19 @@ fn is_null(cursor: &mut Cursor<'_>, object: &ObjectRule, bit: u8) -> Option<bool
     (object.nullable & bit != 0 && cursor.null()).then_some(true)
 }
 
-/// A text property, none where it is null.
+/// A text property; where it is null it stays as it is.
 #[inline]
 fn text<'a>(
     cursor: &mut Cursor<'a>,
-    object: &ObjectRule,
-    bit: u8,
+    (object, bit): (&ObjectRule, u8),
     rule: &TextRule,
-) -> Option<Option<&'a str>> {
+    property: &mut Option<&'a str>,
+) -> Option<()> {
     if cursor.peek() == Some(b'n') {
-        return is_null(cursor, object, bit).map(|_| None);
+        return is_null(cursor, object, bit).map(|_| ());
     }
-    needed(cursor, rule).map(Some)
+    *property = Some(needed(cursor, rule)?);
+    Some(())
 }
 
 /// One that the tables need, so that it may not be null. A text that is not allowed has a rule that no text keeps.
@@ -131,7 +132,7 @@ impl<'a> Found<'a> {
             },
             b"\"middleName\":" "middleName" => {
                 self.seen.mark(bits::MIDDLE_NAME)?;
-                self.middle_name = text(cursor, object, bits::MIDDLE_NAME, &rules.middle_name)?;
+                text(cursor, (object, bits::MIDDLE_NAME), &rules.middle_name, &mut self.middle_name)?;
             },
             b"\"lastName\":" "lastName" => {
                 self.seen.mark(bits::LAST_NAME)?;
@@ -210,7 +211,7 @@ fn read_address<'a>(cursor: &mut Cursor<'a>, rules: &Rules) -> Option<PostalAddr
         },
         b"\"line2\":" "line2" => {
             seen.mark(bits::LINE2)?;
-            address.line2 = text(cursor, object, bits::LINE2, &rules.line2)?;
+            text(cursor, (object, bits::LINE2), &rules.line2, &mut address.line2)?;
         },
         b"\"city\":" "city" => {
             seen.mark(bits::CITY)?;

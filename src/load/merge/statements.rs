@@ -36,18 +36,13 @@ pub(crate) struct TrialSql {
 }
 
 impl TrialSql {
-    fn of(db_schema: &str, function: &str) -> Self {
+    fn in_schema(db_schema: &str) -> Self {
         let schema = quote_identifier(db_schema);
         Self {
             db_schema: db_schema.to_owned(),
-            function: function.replace("@schema@", &schema),
+            function: trial_sql::function().replace("@schema@", &schema),
             rows: trial_sql::rows().map(|rows| rows.replace("@schema@", &schema)),
         }
-    }
-
-    /// For tables without their indexes, where no document is stored and no id comes twice.
-    pub(crate) fn without_indexes(db_schema: &str) -> Self {
-        Self::of(db_schema, &trial_sql::function().replace("ON CONFLICT (id) DO NOTHING", ""))
     }
 }
 
@@ -86,7 +81,7 @@ impl MergeSql {
                 include_str!("../../../sql/merge/stored.sql"),
                 ") AS stored"
             )),
-            trial: TrialSql::of(db_schema, &trial_sql::function()),
+            trial: TrialSql::in_schema(db_schema),
         }
     }
 }
