@@ -57,7 +57,7 @@ fn load(rule: &str, stored: &[u8], input: &[u8], options: &[&str]) -> (Store, Ru
 
 #[tokio::test]
 async fn the_result_is_that_of_one_after_another() {
-    let all: Vec<_> = (0..700).map(document).collect();
+    let all: Vec<_> = (0..240).map(document).collect();
     let input = ndjson(&all);
     // What is stored before: one that is in the input just so, and one that is not.
     let mut other = document(3);
