@@ -25,10 +25,12 @@ const SPEED_BAR: Bar = Bar::AtLeast(1.6);
 /// The time of one file as a multiple of that of one after another.
 const ONE_FILE_BAR: Bar = Bar::AtMost(1.05);
 
+type Compress = fn(&[u8], File) -> io::Result<()>;
+
 pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     let count = bench.options.documents;
     let documents = data::file(&bench.options.data, Documents::first(count))?;
-    let forms: [(&str, fn(&[u8], File) -> io::Result<()>); 2] = [("gz", gzip), ("zst", zstd)];
+    let forms: [(&str, Compress); 2] = [("gz", gzip), ("zst", zstd)];
     for (form, compress) in forms {
         let (eight, one) = write_files(&documents, &bench.home.join(form), form, compress)
             .map_err(Failure::of(format!("making {form} files of the documents")))?;

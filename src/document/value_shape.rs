@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn forms_hold_no_value() {
         let check = |value: &Value, expected: &str| {
-            with_tree(value, |value| assert_eq!(value_shape(value), expected))
+            with_tree(value, |value| assert_eq!(value_shape(value), expected));
         };
         check(&json!("Main 12-4"), "\"Aa 9-9\", string of 9 characters");
         check(&json!("fax"), "\"a\", string of 3 characters");

@@ -28,19 +28,19 @@ fn document(nth: usize) -> Value {
     let home = json!({"type": "home", "number": "+491"});
     let work = json!({"type": "work", "number": "+491"});
     let phones = [json!([home, work]), json!([work, home]), json!([home, home])];
-    let first_name = if mix % 2 == 0 { "Ann" } else { "Bea" };
+    let first_name = if mix.is_multiple_of(2) { "Ann" } else { "Bea" };
     let mut document = json!({
         "id": format!("0b8f2f0a-6c1e-4d5b-9a37-{id:012}"),
         "firstName": first_name, "lastName": "Lee",
         "emails": emails[mix % 3], "phoneNumbers": phones[mix / 3 % 3],
-        "privacySettings": {"marketingEmailsEnabled": mix % 11 == 0, "twoFactorEnabled": false},
+        "privacySettings": {"marketingEmailsEnabled": mix.is_multiple_of(11), "twoFactorEnabled": false},
     });
     if mix % 5 > 1 {
         let line1 = (mix / 5 % 2).to_string();
         document["address"] =
             json!({"line1": line1, "city": "c", "state": "s", "postalCode": "p", "country": "DE"});
     }
-    if nth % 97 == 0 {
+    if nth.is_multiple_of(97) {
         // Too long for some indexes.
         document["lastName"] = json!("x".repeat(2500));
     }

@@ -67,7 +67,8 @@ fn object_at<'v>(schema: &'v mut Value, pointer: &str) -> Option<&'v mut Map<Str
 }
 
 fn change_text(schema: &mut Value, random: &mut Random) {
-    let Some(text) = object_at(schema, *random.pick(&TEXTS)) else { return };
+    let pointer = *random.pick(&TEXTS);
+    let Some(text) = object_at(schema, pointer) else { return };
     let any_type = [json!("string"), json!(["string", "null"]), json!(["null"]), json!(["string", "number"])];
     match random.below(10) {
         0 => text.insert("minLength".to_owned(), json!(random.below(4))),
@@ -89,7 +90,8 @@ fn change_text(schema: &mut Value, random: &mut Random) {
 }
 
 fn change_list(schema: &mut Value, random: &mut Random) {
-    let Some(list) = object_at(schema, *random.pick(&LISTS)) else { return };
+    let pointer = *random.pick(&LISTS);
+    let Some(list) = object_at(schema, pointer) else { return };
     match random.below(8) {
         0 => list.insert("minItems".to_owned(), json!(random.below(4))),
         1 => list.insert("maxItems".to_owned(), json!(random.below(4))),
@@ -103,7 +105,8 @@ fn change_list(schema: &mut Value, random: &mut Random) {
 }
 
 fn change_object(schema: &mut Value, random: &mut Random) {
-    let Some(object) = object_at(schema, *random.pick(&OBJECTS)) else { return };
+    let pointer = *random.pick(&OBJECTS);
+    let Some(object) = object_at(schema, pointer) else { return };
     match random.below(10) {
         0 => object.insert("additionalProperties".to_owned(), json!(true)),
         1 => object.insert("additionalProperties".to_owned(), json!({"type": "string", "maxLength": 20})),
@@ -148,7 +151,8 @@ fn holes(line: &[u8], random: &mut Random) -> Vec<u8> {
     let mut document: Value = serde_json::from_slice(line).expect("it is JSON");
     for _ in 0..=random.below(2) {
         let pointers = ["", "", "", "/address", "/phoneNumbers/0", "/privacySettings"];
-        let Some(object) = object_at(&mut document, *random.pick(&pointers)) else { continue };
+        let pointer = *random.pick(&pointers);
+        let Some(object) = object_at(&mut document, pointer) else { continue };
         let names: Vec<_> = object.keys().cloned().collect();
         let name = random.pick(&names);
         match random.below(3) {
