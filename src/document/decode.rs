@@ -10,15 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::{
     rejection::Fault,
     stray,
-    tree::{Node, Storage, Tree},
+    tree::{DEPTH_MAX, Node, Storage, Tree, VALUES_MAX},
 };
-
-/// How deep arrays and objects may stand in each other, the outermost counted as 1.
-pub(super) const DEPTH_MAX: usize = 128;
-
-/// How many values a document may hold, those of its members and items included: hundreds of times as many as any
-/// customer has, and few enough to be held in memory.
-pub(super) const VALUES_MAX: usize = 100_000;
 
 pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     simdutf8::compat::from_utf8(line).map_err(|error| {
@@ -246,7 +239,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::document::rejection::Segment;
+    use crate::document::place::Segment;
 
     /// The places of names that come twice.
     fn decode(text: &str) -> Result<Vec<Vec<Segment<'static>>>, Fault> {

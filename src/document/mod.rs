@@ -7,6 +7,7 @@ mod cursor;
 mod decode;
 mod formats;
 mod meant;
+mod place;
 mod profile;
 mod rejection;
 mod rules;
@@ -17,6 +18,7 @@ mod shapes;
 mod stray;
 mod tree;
 mod uuid;
+mod validator;
 mod value_shape;
 
 pub use profile::{PhoneNumber, PostalAddress, Profile};

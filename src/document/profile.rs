@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use super::{
     DocumentSchema,
-    rejection::{FAULTS_MAX, Fault, Segment, push},
+    place::Segment,
+    rejection::{FAULTS_MAX, Fault, push},
     tree::{Kind, Node},
     uuid::parse_uuid,
 };

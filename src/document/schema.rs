@@ -8,23 +8,22 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use jsonschema::{EmailOptions, Retrieve, ValidationOptions, Validator, error::ValidationErrorKind};
-use serde_json::{Value, json};
+use jsonschema::{Validator, error::ValidationErrorKind};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    formats::is_plain_email,
     meant::{Meant, Remembered},
-    rejection::{FAULTS_MAX, Fault, Segment},
+    place::Segment,
+    rejection::{FAULTS_MAX, Fault},
     rules::Rules,
     schema_message::{instance_type, plain_message, type_names},
     shapes,
-    tree::{Node, TreeJson, with_text},
-    uuid::parse_uuid,
+    tree::{Node, TreeJson},
+    validator::validator_of,
 };
 
 /// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
@@ -232,23 +231,6 @@ impl DocumentSchema {
     }
 }
 
-pub(super) fn validator_of(
-    schema: &Value,
-) -> Result<Validator<TreeJson>, jsonschema::ValidationError<'static>> {
-    let unusual = options().build(&json!({"format": "email"}))?;
-    let is_email = move |text: &str| is_plain_email(text) || with_text(text, |text| unusual.is_valid(text));
-    options().with_format("email", is_email).build(schema)
-}
-
-fn options<'o>() -> ValidationOptions<'o, Arc<dyn Retrieve>, TreeJson> {
-    jsonschema::options_for::<TreeJson>()
-        .should_validate_formats(true)
-        .should_ignore_unknown_formats(false)
-        .with_format("uuid", |text: &str| parse_uuid(text).is_some())
-        .with_email_options(EmailOptions::default().without_display_text())
-        .offline()
-}
-
 /// The code of a keyword; those of most faults are at hand.
 fn code_of(keyword: &str) -> Cow<'static, str> {
     const CODES: [&str; 12] = [
@@ -303,6 +285,8 @@ fn validator_bytes(value: Node<'_>, path_bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::document::tree::testing::with_tree;
 
@@ -342,7 +326,8 @@ mod tests {
     #[test]
     fn a_pattern_that_gives_up_is_the_schemas_fault() {
         let pattern = json!({"pattern": r"^(a|aa)+\1$"});
-        let document = json!({"a": "a".repeat(60) + "b"});
+        let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
+        let document = json!({"a": "a".repeat(60) + "b", "deep": deep});
         for property in [pattern.clone(), json!({"anyOf": [{"type": "null"}, pattern]})] {
             let schema = json!({"properties": {"a": property}}).to_string();
             let schema = DocumentSchema::compile(&schema, "test.json").unwrap();

@@ -8,7 +8,14 @@ mod parse;
 pub(super) use json::{TreeJson, with_text};
 use serde_json::Number;
 
-use super::rejection::Segment;
+use super::place::Segment;
+
+/// How deep arrays and objects may stand in each other, the outermost counted as 1.
+pub(super) const DEPTH_MAX: usize = 128;
+
+/// How many values a document may hold, those of its members and items included: hundreds of times as many as any
+/// customer has, and few enough to be held in memory.
+pub(super) const VALUES_MAX: usize = 100_000;
 
 /// What a value is; arrays and objects say how many values or members they hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +30,7 @@ pub(crate) enum Kind<'t> {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Entry<'t> {
-    /// Of a member; empty for items and for the document.
+    /// Of a member; empty for an item. The document has its own text here.
     name: &'t str,
     kind: Kind<'t>,
     /// Index of the first entry that is not within this value.
@@ -234,7 +241,7 @@ impl<'a> Iterator for Items<'a> {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::*;
+    use super::{Node, Storage, Tree};
 
     /// Gives a value as a tree.
     pub(crate) fn with_tree<T>(value: &serde_json::Value, use_it: impl FnOnce(Node<'_>) -> T) -> T {

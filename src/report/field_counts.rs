@@ -4,6 +4,8 @@
 //! No text of a document gets in here. Of values there are only those of public lists: the labels of phone types, true
 //! and false, and the country codes of ISO 3166-1.
 
+mod rejected;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     countries::COUNTRIES,
 };
 use crate::{
-    document::{Node, Profile},
+    document::Profile,
     tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
 };
 
@@ -170,65 +172,6 @@ impl FieldCounts {
         let booleans = [profile.marketing_emails_enabled, profile.two_factor_enabled];
         for (counts, value) in self.booleans.iter_mut().zip(booleans) {
             counts[usize::from(value)] += 1;
-        }
-    }
-
-    /// Counts a rejected document as far as its properties are of the right type.
-    pub(crate) fn add_rejected(&mut self, document: Node<'_>) {
-        let characters = |text: &str| text.chars().count();
-        self.documents += 1;
-        for (name, value) in document.members() {
-            match (name, value.as_str()) {
-                ("id", Some(_)) => self.ids += 1,
-                ("firstName", Some(text)) => self.text(Text::FirstName, characters(text)),
-                ("middleName", Some(text)) => self.text(Text::MiddleName, characters(text)),
-                ("lastName", Some(text)) => self.text(Text::LastName, characters(text)),
-                ("emails", None) if value.is_array() => {
-                    self.list(EMAILS, value.items().count());
-                    for email in value.items().filter_map(Node::as_str) {
-                        self.text(Text::Email, characters(email));
-                    }
-                }
-                ("phoneNumbers", None) if value.is_array() => {
-                    self.list(PHONE_NUMBERS, value.items().count());
-                    value.items().for_each(|phone| self.add_rejected_phone(phone));
-                }
-                ("address", None) if value.is_object() => self.add_rejected_address(value),
-                ("privacySettings", None) => self.add_rejected_settings(value),
-                _ => {}
-            }
-        }
-    }
-
-    fn add_rejected_phone(&mut self, phone: Node<'_>) {
-        for (name, value) in phone.members() {
-            match (name, value.as_str()) {
-                ("type", Some(kind)) => self.phone_type(kind),
-                ("number", Some(number)) => self.text(Text::PhoneNumber, number.chars().count()),
-                _ => {}
-            }
-        }
-    }
-
-    fn add_rejected_address(&mut self, address: Node<'_>) {
-        let characters = |text: &str| text.chars().count();
-        self.addresses += 1;
-        for (name, value) in address.members() {
-            let text = Text::ADDRESS.iter().find(|(_, property)| *property == name);
-            match (text, value.as_str()) {
-                (Some((Text::Country, _)), Some(country)) => self.country(country, characters),
-                (Some((text, _)), Some(value)) => self.text(*text, characters(value)),
-                _ => {}
-            }
-        }
-    }
-
-    fn add_rejected_settings(&mut self, settings: Node<'_>) {
-        for (name, value) in settings.members() {
-            let at = ["marketingEmailsEnabled", "twoFactorEnabled"].iter().position(|other| *other == name);
-            if let (Some(at), Some(value)) = (at, value.as_bool()) {
-                self.booleans[at][usize::from(value)] += 1;
-            }
         }
     }
 

@@ -5,6 +5,7 @@
 mod baseline;
 mod characters;
 mod chunk_rejects;
+mod compare_with;
 mod countries;
 mod csv;
 mod deferred_rejects;
@@ -30,6 +31,7 @@ mod rejects;
 mod rejects_error;
 mod run_report;
 mod samples;
+mod source_location;
 mod spill;
 mod tally;
 mod terminal;
@@ -57,8 +59,9 @@ pub(crate) use rejects_error::RejectsError;
 pub use run_report::{
     DocumentCounts, Input, Outcome, RejectFilesReport, RunReport, SchemaIdentity, Throughput, Tool,
 };
+pub(crate) use source_location::SourceLocation;
 pub(crate) use spill::{Spill, SpillFiles};
-pub(crate) use tally::{SourceLocation, Tally};
+pub(crate) use tally::Tally;
 pub(crate) use terminal::grouped;
 pub(crate) use terminal::summary;
 pub use timeline::Timeline;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    LineCells,
+    LineCells, SourceLocation,
     duplicates::Fingerprint,
     fault_groups::{FaultGroups, SortedGroups},
     field_counts::FieldCounts,
@@ -12,17 +12,6 @@ use crate::document::{Fault, Node, Profile};
 
 /// How finely the places of documents are kept.
 pub(crate) const CELLS_MAX: usize = 256;
-
-/// Where a document stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SourceLocation {
-    /// Index of the source in the order they were named.
-    pub(crate) source: usize,
-    /// 1-based.
-    pub(crate) line: u64,
-    /// In the decompressed source.
-    pub(crate) byte_offset: u64,
-}
 
 /// Counts of a chunk or of a run.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{
     flatten::{Applied, Reason, Source},
 };
 use crate::{
-    document::{schema::validator_of, tree::TreeJson},
+    document::{tree::TreeJson, validator::validator_of},
     tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
 };
 

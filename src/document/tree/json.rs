@@ -1,12 +1,13 @@
 //! The tree as the jsonschema crate sees it.
 
-use std::{borrow::Cow, slice};
+use std::{borrow::Cow, slice, sync::OnceLock};
 
 use jsonschema::{
     JsonType,
     json::{self, Json, NodeIdentity, cmp},
 };
 use jsonschema_value::LazyInstance;
+use serde::Deserialize as _;
 use serde_json::{Number, Value};
 
 use super::{Entry, Items, Kind, Members, Node};
@@ -37,6 +38,13 @@ impl Json for TreeJson {
 pub(in crate::document) fn with_text<T>(text: &str, use_it: impl FnOnce(Node<'_>) -> T) -> T {
     let entry = Entry { name: "", kind: Kind::Text(text), end: 1, is_replaced: false, is_again: false };
     use_it(Node { entries: slice::from_ref(&entry), at: 0 })
+}
+
+/// The value of a text that was read before.
+fn value_of(text: &[u8]) -> Value {
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    parser.disable_recursion_limit(); // `parse` has looked at it
+    Value::deserialize(&mut parser).unwrap_or_default()
 }
 
 impl<'a> json::Node<'a, TreeJson> for Node<'a> {
@@ -122,8 +130,13 @@ impl<'a> json::Node<'a, TreeJson> for Node<'a> {
     }
 
     /// An error gives its place and kind, from which all else is found: a copy of the value would cost more than all the rest.
+    /// The crate itself looks into the whole document where a pattern gives up.
     fn lazy_value(&self) -> LazyInstance<'a> {
-        LazyInstance::Ready(Cow::Owned(Value::Null))
+        if self.at > 0 {
+            return LazyInstance::Ready(Cow::Owned(Value::Null));
+        }
+        let bytes = self.entry().name.as_bytes();
+        LazyInstance::Deferred { bytes, tag: 0, make: |bytes, _| value_of(bytes), cell: OnceLock::new() }
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

@@ -5,11 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use serde_json::Number;
 
-use super::{Entry, Kind, Storage, Tree};
-use crate::document::{
-    cursor::Cursor,
-    decode::{DEPTH_MAX, VALUES_MAX},
-};
+use super::{DEPTH_MAX, Entry, Kind, Storage, Tree, VALUES_MAX};
+use crate::document::cursor::Cursor;
 
 /// Objects of more members have their names hashed.
 const COMPARED_MAX: usize = 16;
@@ -27,7 +24,7 @@ impl<'t> Tree<'t> {
     ) -> Option<Self> {
         let cursor = Cursor::new(text, room);
         let mut parser = Parser { cursor, entries: storage.take(), duplicates: 0 };
-        let is_whole = parser.value("", 1).is_some() && parser.cursor.ends();
+        let is_whole = parser.value(text, 1).is_some() && parser.cursor.ends();
         let tree = Self { entries: parser.entries, duplicates: parser.duplicates };
         if is_whole {
             return Some(tree);

@@ -1,9 +1,7 @@
 //! Where parameters come from that a connection string leaves out: other variables of the same place, a service file,
 //! and libpq's variables, in this order, for each parameter by itself.
 
-use std::{ffi::OsString, path::PathBuf};
-
-use super::{ConnectionSettings, hint, keywords::KEYWORDS, service};
+use super::{ConnectionSettings, Environment, hint, keywords::KEYWORDS, service};
 use crate::postgres::target_error::TargetError;
 
 /// The variables of the API that shares the database.
@@ -18,22 +16,7 @@ const DATABASE_VARIABLES: [(&str, &str); 5] = [
 /// Variables of libpq's that name a database.
 const NAMES_OF_LIBPQ: [&str; 6] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGUSER", "PGPORT", "PGSERVICE"];
 
-/// The variables of the process, or of a test.
-pub(in crate::postgres) struct Environment<'e>(pub(in crate::postgres) &'e dyn Fn(&str) -> Option<OsString>);
-
 impl Environment<'_> {
-    /// A variable; none where it is blank, an error where it is not text.
-    pub(in crate::postgres) fn variable(&self, name: &'static str) -> Result<Option<String>, TargetError> {
-        let Some(value) = (self.0)(name) else { return Ok(None) };
-        let value = value.into_string().map_err(|_| TargetError::NotUtf8 { origin: name })?;
-        Ok(Some(value).filter(|value| !value.trim().is_empty()))
-    }
-
-    /// The user's own folder.
-    pub(in crate::postgres) fn home(&self) -> Result<Option<PathBuf>, TargetError> {
-        Ok(self.variable("HOME")?.map(PathBuf::from))
-    }
-
     /// From the first place that names a database, which may be an option; what it leaves out is filled in.
     pub(in crate::postgres) fn settings(
         &self,

@@ -12,14 +12,15 @@ mod keywords;
 mod passfile;
 mod service;
 mod uri;
+mod variables;
 
 use std::{collections::BTreeMap, str};
 
 use super::target_error::TargetError;
-pub(super) use environment::Environment;
 use fault::Fault;
 pub(crate) use hint::looks_like_settings;
 pub(super) use passfile::{PassfileFault, Passwords};
+pub(super) use variables::Environment;
 
 /// Values by libpq's keywords, from whichever place comes first. Without `Debug`: passwords are in here.
 #[derive(Clone, Default)]
