@@ -5,7 +5,6 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    slice,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -43,8 +42,8 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
                 |files: &[PathBuf], options: &[&str]| bench.loader.validate_all(files, count, options);
             ahead.add(&validate(&eight, &[])?);
             in_turn.add(&validate(&eight, &["--jobs", "1"])?);
-            single.add(&validate(slice::from_ref(&one), &[])?);
-            single_in_turn.add(&validate(slice::from_ref(&one), &["--jobs", "1"])?);
+            single.add(&validate(&[one.clone()], &[])?);
+            single_in_turn.add(&validate(&[one.clone()], &["--jobs", "1"])?);
         }
         figures::title(&format!("validate of compressed files: {count} documents, {form}"));
         figures::table([&ahead, &in_turn, &single, &single_in_turn]);

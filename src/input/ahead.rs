@@ -10,7 +10,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
 };
@@ -58,8 +58,8 @@ enum What {
 pub(super) struct Ahead {
     /// `None` once the stream has ended.
     messages: Option<Receiver<Message>>,
-    /// Takes back what was read: there is room for every block.
-    spares: SyncSender<Buffer>,
+    /// Takes back what was read.
+    spares: Sender<Buffer>,
     block: Buffer,
     /// How much of the block was read.
     taken: usize,
@@ -75,7 +75,7 @@ impl Ahead {
         let counters = Counters::default();
         counters.set(counted.values());
         let (out, messages) = sync_channel(BLOCKS_MAX);
-        let (spares, returned) = sync_channel(BLOCKS_MAX + 2);
+        let (spares, returned) = channel();
         let read = move || read_blocks(stream, &counted, &out, &returned);
         let thread = thread::Builder::new().name("inflate".to_owned()).spawn(read);
         let ahead = Self {
@@ -121,7 +121,7 @@ impl Read for Ahead {
                 What::Block(block) => {
                     (self.taken, self.counted) = (0, counted);
                     // The thread may have come to the end.
-                    let _ = self.spares.try_send(mem::replace(&mut self.block, block));
+                    let _ = self.spares.send(mem::replace(&mut self.block, block));
                 }
                 What::Failed(error) => {
                     self.counters.set(counted);

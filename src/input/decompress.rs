@@ -269,15 +269,15 @@ mod tests {
     }
 
     fn read(stored: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let open = |stored: Vec<u8>| Decompressed::new(Box::new(Cursor::new(stored))).unwrap();
+        let open = || Decompressed::new(Box::new(Cursor::new(stored.clone()))).unwrap();
         let read = |mut stream: Decompressed| {
             let mut text = Vec::new();
             let result = stream.read_to_end(&mut text).map(|_| text).map_err(|error| stream.fault(&error));
             (format!("{result:?}"), stream.consumed(), stream.text_before_member(), result)
         };
-        let mut ahead = open(stored.clone());
+        let mut ahead = open();
         ahead.read_ahead();
-        let (here, ahead) = (read(open(stored)), read(ahead));
+        let (here, ahead) = (read(open()), read(ahead));
         assert_eq!((ahead.0, ahead.1, ahead.2), (here.0, here.1, here.2), "where it is decompressed");
         here.3
     }
