@@ -143,33 +143,6 @@ fn a_stream_that_breaks_off_or_is_damaged_names_source_and_byte() {
     }
 }
 
-/// Large enough to be decompressed ahead, where there is more than one job.
-#[test]
-fn a_broken_file_among_several_is_told_in_its_turn() {
-    let whole = gzip(&generated(5000));
-    assert!(whole.len() > 300_000);
-    let tell = |jobs: u32| {
-        let folder = Folder::new();
-        for (name, stored) in
-            [("1.gz", &whole[..]), ("2.gz", &whole), ("3.gz", &whole[..290_000]), ("4.gz", b"")]
-        {
-            folder.write(name, stored);
-        }
-        let words = format!("validate 1.gz 2.gz 3.gz 4.gz --jobs {jobs} --rejects rejects --output json");
-        let output = folder.run(&words);
-        assert_eq!(output.code, Some(4), "{}", output.stderr);
-        assert!(output.stderr.starts_with("error: 3.gz breaks off at byte 290000 "), "{}", output.stderr);
-        let [read, rejected, blank] = counts(&report_of(&output));
-        assert!((10_001..15_000).contains(&read), "{read}");
-        let rejects = folder.read("rejects/rejects.ndjson.partial");
-        (output.stderr, [read, rejected, blank], rejects)
-    };
-    let one_job = tell(1);
-    for jobs in [2, 4] {
-        assert!(tell(jobs) == one_job, "{jobs} jobs");
-    }
-}
-
 /// Only the damaged member can't be trusted.
 #[test]
 fn lines_of_the_members_before_it_are_not_of_a_damaged_one() {

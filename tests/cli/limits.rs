@@ -58,19 +58,6 @@ fn too_few_descriptors() {
     assert_eq!(run(&mut { command }).code, Some(0));
 }
 
-/// No more of them are open at a time than are worth it.
-#[test]
-fn many_files_need_few_descriptors() {
-    let folder = Folder::new();
-    for number in 0..200 {
-        folder.write(&format!("{number:03}.ndjson"), valid(1));
-    }
-    let command = by_shell(&folder.command("validate *.ndjson --jobs 8"), "ulimit -n 44", "");
-    let output = run(&mut { command });
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert!(output.stdout.contains("200  documents read"), "{}", output.stdout);
-}
-
 /// Of a user who may have no more processes; the superuser always may.
 #[test]
 fn too_few_threads() {
