@@ -50,29 +50,6 @@ impl Loader {
         }
     }
 
-    /// The same of these files, all valid.
-    pub(crate) fn validate_all(
-        &self,
-        files: &[PathBuf],
-        documents: u64,
-        options: &[&str],
-    ) -> Outcome<Finished> {
-        let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
-        let mut arguments = vec!["validate"];
-        arguments.extend(files.iter().map(AsRef::as_ref));
-        arguments.extend(options);
-        let (finished, report) = self.run(&arguments, 0)?;
-        if number(&report, "/documents/accepted") == Some(documents) {
-            Ok(finished)
-        } else {
-            let found = &report["documents"];
-            Err(Failure::new(format!(
-                "validate of {} files with {documents} documents found {found}",
-                files.len()
-            )))
-        }
-    }
-
     /// Checks the file as somebody does who wants these reports, or none; faulty documents are none of its failures.
     pub(crate) fn check(&self, file: &Path, reports: &[PathBuf]) -> Outcome<Finished> {
         let mut command = process::command(&self.program, &self.home);

@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
 mod bulk;
-mod compressed;
 mod copy_files;
 mod data;
 mod delta;
@@ -77,7 +76,6 @@ enum Part {
     Validate,
     JsonSchema,
     Faults,
-    Compressed,
     Reports,
     Bulk,
     Merge,
@@ -138,7 +136,6 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Validate => validate::compare(&bench)?,
             Part::JsonSchema => json_schema::compare(&bench)?,
             Part::Faults => faults::compare(&bench)?,
-            Part::Compressed => compressed::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

@@ -18,11 +18,11 @@ use super::{
     runtime::no_threads,
 };
 
-/// Besides connections: the runtime's own, the inputs that are open at a time, reject files, the spill, a report, looking names up.
-const FILES: usize = 32;
+/// Besides connections: the runtime's own, the input, reject files, the spill, a report, looking names up.
+const FILES: usize = 24;
 
-/// Besides workers: the runtime's own, the reader, up to nine that decompress, looking names up, progress.
-const THREADS: usize = 15;
+/// Besides workers: the runtime's own, the reader, looking names up, progress.
+const THREADS: usize = 6;
 
 /// Enough to wait on.
 const STACK_BYTES: usize = 64 * 1024;

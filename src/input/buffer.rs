@@ -18,10 +18,6 @@ impl Buffer {
         Self { bytes, length: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.length = 0;
-    }
-
     pub(super) fn filled(&self) -> &[u8] {
         &self.bytes[..self.length]
     }

@@ -6,7 +6,6 @@
 use std::{
     error::Error,
     io::{self, BufRead, BufReader, Cursor, ErrorKind, Read},
-    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,8 +13,6 @@ use std::{
 };
 
 use flate2::bufread::GzDecoder;
-
-use super::ahead::{Ahead, Counters};
 
 const STORED_BUFFER_BYTES: usize = 256 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;
@@ -32,10 +29,10 @@ const ZSTD_NO_FRAME: &str = "Unknown frame descriptor";
 pub(super) struct Decompressed {
     stream: Box<dyn Read + Send>,
     pub(super) form: &'static str,
-    /// Of zstd, whose frames are not told apart, no member is counted.
-    counters: Counters,
+    consumed: Arc<AtomicU64>,
     stored_read_failed: Arc<AtomicBool>,
-    is_ahead: bool,
+    /// How much text the members before this one have; of zstd, whose frames are not told apart, nothing.
+    text_before_member: Arc<AtomicU64>,
 }
 
 /// Where in the stored bytes a read failed, and why.
@@ -67,50 +64,37 @@ pub(super) enum FaultKind {
 struct Trailing;
 
 impl Decompressed {
-    pub(super) fn new(mut stored: Box<dyn Read + Send>) -> io::Result<Self> {
-        let counters = Counters::default();
+    /// Wraps `stored`; `consumed` counts its bytes as they are used, for progress.
+    pub(super) fn new(mut stored: Box<dyn Read + Send>, consumed: Arc<AtomicU64>) -> io::Result<Self> {
+        consumed.store(0, Ordering::Relaxed);
         let magic = read_magic(&mut stored)?;
         let stored_read_failed = Arc::new(AtomicBool::new(false));
         let watched = Watched { inner: stored, failed: Arc::clone(&stored_read_failed) };
         let rest = Cursor::new(magic.clone()).chain(watched);
         let counted = Counted {
             inner: BufReader::with_capacity(STORED_BUFFER_BYTES, rest),
-            consumed: Arc::clone(&counters.consumed),
+            consumed: Arc::clone(&consumed),
         };
+        let text_before_member = Arc::new(AtomicU64::new(0));
         let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
             Form::Plain => ("plain", Box::new(counted)),
-            Form::Gzip => ("gzip", Box::new(Members::new(counted, Arc::clone(&counters.text_before_member)))),
+            Form::Gzip => ("gzip", Box::new(Members::new(counted, Arc::clone(&text_before_member)))),
             Form::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(counted)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 ("zstd", Box::new(decoder))
             }
         };
-        Ok(Self { stream, form, counters, stored_read_failed, is_ahead: false })
-    }
-
-    /// Has the rest decompressed on a thread of its own; what is stored as it is stays here.
-    pub(super) fn read_ahead(&mut self) {
-        if self.form == "plain" || mem::replace(&mut self.is_ahead, true) {
-            return;
-        }
-        let stream = mem::replace(&mut self.stream, Box::new(io::empty()));
-        let (ahead, counters) = Ahead::start(stream, self.counters.clone());
-        (self.stream, self.counters) = (Box::new(ahead), counters);
-    }
-
-    /// The stored bytes that were used for what was read, for progress.
-    pub(super) fn consumed(&self) -> u64 {
-        self.counters.consumed.load(Ordering::Relaxed)
+        Ok(Self { stream, form, consumed, stored_read_failed, text_before_member })
     }
 
     /// Where in the text the member began that is read now.
     pub(super) fn text_before_member(&self) -> u64 {
-        self.counters.text_before_member.load(Ordering::Relaxed)
+        self.text_before_member.load(Ordering::Relaxed)
     }
 
     pub(super) fn fault(&self, error: &io::Error) -> Fault {
-        Fault { byte_offset: self.consumed(), kind: self.kind_of(error) }
+        Fault { byte_offset: self.consumed.load(Ordering::Relaxed), kind: self.kind_of(error) }
     }
 
     fn kind_of(&self, error: &io::Error) -> FaultKind {
@@ -269,17 +253,13 @@ mod tests {
     }
 
     fn read(stored: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let open = || Decompressed::new(Box::new(Cursor::new(stored.clone()))).unwrap();
-        let read = |mut stream: Decompressed| {
-            let mut text = Vec::new();
-            let result = stream.read_to_end(&mut text).map(|_| text).map_err(|error| stream.fault(&error));
-            (format!("{result:?}"), stream.consumed(), stream.text_before_member(), result)
-        };
-        let mut ahead = open();
-        ahead.read_ahead();
-        let (here, ahead) = (read(open()), read(ahead));
-        assert_eq!((ahead.0, ahead.1, ahead.2), (here.0, here.1, here.2), "where it is decompressed");
-        here.3
+        let mut stream =
+            Decompressed::new(Box::new(Cursor::new(stored)), Arc::new(AtomicU64::new(0))).unwrap();
+        let mut text = Vec::new();
+        match stream.read_to_end(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(stream.fault(&error)),
+        }
     }
 
     fn fault_kind(stored: Vec<u8>) -> FaultKind {

@@ -3,7 +3,6 @@
 //! Knows no JSON: a document is a line here. The one tricky thing is the line that is longer than the
 //! limit: it passes in pieces, so that memory stays constant and the reject file still gets every byte.
 
-mod ahead;
 mod buffer;
 mod chunk;
 mod decompress;
@@ -14,8 +13,6 @@ mod sniff;
 mod source;
 mod stream_digest;
 
-#[cfg(test)]
-mod ahead_tests;
 #[cfg(test)]
 mod reader_tests;
 #[cfg(test)]

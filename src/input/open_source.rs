@@ -58,16 +58,6 @@ impl OpenSource {
         }
     }
 
-    /// Has the rest decompressed on a thread of its own.
-    pub(super) fn read_ahead(&mut self) {
-        self.stream.read_ahead();
-    }
-
-    /// The stored bytes that were used up.
-    pub(super) fn consumed(&self) -> u64 {
-        self.stream.consumed()
-    }
-
     /// The next chunk, or the end of the source.
     pub(super) fn read_chunk(
         &mut self,

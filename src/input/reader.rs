@@ -3,7 +3,14 @@
 //! A line above `LINE_BYTES_MAX` passes as [`Piece::LongLine`](super::Piece) chunks: too long to be a document, but every
 //! byte of it must reach the reject file. A read error comes after the whole lines that were read before it.
 
-use std::{collections::VecDeque, io::Read, mem};
+use std::{
+    io::Read,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::{
     InputError, Source,
@@ -14,23 +21,15 @@ use super::{
     stream_digest::StreamDigest,
 };
 
-/// Most sources that are decompressed before their turn.
-const SOURCES_AHEAD_MAX: usize = 8;
-
-/// Smaller files are decompressed sooner than a thread is started.
-const STORED_BYTES_AHEAD_MIN: u64 = 256 * 1024;
-
 /// Reads sources one after another and hands out their chunks.
 pub struct ChunkReader {
     sources: Vec<Source>,
     chunk_bytes: usize,
-    /// Stored bytes of the sources before the one that is being read.
+    /// Stored bytes used up of the source that is being read.
+    consumed: Arc<AtomicU64>,
+    /// Stored bytes of the sources before it.
     consumed_before: u64,
     current: Option<OpenSource>,
-    /// Sources that were opened before their turn, in order; what went wrong is told when it is theirs.
-    opened: VecDeque<Result<Decompressed, InputError>>,
-    /// How many these may be.
-    opened_max: usize,
     next_source: usize,
     next_sequence: u64,
     digest: StreamDigest,
@@ -62,10 +61,9 @@ impl ChunkReader {
         let mut reader = Self {
             sources,
             chunk_bytes,
+            consumed: Arc::default(),
             consumed_before: 0,
             current: None,
-            opened: VecDeque::new(),
-            opened_max: 0,
             next_source: 0,
             next_sequence: 0,
             digest: StreamDigest::new(),
@@ -104,21 +102,6 @@ impl ChunkReader {
         self.digest.is_verified()
     }
 
-    /// Has compressed files decompressed on threads of their own from now on: the one at hand, and gzip files after it
-    /// before their turn, no more than there are workers. With one worker all is done by who asks for chunks. Chunks
-    /// and errors are the same, in the same order.
-    pub fn read_ahead(&mut self, jobs: usize) {
-        if jobs > 1 {
-            self.opened_max = jobs.min(SOURCES_AHEAD_MAX);
-            if let Some(open) = &mut self.current
-                && is_worth_a_thread(&self.sources[open.index])
-            {
-                open.read_ahead();
-            }
-            self.open_ahead();
-        }
-    }
-
     /// The next chunk, in `buffer`'s memory where it can be reused; `None` after the last source.
     pub fn next_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
         let chunk = match self.first.take() {
@@ -152,7 +135,7 @@ impl ChunkReader {
                     if self.head.is_empty() {
                         self.head = mem::take(&mut open.head);
                     }
-                    chunk.consumed = self.consumed_before + open.consumed();
+                    chunk.consumed = self.consumed_before + self.consumed.load(Ordering::Relaxed);
                     chunk.sequence = self.next_sequence;
                     self.next_sequence += 1;
                     self.current = Some(open);
@@ -160,7 +143,7 @@ impl ChunkReader {
                 }
                 NextChunk::Ended(unused) => {
                     buffer = unused;
-                    self.consumed_before += open.consumed();
+                    self.consumed_before += self.consumed.load(Ordering::Relaxed);
                     self.digest.finish_source(open.byte_offset);
                 }
             }
@@ -171,46 +154,17 @@ impl ChunkReader {
         let index = self.next_source;
         self.next_source += 1;
         let source = &self.sources[index];
-        let mut stream = self.opened.pop_front().unwrap_or_else(|| open(source))?;
-        if self.opened_max > 0 && is_worth_a_thread(source) {
-            stream.read_ahead();
-        }
-        self.open_ahead();
+        let stream = Decompressed::new(source.open()?, Arc::clone(&self.consumed))
+            .map_err(|error| InputError::Open { name: source.name(), source: error })?;
         Ok(OpenSource::new(index, stream))
     }
-
-    /// Opens the next sources up to one that may be read once only. The window of zstd may have 32 MiB: of such files
-    /// only one is decompressed at a time.
-    fn open_ahead(&mut self) {
-        while self.opened.len() < self.opened_max
-            && let Some(source) = self.sources.get(self.next_source + self.opened.len())
-            && source.stored_bytes().is_some()
-        {
-            let mut stream = open(source);
-            if let Ok(stream) = &mut stream
-                && stream.form == "gzip"
-                && is_worth_a_thread(source)
-            {
-                stream.read_ahead();
-            }
-            self.opened.push_back(stream);
-        }
-    }
-}
-
-fn open(source: &Source) -> Result<Decompressed, InputError> {
-    Decompressed::new(source.open()?).map_err(|error| InputError::Open { name: source.name(), source: error })
-}
-
-/// What is no regular file may wait for its writer for ever, and a thread with it.
-fn is_worth_a_thread(source: &Source) -> bool {
-    source.stored_bytes().is_some_and(|bytes| bytes >= STORED_BYTES_AHEAD_MIN)
 }
 
 /// Refuses a file whose first bytes are not NDJSON; damage is left to the read that meets it.
 fn probe(source: &Source) -> Result<(), InputError> {
     let name = source.name();
-    let stream = open(source)?;
+    let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
+        .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
     let form = stream.form;
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.

@@ -1,9 +1,8 @@
 //! Threads, queues, order, and how a run stops: the only place where rayon and tokio meet.
 //!
-//! One reader thread cuts chunks, of compressed files from what others decompress for it; rayon workers check them, the
-//! calling thread collects in input order and hands rows to the lanes, which are tokio tasks. Everything between
-//! them is bounded by the window: each queue holds a window's worth, so no send ever waits, and a full window stops
-//! the reader.
+//! One reader thread cuts chunks, rayon workers check them, the calling thread collects in input order and
+//! hands rows to the lanes, which are tokio tasks. Everything between them is bounded by the window: each
+//! queue holds a window's worth, so no send ever waits, and a full window stops the reader.
 
 mod check;
 mod collect;
@@ -239,7 +238,6 @@ fn start_reader(
         .expect("threads can be started");
     let mut read = move |events: &SyncSender<Event>| {
         let mut error = None;
-        reader.read_ahead(jobs);
         while let Some(buffer) = window.wait_for_room(reader.is_verified()) {
             let chunk = match reader.next_chunk(buffer) {
                 // Such a line comes in a chunk of its own.
