@@ -9,7 +9,7 @@ pub struct Baseline {
     pub started_at: String,
     pub documents_read: u64,
     pub documents_rejected: u64,
-    /// For each of [`RunReport::errors`] what it was before.
+    /// For each of the `errors` of [`RunReport`](super::RunReport) what it was before.
     pub errors: Vec<Before>,
     /// Kinds of faults that have gone.
     pub gone: Vec<Gone>,

@@ -88,7 +88,11 @@ impl Judge {
     }
 
     /// Runs a command and says how it ended, what it said, and where its last session went.
-    fn observe(&mut self, command: &mut Command) -> (Output, Option<Session>, String) {
+    fn observe(
+        &mut self,
+        command: &mut Command,
+        run: impl FnOnce(&mut Command) -> Output,
+    ) -> (Output, Option<Session>, String) {
         self.new_log();
         let output = run(command);
         let log = self.new_log();
@@ -124,6 +128,13 @@ impl Judge {
         command.envs(spelling.variables.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::null());
     }
+}
+
+/// The server cuts a name that it does not know within a character, and psql says so.
+fn run_psql(command: &mut Command) -> Output {
+    let output = command.output().expect("psql starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// The program itself where it is known: what Debian has on the path is a script that takes longer to find it than it runs.
@@ -165,10 +176,10 @@ fn what_libpq_takes_leads_to_the_same_place() {
     let mut taken = 0;
     for index in 0..160 {
         let spelling = Spelling::sound(&mut random, &judge.server.dir, judge.server.port);
-        let (psql, expected, _) = judge.observe(&mut judge.psql(&spelling));
+        let (psql, expected, _) = judge.observe(&mut judge.psql(&spelling), run_psql);
         assert_eq!(psql.code, Some(0), "{spelling:?}\n{}", psql.stderr);
         let expected = expected.expect("psql had a session");
-        let (output, session, log) = judge.observe(&mut judge.program(&spelling, words(index)));
+        let (output, session, log) = judge.observe(&mut judge.program(&spelling, words(index)), run);
         let session = session.unwrap_or_else(|| panic!("{spelling:?}\n{}", output.stderr));
         assert_eq!(
             (&session.host, &session.user_and_database),
@@ -198,9 +209,9 @@ fn what_was_mistyped_is_not_told() {
     for index in 0..120 {
         let spelling =
             Spelling::sound(&mut random, &judge.server.dir, judge.server.port).spoiled(&mut random);
-        let (output, session, log) = judge.observe(&mut judge.program(&spelling, words(index)));
+        let (output, session, log) = judge.observe(&mut judge.program(&spelling, words(index)), run);
         assert_silent(&format!("{}{}{log}", output.stdout, output.stderr), &spelling);
-        let (psql, expected, _) = judge.observe(&mut judge.psql(&spelling));
+        let (psql, expected, _) = judge.observe(&mut judge.psql(&spelling), run_psql);
         match (output.code, psql.code) {
             (Some(0), code) => {
                 assert_eq!(code, Some(0), "{spelling:?}\n{}", psql.stderr);
