@@ -253,7 +253,7 @@ fn check_valid_with(bencher: Bencher<'_, '_>, feature: Feature) {
 fn check_valid_by_file(bencher: Bencher<'_, '_>) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     fs::write(file.path(), BUILT_IN_SCHEMA).expect("the temporary file can be written");
-    let schema = DocumentSchema::from_file(file.path()).expect("the built-in schema is one");
+    let schema = DocumentSchema::from_file(file.path(), "printed").expect("the built-in schema is one");
     let mut scratch = Scratch::default();
     count_accepted(bencher, &VALID, DOCUMENTS, |line| {
         document::check_in(line, &schema, &mut scratch, |profile| black_box(profile).id).is_ok()

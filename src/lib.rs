@@ -18,9 +18,9 @@ mod path_text;
 
 pub mod settings;
 
-mod input;
+use profile_loader_document as document;
 
-mod document;
+mod input;
 
 mod tables;
 

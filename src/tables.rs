@@ -1,14 +1,10 @@
 //! The four tables, once: names, columns, types, limits, keys. What is encoded, checked, created, verified, dropped and
 //! reported follows from this; a change here needs a migration in `sql/` beside it.
 
-/// In characters, as `varchar` counts.
-pub(crate) const EMAIL_CHARS_MAX: usize = 320;
-pub(crate) const NUMBER_CHARS_MAX: usize = 16;
-pub(crate) const COUNTRY_CHARS_MAX: usize = 2;
+pub(crate) use crate::document::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
 
-/// The enum of a phone number's type, and its labels in order.
+/// The enum of a phone number's type.
 pub(crate) const PHONE_TYPE: &str = "customer_profile_phone_numbers_type_enum";
-pub(crate) const PHONE_TYPES: [&str; 4] = ["mobile", "home", "work", "other"];
 
 /// One of the four tables, parents first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

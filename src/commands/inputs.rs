@@ -86,7 +86,8 @@ impl OpenedInputs {
         refuse_own_files(&sources, settings.rejects.as_deref(), None)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),
-            Some(path) => DocumentSchema::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?,
+            Some(path) => DocumentSchema::from_file(path, &crate::path_text::path_text(path))
+                .map_err(|error| Failure::of(exit::USAGE, error))?,
         };
         let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
         let baseline = baseline.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);

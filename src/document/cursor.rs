@@ -159,7 +159,10 @@ impl<'a> Cursor<'a> {
                 _ => return None,
             }
             from = self.at;
-            self.skip_plain();
+            // Many may stand side by side.
+            if self.peek() != Some(b'\\') {
+                self.skip_plain();
+            }
         }
         self.at += 1;
         let (text, room) = mem::take(&mut self.room).split_at_mut(length);

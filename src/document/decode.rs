@@ -239,7 +239,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::document::place::Segment;
+    use crate::place::Segment;
 
     /// The places of names that come twice.
     fn decode(text: &str) -> Result<Vec<Vec<Segment<'static>>>, Fault> {

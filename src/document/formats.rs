@@ -76,7 +76,7 @@ pub(super) fn is_phone_type(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::PHONE_TYPES;
+    use crate::limits::PHONE_TYPES;
 
     #[test]
     fn plain_emails_have_one_at_and_whole_labels() {

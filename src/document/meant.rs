@@ -140,7 +140,7 @@ fn collect_names(schema: &Value, names: &mut BTreeMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::BUILT_IN_SCHEMA;
+    use crate::BUILT_IN_SCHEMA;
 
     fn built_in() -> Meant {
         Meant::of_schema(&serde_json::from_str(BUILT_IN_SCHEMA).unwrap())

@@ -12,7 +12,7 @@ use super::{
     tree::{Kind, Node},
     uuid::parse_uuid,
 };
-use crate::tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
+use crate::limits::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile<'a> {
@@ -314,7 +314,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::document::tree::testing::with_tree;
+    use crate::tree::testing::with_tree;
 
     fn check(document: &Value, expected: &[(&str, &str)]) {
         let faults = with_tree(document, |root| Profile::of_valid(root).err().unwrap_or_default());

@@ -28,7 +28,7 @@ const FAULT_BYTES: usize = 80;
 const TEXT_BYTES_MAX: usize = 500;
 
 /// How much is said about lines of so many bytes together, at most.
-pub(crate) fn record_bytes_max(lines: usize, bytes: usize) -> usize {
+pub fn record_bytes_max(lines: usize, bytes: usize) -> usize {
     let most = lines.saturating_mul(RECORD_BYTES_MAX);
     most.min(
         lines.saturating_mul(RECORD_BYTES_MIN).saturating_add(bytes.saturating_mul(RECORD_BYTES_PER_BYTE)),
@@ -52,16 +52,6 @@ pub struct Fault {
     pub column: Option<usize>,
     /// The form of the value at fault; empty where there is none.
     pub shape: String,
-}
-
-/// A rejected document with all of its faults.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rejection {
-    /// 1-based line in its source.
-    pub line: u64,
-    /// Where the line starts in the decompressed source.
-    pub byte_offset: u64,
-    pub faults: Vec<Fault>,
 }
 
 impl Fault {

@@ -16,36 +16,35 @@ use super::{
 
 /// The properties of an object in the order of their bits.
 pub(super) mod bits {
-    pub(in crate::document) const ROOT: [&str; 8] =
+    pub(crate) const ROOT: [&str; 8] =
         ["id", "firstName", "middleName", "lastName", "emails", "phoneNumbers", "address", "privacySettings"];
-    pub(in crate::document) const ID: u8 = 1;
-    pub(in crate::document) const FIRST_NAME: u8 = 1 << 1;
-    pub(in crate::document) const MIDDLE_NAME: u8 = 1 << 2;
-    pub(in crate::document) const LAST_NAME: u8 = 1 << 3;
-    pub(in crate::document) const EMAILS: u8 = 1 << 4;
-    pub(in crate::document) const PHONE_NUMBERS: u8 = 1 << 5;
-    pub(in crate::document) const ADDRESS: u8 = 1 << 6;
-    pub(in crate::document) const PRIVACY_SETTINGS: u8 = 1 << 7;
+    pub(crate) const ID: u8 = 1;
+    pub(crate) const FIRST_NAME: u8 = 1 << 1;
+    pub(crate) const MIDDLE_NAME: u8 = 1 << 2;
+    pub(crate) const LAST_NAME: u8 = 1 << 3;
+    pub(crate) const EMAILS: u8 = 1 << 4;
+    pub(crate) const PHONE_NUMBERS: u8 = 1 << 5;
+    pub(crate) const ADDRESS: u8 = 1 << 6;
+    pub(crate) const PRIVACY_SETTINGS: u8 = 1 << 7;
     /// What the tables need.
-    pub(in crate::document) const ROOT_NEEDED: u8 = ID | FIRST_NAME | LAST_NAME | PRIVACY_SETTINGS;
+    pub(crate) const ROOT_NEEDED: u8 = ID | FIRST_NAME | LAST_NAME | PRIVACY_SETTINGS;
 
-    pub(in crate::document) const PHONE: [&str; 2] = ["type", "number"];
-    pub(in crate::document) const TYPE: u8 = 1;
-    pub(in crate::document) const NUMBER: u8 = 1 << 1;
+    pub(crate) const PHONE: [&str; 2] = ["type", "number"];
+    pub(crate) const TYPE: u8 = 1;
+    pub(crate) const NUMBER: u8 = 1 << 1;
 
-    pub(in crate::document) const POSTAL: [&str; 6] =
-        ["line1", "line2", "city", "state", "postalCode", "country"];
-    pub(in crate::document) const LINE1: u8 = 1;
-    pub(in crate::document) const LINE2: u8 = 1 << 1;
-    pub(in crate::document) const CITY: u8 = 1 << 2;
-    pub(in crate::document) const STATE: u8 = 1 << 3;
-    pub(in crate::document) const POSTAL_CODE: u8 = 1 << 4;
-    pub(in crate::document) const COUNTRY: u8 = 1 << 5;
-    pub(in crate::document) const POSTAL_NEEDED: u8 = LINE1 | CITY | STATE | POSTAL_CODE | COUNTRY;
+    pub(crate) const POSTAL: [&str; 6] = ["line1", "line2", "city", "state", "postalCode", "country"];
+    pub(crate) const LINE1: u8 = 1;
+    pub(crate) const LINE2: u8 = 1 << 1;
+    pub(crate) const CITY: u8 = 1 << 2;
+    pub(crate) const STATE: u8 = 1 << 3;
+    pub(crate) const POSTAL_CODE: u8 = 1 << 4;
+    pub(crate) const COUNTRY: u8 = 1 << 5;
+    pub(crate) const POSTAL_NEEDED: u8 = LINE1 | CITY | STATE | POSTAL_CODE | COUNTRY;
 
-    pub(in crate::document) const PRIVACY: [&str; 2] = ["marketingEmailsEnabled", "twoFactorEnabled"];
-    pub(in crate::document) const MARKETING_EMAILS_ENABLED: u8 = 1;
-    pub(in crate::document) const TWO_FACTOR_ENABLED: u8 = 1 << 1;
+    pub(crate) const PRIVACY: [&str; 2] = ["marketingEmailsEnabled", "twoFactorEnabled"];
+    pub(crate) const MARKETING_EMAILS_ENABLED: u8 = 1;
+    pub(crate) const TWO_FACTOR_ENABLED: u8 = 1 << 1;
 }
 
 #[derive(Debug)]

@@ -3,12 +3,7 @@
 //! The only user of the jsonschema crate. Its own messages quote the instance, so none of them is used;
 //! neither are `$ref`s to anything outside the schema (the crate is built without its resolvers).
 
-use std::{
-    borrow::Cow,
-    fmt::Write as _,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, fmt::Write as _, fs, io, path::Path};
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use serde_json::Value;
@@ -47,12 +42,12 @@ const UNDECIDED_MESSAGE: &str = "the pattern of the JSON Schema gives up on it (
 /// Why a schema can't be used.
 #[derive(Debug, Error)]
 pub enum SchemaError {
-    #[error("the JSON Schema {} can't be read", crate::path_text::path_text(path))]
-    Read { path: PathBuf, source: io::Error },
-    #[error("the JSON Schema {} is not JSON", crate::path_text::path_text(path))]
-    NotJson { path: PathBuf, source: serde_json::Error },
-    #[error("the JSON Schema {} can't be used: {reason}", crate::path_text::path_text(path))]
-    Invalid { path: PathBuf, reason: String },
+    #[error("the JSON Schema {name} can't be read")]
+    Read { name: String, source: io::Error },
+    #[error("the JSON Schema {name} is not JSON")]
+    NotJson { name: String, source: serde_json::Error },
+    #[error("the JSON Schema {name} can't be used: {reason}")]
+    Invalid { name: String, reason: String },
 }
 
 /// How faults are found in a document that is not valid.
@@ -86,20 +81,21 @@ impl DocumentSchema {
         Self::compile(BUILT_IN_SCHEMA, "built-in").expect("the built-in schema is tested")
     }
 
-    pub fn from_file(path: &Path) -> Result<Self, SchemaError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| SchemaError::Read { path: path.to_owned(), source })?;
-        Self::compile(&text, &crate::path_text::path_text(path))
+    /// `name` is how the file is called in messages.
+    pub fn from_file(path: &Path, name: &str) -> Result<Self, SchemaError> {
+        let unreadable = |source| SchemaError::Read { name: name.to_owned(), source };
+        Self::compile(&fs::read_to_string(path).map_err(unreadable)?, name)
     }
 
-    /// Of its text; `source` is what it is called.
-    pub fn compile(text: &str, source: &str) -> Result<Self, SchemaError> {
-        let path = PathBuf::from(source);
+    /// Of its text; `name` is how it is called in messages.
+    pub fn compile(text: &str, name: &str) -> Result<Self, SchemaError> {
         let schema: Value = serde_json::from_str(text)
-            .map_err(|error| SchemaError::NotJson { path: path.clone(), source: error })?;
+            .map_err(|source| SchemaError::NotJson { name: name.to_owned(), source })?;
         // The instance of such an error is the schema, which is the operator's own text.
-        let invalid =
-            |error: jsonschema::ValidationError<'_>| SchemaError::Invalid { path, reason: at_place(&error) };
+        let invalid = |error: jsonschema::ValidationError<'_>| SchemaError::Invalid {
+            name: name.to_owned(),
+            reason: at_place(&error),
+        };
         let validator = validator_of(&schema).map_err(invalid)?;
         let form = shapes::are_nested(&schema).then(|| shapes::answering_only(&schema));
         let finder = match form {
@@ -114,7 +110,7 @@ impl DocumentSchema {
             hex
         });
         let rules = Rules::of_schema(&schema, validator.draft()).map(Box::new);
-        Ok(Self { validator, finder, names, rules, source: source.to_owned(), sha256 })
+        Ok(Self { validator, finder, names, rules, source: name.to_owned(), sha256 })
     }
 
     pub(super) fn rules(&self) -> Option<&Rules> {
@@ -288,7 +284,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::tree::testing::with_tree;
+    use crate::tree::testing::with_tree;
 
     fn faults(schema: &DocumentSchema, document: &Value) -> (Vec<Fault>, bool) {
         with_tree(document, |root| schema.faults(root, usize::MAX, &mut Remembered::default()))

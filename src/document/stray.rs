@@ -3,7 +3,7 @@
 //! They speak of the kind alone, so that all lines of a kind are one entry of the report, and quote nothing.
 
 use super::tree::{Kind, Node};
-use crate::input::HOLE_BYTES_MIN;
+use crate::limits::HOLE_BYTES_MIN;
 
 const WIDE_TEXT: &str = "zero bytes (U+0000) stand between its characters, as UTF-16 has them: convert that part with \
                          iconv -f UTF-16 -t UTF-8 before parts are joined";

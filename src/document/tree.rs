@@ -19,7 +19,7 @@ pub(super) const VALUES_MAX: usize = 100_000;
 
 /// What a value is; arrays and objects say how many values or members they hold.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind<'t> {
+pub enum Kind<'t> {
     Null,
     Boolean(bool),
     Number(Number),
@@ -126,7 +126,7 @@ fn recycled<'a>(mut entries: Vec<Entry<'_>>) -> Vec<Entry<'a>> {
 
 /// A value of a document.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Node<'a> {
+pub struct Node<'a> {
     entries: &'a [Entry<'a>],
     at: usize,
 }
@@ -136,30 +136,30 @@ impl<'a> Node<'a> {
         &self.entries[self.at]
     }
 
-    pub(crate) fn kind(self) -> &'a Kind<'a> {
+    pub fn kind(self) -> &'a Kind<'a> {
         &self.entry().kind
     }
 
-    pub(crate) fn is_null(self) -> bool {
+    pub fn is_null(self) -> bool {
         matches!(self.kind(), Kind::Null)
     }
 
-    pub(crate) fn is_object(self) -> bool {
+    pub fn is_object(self) -> bool {
         matches!(self.kind(), Kind::Object(_))
     }
 
-    pub(crate) fn is_array(self) -> bool {
+    pub fn is_array(self) -> bool {
         matches!(self.kind(), Kind::Array(_))
     }
 
-    pub(crate) fn as_str(self) -> Option<&'a str> {
+    pub fn as_str(self) -> Option<&'a str> {
         match self.kind() {
             Kind::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn as_bool(self) -> Option<bool> {
+    pub fn as_bool(self) -> Option<bool> {
         match self.kind() {
             Kind::Boolean(value) => Some(*value),
             _ => None,
@@ -167,22 +167,22 @@ impl<'a> Node<'a> {
     }
 
     /// The value of a member; none where this is no object.
-    pub(crate) fn get(self, name: &str) -> Option<Self> {
+    pub fn get(self, name: &str) -> Option<Self> {
         self.members().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
     /// An item; none where this is no array.
-    pub(crate) fn item(self, index: usize) -> Option<Self> {
+    pub fn item(self, index: usize) -> Option<Self> {
         self.items().nth(index)
     }
 
     /// None where this is no object.
-    pub(crate) fn members(self) -> Members<'a> {
+    pub fn members(self) -> Members<'a> {
         Members(if self.is_object() { self.children() } else { self.no_children() })
     }
 
     /// None where this is no array.
-    pub(crate) fn items(self) -> Items<'a> {
+    pub fn items(self) -> Items<'a> {
         Items(if self.is_array() { self.children() } else { self.no_children() })
     }
 
@@ -218,7 +218,7 @@ impl<'a> Iterator for Children<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Members<'a>(Children<'a>);
+pub struct Members<'a>(Children<'a>);
 
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Node<'a>);
@@ -229,7 +229,7 @@ impl<'a> Iterator for Members<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Items<'a>(Children<'a>);
+pub struct Items<'a>(Children<'a>);
 
 impl<'a> Iterator for Items<'a> {
     type Item = Node<'a>;
@@ -240,7 +240,7 @@ impl<'a> Iterator for Items<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
+pub(super) mod testing {
     use super::{Node, Storage, Tree};
 
     /// Gives a value as a tree.

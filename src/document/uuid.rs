@@ -1,7 +1,7 @@
 //! UUIDs as documents write them (RFC 9562 section 4), to their sixteen bytes.
 
 /// A UUID in its hyphenated form (8-4-4-4-12 hexadecimal digits), in any letter case.
-pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     /// Where the two digits of each byte stand.
     const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;

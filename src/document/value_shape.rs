@@ -66,7 +66,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::document::tree::testing::with_tree;
+    use crate::tree::testing::with_tree;
 
     #[test]
     fn forms_hold_no_value() {

@@ -1,10 +1,7 @@
 //! What the input is cut into: chunks of whole lines, and positions in the stream.
 
-/// The longest line that is looked at as a document, in bytes without its line end.
-pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// So many zero bytes in a row are no text, whatever its encoding: nothing was written there.
-pub(crate) const HOLE_BYTES_MIN: usize = 8;
+pub(crate) use crate::document::HOLE_BYTES_MIN;
+pub use crate::document::LINE_BYTES_MAX;
 
 /// What is kept besides its bytes of a line that is rejected for one fault.
 const LINE_COST_BYTES: usize = 256;

@@ -23,7 +23,7 @@ use std::{io, ops::Range};
 use thiserror::Error;
 
 pub use chunk::{Chunk, LINE_BYTES_MAX};
-pub(crate) use chunk::{HOLE_BYTES_MIN, Piece, Position, SourceDigest, Watermark};
+pub(crate) use chunk::{Piece, Position, SourceDigest, Watermark};
 pub use reader::ChunkReader;
 pub use source::Source;
 pub(crate) use source::resolve;

@@ -6,11 +6,9 @@ use std::{
 };
 
 use crate::{
-    document::{
-        DocumentSchema, Fault, Node, Profile, Rejection, Scratch, check_with, is_blank, record_bytes_max,
-    },
+    document::{DocumentSchema, Fault, Node, Profile, Scratch, check_with, is_blank, record_bytes_max},
     input::{Chunk, Piece},
-    report::{ChunkRejects, RejectsError, SourceLocation, Tally},
+    report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
 };
 

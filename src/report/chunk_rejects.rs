@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 
 use serde::Serialize;
 
-use crate::document::{Fault, Rejection};
+use crate::document::Fault;
 
 /// The rejected lines of one chunk, in order, with the words about each already written out.
 #[derive(Debug, Default)]
@@ -21,6 +21,16 @@ pub(crate) struct RejectedLine {
     pub bytes: Range<usize>,
     /// In `records`; `None` for a part that another part of the line follows.
     pub(super) record: Option<Range<usize>>,
+}
+
+/// A rejected document with all of its faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// 1-based line in its source.
+    pub line: u64,
+    /// Where the line starts in the decompressed source.
+    pub byte_offset: u64,
+    pub faults: Vec<Fault>,
 }
 
 #[derive(Serialize)]

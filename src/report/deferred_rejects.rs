@@ -128,8 +128,8 @@ pub(crate) fn merge_deferred_rejects(
 mod tests {
     use super::*;
     use crate::{
-        document::{Fault, Rejection},
-        report::ChunkRejects,
+        document::Fault,
+        report::{ChunkRejects, Rejection},
     };
 
     /// Rejected documents as (source, line).

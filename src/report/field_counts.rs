@@ -311,7 +311,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::document::with_tree;
+    use crate::document::{DocumentSchema, Node, Scratch, check, check_with};
 
     fn document(country: &str) -> Value {
         json!({
@@ -322,15 +322,24 @@ mod tests {
         })
     }
 
+    /// The document has a property besides that no schema allows.
+    fn reject(document: &Value, counts: &mut FieldCounts) {
+        let mut document = document.clone();
+        document["unknown"] = json!(1);
+        let (line, schema) = (document.to_string(), DocumentSchema::built_in());
+        let count = |root: Node<'_>| counts.add_rejected(root);
+        check_with(line.as_bytes(), &schema, &mut Scratch::default(), |_| (), count).unwrap_err();
+    }
+
     #[test]
     fn rejected_documents_are_counted_like_accepted_ones() {
-        let schema = crate::document::DocumentSchema::built_in();
+        let schema = DocumentSchema::built_in();
         let (mut accepted, mut rejected) = (FieldCounts::default(), FieldCounts::default());
         let document = document("DE");
         let line = document.to_string();
         let accept = |profile: &Profile<'_>| accepted.add(profile, line.as_bytes());
-        crate::document::check(line.as_bytes(), &schema, accept).unwrap();
-        with_tree(&document, |root| rejected.add_rejected(root));
+        check(line.as_bytes(), &schema, accept).unwrap();
+        reject(&document, &mut rejected);
         assert_eq!(accepted, rejected);
         let profile = accepted.into_profile();
         assert_eq!(profile.texts[0].characters.maximum(), Some(3));
@@ -341,10 +350,10 @@ mod tests {
     fn no_value_of_a_customer_is_kept() {
         let mut counts = FieldCounts::default();
         for country in ["ZQ", "zq", "S3NTINEL", "🏴"] {
-            with_tree(&document(country), |root| counts.add_rejected(root));
+            reject(&document(country), &mut counts);
         }
         let odd = json!({"emails": "none", "address": 1, "phoneNumbers": [1, {"type": "fax"}]});
-        with_tree(&odd, |root| counts.add_rejected(root));
+        reject(&odd, &mut counts);
         let profile = counts.into_profile();
         assert_eq!((profile.choices[0].other, profile.choices[1].other), (4, 1));
         assert_eq!((profile.documents, profile.ids, profile.addresses), (5, 4, 4));

@@ -38,7 +38,7 @@ mod terminal;
 mod timeline;
 
 pub use baseline::{Baseline, Before, Change, Gone, Moved};
-pub(crate) use chunk_rejects::ChunkRejects;
+pub(crate) use chunk_rejects::{ChunkRejects, Rejection};
 pub(crate) use deferred_rejects::merge_deferred_rejects;
 pub use dry_run::{ColumnChanges, DryRun, Estimate, TableChanges};
 pub(crate) use duplicates::SeenIds;

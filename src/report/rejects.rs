@@ -212,7 +212,7 @@ mod tests {
     use std::{ops::Range, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::document::{Fault, Rejection};
+    use crate::{document::Fault, report::Rejection};
 
     fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
         let mut rejects = ChunkRejects::default();

@@ -8,8 +8,9 @@ use super::{
     flatten::{Applied, Reason, Source},
 };
 use crate::{
-    document::{tree::TreeJson, validator::validator_of},
-    tables::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
+    limits::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES},
+    tree::TreeJson,
+    validator::validator_of,
 };
 
 /// The pattern of phone numbers that has a check of its own.
@@ -23,7 +24,7 @@ const BOOLEAN_KEYWORDS: [&str; 3] = ["type", "enum", "const"];
 
 impl Rules {
     /// The rules of a schema that the crate accepts, of this draft, or what keeps it from having rules.
-    pub(in crate::document) fn of_schema(schema: &Value, draft: Draft) -> Result<Self, Reason> {
+    pub(crate) fn of_schema(schema: &Value, draft: Draft) -> Result<Self, Reason> {
         if !matches!(
             draft,
             Draft::Draft4 | Draft::Draft6 | Draft::Draft7 | Draft::Draft201909 | Draft::Draft202012

@@ -14,7 +14,7 @@ use super::{Entry, Items, Kind, Members, Node};
 
 /// The representation of JSON that validators are compiled for.
 #[derive(Debug)]
-pub(in crate::document) struct TreeJson;
+pub(crate) struct TreeJson;
 
 impl Json for TreeJson {
     type Node<'a> = Node<'a>;
@@ -35,7 +35,7 @@ impl Json for TreeJson {
 }
 
 /// A text by itself as a value.
-pub(in crate::document) fn with_text<T>(text: &str, use_it: impl FnOnce(Node<'_>) -> T) -> T {
+pub(crate) fn with_text<T>(text: &str, use_it: impl FnOnce(Node<'_>) -> T) -> T {
     let entry = Entry { name: "", kind: Kind::Text(text), end: 1, is_replaced: false, is_again: false };
     use_it(Node { entries: slice::from_ref(&entry), at: 0 })
 }

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use serde_json::Number;
 
 use super::{DEPTH_MAX, Entry, Kind, Storage, Tree, VALUES_MAX};
-use crate::document::cursor::Cursor;
+use crate::cursor::Cursor;
 
 /// Objects of more members have their names hashed.
 const COMPARED_MAX: usize = 16;
@@ -17,11 +17,7 @@ const PLAIN_DIGITS_MAX: usize = 18;
 impl<'t> Tree<'t> {
     /// `None` where the text is not JSON, or has too much of something: `decode` says what. There has to be as much `room`
     /// as text.
-    pub(in crate::document) fn parse(
-        text: &'t str,
-        room: &'t mut [u8],
-        storage: &mut Storage,
-    ) -> Option<Self> {
+    pub(crate) fn parse(text: &'t str, room: &'t mut [u8], storage: &mut Storage) -> Option<Self> {
         let cursor = Cursor::new(text, room);
         let mut parser = Parser { cursor, entries: storage.take(), duplicates: 0 };
         let is_whole = parser.value(text, 1).is_some() && parser.cursor.ends();

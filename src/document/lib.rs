@@ -6,6 +6,7 @@
 mod cursor;
 mod decode;
 mod formats;
+mod limits;
 mod meant;
 mod place;
 mod profile;
@@ -21,22 +22,20 @@ mod uuid;
 mod validator;
 mod value_shape;
 
+pub use limits::{
+    COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, HOLE_BYTES_MIN, LINE_BYTES_MAX, NUMBER_CHARS_MAX, PHONE_TYPES,
+};
 pub use profile::{PhoneNumber, PostalAddress, Profile};
-pub use rejection::Fault;
-pub(crate) use rejection::{Rejection, record_bytes_max};
-pub use schema::{BUILT_IN_SCHEMA, DocumentSchema};
-pub(crate) use tree::Node;
-#[cfg(test)]
-pub(crate) use tree::testing::with_tree;
-pub(crate) use uuid::parse_uuid;
+pub use rejection::{Fault, record_bytes_max};
+pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
+pub use tree::{Kind, Node};
+pub use uuid::parse_uuid;
 
 use std::io::{self, Read as _};
 
 use meant::Remembered;
 use serde::{Deserialize as _, de::IgnoredAny};
 use tree::{Storage, Tree};
-
-use crate::input::LINE_BYTES_MAX;
 
 /// How many members of a document are told whose names come twice in their objects.
 const DUPLICATES_MAX: usize = 100;
@@ -48,7 +47,7 @@ pub fn is_blank(line: &[u8]) -> bool {
 
 /// Whether a line is the beginning of a document whose rest is missing. One that is broken in another way is
 /// not, nor is a blank one.
-pub(crate) fn is_cut_off(line: &[u8]) -> bool {
+pub fn is_cut_off(line: &[u8]) -> bool {
     let ends_early = |line: &mut dyn io::Read| {
         let parsed = IgnoredAny::deserialize(&mut serde_json::Deserializer::from_reader(line));
         parsed.is_err_and(|error| error.is_eof())
@@ -110,7 +109,7 @@ pub fn check_in<T>(
 }
 
 /// The same; `reject` gets a document that is wrong, as far as it is JSON.
-pub(crate) fn check_with<T>(
+pub fn check_with<T>(
     line: &[u8],
     schema: &DocumentSchema,
     scratch: &mut Scratch,
