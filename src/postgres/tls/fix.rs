@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use rustls::CertificateError;
 
 /// Of one error of a chain, if it is that of rustls; it comes wrapped in an I/O error.
-pub(super) fn fix_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub(crate) fn fix_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let error = match wrapped {
         Some(inner) => inner.downcast_ref::<rustls::Error>(),
