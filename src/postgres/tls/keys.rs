@@ -1,14 +1,17 @@
 //! Signatures by keys of certificates that webpki does not read, those of X.509 version 1; and whether a certificate may
 //! sign others.
 
+use std::sync::Arc;
+
 use rustls::{
-    DigitallySignedStruct, Error, PeerMisbehaved,
+    DigitallySignedStruct, Error, InconsistentKeys, PeerMisbehaved,
     client::danger::HandshakeSignatureValid,
     crypto::{
         WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
         verify_tls13_signature_with_raw_key,
     },
     pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer},
+    sign::{CertifiedKey, SigningKey},
 };
 use x509_cert::{
     Certificate, Version,
@@ -16,6 +19,19 @@ use x509_cert::{
     ext::pkix::{BasicConstraints, KeyUsage},
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
 };
+
+/// A client's own certificate with its key; that they belong together can't be told of version 1, and the server will.
+pub(super) fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn SigningKey>,
+) -> Result<CertifiedKey, Error> {
+    let is_readable = chain.first().is_some_and(|own| key_of_version_1(own).is_none());
+    let own = CertifiedKey::new(chain, key);
+    match own.keys_match() {
+        Err(error) if is_readable && error != InconsistentKeys::Unknown.into() => Err(error),
+        _ => Ok(own),
+    }
+}
 
 /// That the server has the key of the certificate that it showed, in a handshake of TLS 1.2.
 pub(super) fn verify_tls12(

@@ -22,7 +22,8 @@ use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
     client::{Resumption, WebPkiServerVerifier},
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+    sign::SingleCertAndKey,
     version::{TLS12, TLS13},
 };
 use tokio_postgres::config::Host;
@@ -284,7 +285,10 @@ impl Files<'_> {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut client = match self.own_certificate(mode, warnings)? {
-            Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+            Some((chain, key)) => {
+                let own = keys::certified(chain, provider.key_provider.load_private_key(key)?)?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
+            }
             None => builder.with_no_client_auth(),
         };
         let words = [("1", true), ("0", false), ("", true)];
@@ -333,4 +337,4 @@ impl Files<'_> {
     }
 }
 
-type OwnCertificate = (Vec<CertificateDer<'static>>, rustls::pki_types::PrivateKeyDer<'static>);
+type OwnCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

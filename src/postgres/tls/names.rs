@@ -1,7 +1,7 @@
 //! Whether a certificate is for a host: libpq's rules (fe-secure-common.c, fe-secure-openssl.c), which follow RFC 2818.
 //!
 //! subjectAltName decides; the common name counts only where that has no entry of the host's kind, name or address.
-//! A name constraint of a CA does not reach a common name here, so beneath such a CA it does not count at all.
+//! webpki does not hold a common name against the name constraints of a CA, so beneath such a CA it does not count.
 
 use std::net::IpAddr;
 
@@ -38,6 +38,12 @@ pub(super) fn is_for_host(certificate: &Certificate, host: &str, may_use_common_
     !decides
         && may_use_common_name
         && common_name(certificate).is_some_and(|name| name_matches(name, host.as_bytes(), address.is_some()))
+}
+
+/// Whether it has names besides the common one.
+pub(super) fn has_alternatives(certificate: &Certificate) -> bool {
+    let alternatives = certificate.tbs_certificate.get::<SubjectAltName>();
+    alternatives.is_ok_and(|found| found.is_some_and(|(_, names)| !names.0.is_empty()))
 }
 
 /// Whether a certificate limits the names of those that it signs.

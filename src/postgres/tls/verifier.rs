@@ -61,13 +61,16 @@ impl ServerCertVerifier for Verifier {
             Err(_) if trust.file.trusts(end_entity, now, &self.supported) => {}
             Err(error) => return Err(error),
         }
-        let Some(host) = &self.host else { return Ok(ServerCertVerified::assertion()) };
         let certificate = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         let limits = trust.limits_names || intermediates.iter().any(|one| names::limits_names(one));
-        if names::is_for_host(&certificate, host, !limits) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::NotValidForName.into())
+        if limits && !names::has_alternatives(&certificate) {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        match &self.host {
+            Some(host) if !names::is_for_host(&certificate, host, !limits) => {
+                Err(CertificateError::NotValidForName.into())
+            }
+            _ => Ok(ServerCertVerified::assertion()),
         }
     }
 
