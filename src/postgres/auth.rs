@@ -42,7 +42,7 @@ impl AllowedMethods {
         const KEYWORD: &str = "require_auth";
         let Some(text) = settings.given(KEYWORD)? else { return Ok(Self::all()) };
         let wrong = || settings.wrong(KEYWORD, "a list of authentication methods as libpq takes it");
-        let words: Vec<_> = text.split(',').map(|word| word.trim()).collect();
+        let words: Vec<_> = text.split(',').map(str::trim).collect();
         let negated = words.iter().filter(|word| word.starts_with('!')).count();
         if negated != 0 && negated != words.len() {
             return Err(wrong());

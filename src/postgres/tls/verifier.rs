@@ -53,9 +53,9 @@ impl ServerCertVerifier for Verifier {
             None => Err(CertificateError::UnknownIssuer.into()),
         };
         match chain {
-            Ok(_) => {}
             // It looks at the name last.
-            Err(Error::InvalidCertificate(
+            Ok(_)
+            | Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {}
             Err(_) if trust.file.trusts(end_entity, now, &self.supported) => {}

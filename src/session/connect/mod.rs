@@ -84,7 +84,7 @@ impl Connector {
                 match self.connect_to(&host, address, wanted, within).await {
                     Ok(client) => return Some(client),
                     Err(causes) => {
-                        attempts.extend(causes.into_iter().map(|cause| Attempt::new(&host, cause)))
+                        attempts.extend(causes.into_iter().map(|cause| Attempt::new(&host, cause)));
                     }
                 }
                 if attempts.last().is_some_and(Attempt::is_refused) {
