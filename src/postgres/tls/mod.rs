@@ -132,6 +132,11 @@ impl Tls {
     ) -> Option<(ClientConfig, ServerName<'static>)> {
         let mut client = self.client.clone()?;
         let mode = self.mode_of(host);
+        let trust = self.trust.clone().filter(|_| mode >= SslMode::VerifyCa);
+        // Never without what is to be verified.
+        if mode >= SslMode::VerifyCa && trust.is_none() {
+            return None;
+        }
         let name = match &host.host {
             Some(Host::Tcp(name)) => name.clone(),
             _ => address.to_string(),
@@ -141,7 +146,7 @@ impl Tls {
             ServerName::try_from(name.clone()).unwrap_or_else(|_| ServerName::IpAddress(address.into()));
         let verifier = Verifier {
             supported: client.crypto_provider().signature_verification_algorithms,
-            trust: self.trust.clone().filter(|_| mode >= SslMode::VerifyCa),
+            trust,
             host: (mode == SslMode::VerifyFull).then_some(name),
         };
         client.dangerous().set_certificate_verifier(Arc::new(verifier));

@@ -4,7 +4,13 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
+    sync::Arc,
     thread,
+};
+
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
 use super::{
@@ -199,9 +205,53 @@ fn what_else_tls_is_told() {
         ("user=either sslmode=verify-full sslrootcert=/no/such.pem",    "-", "-", "/no/such.pem"),
         ("user=either sslmode=require sslrootcert=/no/such.pem",        "t", "-", "/no/such.pem"),
     ]);
-    // The server of today's release expects a request first.
-    let told = judge.ours(&judge.settings("user=either sslmode=require sslnegotiation=direct"));
-    assert_told(&told, "-", &[]);
+    // Before PostgreSQL 17 a server expects a request first.
+    let direct = "user=either sslmode=verify-full sslnegotiation=direct";
+    let settings = judge.settings(&format!("{direct} sslrootcert={}", certificate("ca")));
+    assert_told(&judge.ours(&settings), "-", &[]);
+    let (old, weak) = (format!("port={}", judge.server.port), settings.replace("verify-full", "prefer"));
+    assert_told(&judge.ours(&weak), "-", &["needs sslmode=verify-full"]);
+    // What is encrypted ends before the server, which sees the rest in clear.
+    let port = terminator(judge.server.port, Some(b"postgresql"));
+    let told = judge.ours(&settings.replace(&old, &format!("port={port}")));
+    assert_told(&told, "p", &[]);
+    for alpn in [None, Some(&b"http/1.1"[..])] {
+        let port = terminator(judge.server.port, alpn);
+        assert_told(&judge.ours(&settings.replace(&old, &format!("port={port}"))), "-", &[]);
+    }
+}
+
+/// Takes TLS at once, as PostgreSQL 17 does, with a protocol's name or without, and hands on what is in it.
+fn terminator(server: u16, alpn: Option<&[u8]>) -> u16 {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = CertificateDer::from_pem_file(path("right.pem")).expect("it is a certificate");
+    let key = PrivateKeyDer::from_pem_file(path("server.key")).expect("it is a key");
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("there are versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .expect("they belong together");
+    config.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    listener.set_nonblocking(true).expect("it is a socket");
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime starts").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
+            let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+            while let Ok((client, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut client = acceptor.accept(client).await?;
+                    let mut server = tokio::net::TcpStream::connect(("127.0.0.1", server)).await?;
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+    });
+    port
 }
 
 /// A standby without a primary, beside a primary.
