@@ -44,11 +44,6 @@ pub(super) fn reach(
             for warning in target.warnings() {
                 console.warn(warning);
             }
-            if target.may_be_plain() {
-                console.warn(
-                    "the connection is encrypted only if the server offers TLS; sslmode=verify-full insists",
-                );
-            }
             Ok((None, target))
         }
         Database::Embedded(dir) => {

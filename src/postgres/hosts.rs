@@ -49,12 +49,12 @@ impl std::fmt::Display for TargetHost {
 }
 
 impl TargetHost {
-    pub(super) fn is_socket(&self) -> bool {
+    pub(crate) fn is_socket(&self) -> bool {
         self.address.is_none() && matches!(self.host, Some(Host::Unix(_)))
     }
 
     /// Whether it is this machine, as far as its address tells.
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match (self.address, &self.host) {
             (Some(address), _) => address.is_loopback(),
             (None, Some(Host::Tcp(name))) => {

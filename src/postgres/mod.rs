@@ -1,5 +1,6 @@
 //! The server: where it is, how it is reached, and what its errors may say.
 
+mod auth;
 mod catalog;
 mod conninfo;
 mod hosts;
@@ -9,10 +10,10 @@ mod sqlstate;
 mod target;
 mod target_error;
 mod tls;
-mod tls_fix;
 
 use tokio_postgres::{Client, error::DbError};
 
+pub(crate) use auth::{AuthGuard, AuthMethod, AuthRefusal};
 pub(crate) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
     RelationKind,
@@ -20,9 +21,11 @@ pub(crate) use catalog::{
 pub(crate) use conninfo::looks_like_settings;
 pub(crate) use hosts::TargetHost;
 pub use local_server::{LocalServer, LocalServerError};
+pub(crate) use parameters::SessionAttrs;
 pub(crate) use sqlstate::ErrorClass;
 pub use target::Target;
 pub use target_error::TargetError;
+pub(crate) use tls::{SslMode, end_point, fix_of};
 
 /// A name as PostgreSQL's grammar takes it anywhere (manual, section "Identifiers and Key Words").
 pub(crate) fn quote_identifier(name: &str) -> String {
@@ -85,7 +88,7 @@ fn without_server_message(error: &tokio_postgres::Error) -> String {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         message = format!("{message}: {error}");
-        fix = fix.or_else(|| tls_fix::fix_of(error));
+        fix = fix.or_else(|| fix_of(error));
         source = error.source();
     }
     fix.map_or_else(|| message.clone(), |fix| format!("{message}; {fix}"))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_postgres::{
     Config,
-    config::{ChannelBinding, LoadBalanceHosts, TargetSessionAttrs},
+    config::{ChannelBinding, LoadBalanceHosts},
 };
 
 use super::{conninfo::ConnectionSettings, hosts::TargetHost, target_error::TargetError};
@@ -60,7 +60,6 @@ pub(super) fn config(settings: &ConnectionSettings) -> Result<Config, TargetErro
     if let Some(count) = positive("keepalives_count")? {
         config.keepalives_retries(u32::try_from(count).unwrap_or(u32::MAX));
     }
-    config.target_session_attrs(target_session_attrs(settings)?);
     let words = [
         ("disable", ChannelBinding::Disable),
         ("prefer", ChannelBinding::Prefer),
@@ -89,22 +88,59 @@ pub(super) fn with_defaults(mut config: Config) -> Config {
     config
 }
 
-fn target_session_attrs(settings: &ConnectionSettings) -> Result<TargetSessionAttrs, TargetError> {
-    const KEYWORD: &str = "target_session_attrs";
-    let words = [
-        ("any", Some(TargetSessionAttrs::Any)),
-        ("read-write", Some(TargetSessionAttrs::ReadWrite)),
-        ("primary", Some(TargetSessionAttrs::ReadWrite)),
-        ("read-only", None),
-        ("standby", None),
-        ("prefer-standby", None),
+/// The servers that a session is wanted with, in libpq's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionAttrs {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+impl SessionAttrs {
+    const WORDS: [(&str, Self); 6] = [
+        ("any", Self::Any),
+        ("read-write", Self::ReadWrite),
+        ("read-only", Self::ReadOnly),
+        ("primary", Self::Primary),
+        ("standby", Self::Standby),
+        ("prefer-standby", Self::PreferStandby),
     ];
-    let expected =
-        "one of any, read-write, primary (and not read-only, standby, prefer-standby: a load writes)";
-    let found = settings.one_of(KEYWORD, expected, &words)?.unwrap_or(Some(TargetSessionAttrs::Any));
-    found.ok_or_else(|| {
-        settings.unsupported(KEYWORD, "asks for a server that takes no writes; use read-write or primary")
-    })
+
+    pub(super) fn of(settings: &ConnectionSettings) -> Result<Self, TargetError> {
+        let expected = "one of any, read-write, read-only, primary, standby, prefer-standby";
+        let found = settings.one_of("target_session_attrs", expected, &Self::WORDS)?;
+        Ok(found.unwrap_or(Self::Any))
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, one)| *one == self).map_or("any", |(word, _)| word)
+    }
+
+    /// What is looked for, one after the other, among all hosts.
+    pub(crate) fn passes(self) -> &'static [Self] {
+        match self {
+            Self::Any => &[Self::Any],
+            Self::ReadWrite => &[Self::ReadWrite],
+            Self::ReadOnly => &[Self::ReadOnly],
+            Self::Primary => &[Self::Primary],
+            Self::Standby => &[Self::Standby],
+            Self::PreferStandby => &[Self::Standby, Self::Any],
+        }
+    }
+
+    /// Whether a server is one of these. A session of a primary may be read-only by a setting.
+    pub(crate) fn fits(self, is_standby: bool, is_read_only: bool) -> bool {
+        match self {
+            Self::Any | Self::PreferStandby => true,
+            Self::ReadWrite => !is_read_only,
+            Self::ReadOnly => is_read_only,
+            Self::Primary => !is_standby,
+            Self::Standby => is_standby,
+        }
+    }
 }
 
 /// Refuses what was asked for and would not be kept.
@@ -149,44 +185,10 @@ pub(super) fn refuse_unsupported(
         return Err(settings
             .unsupported("min_protocol_version", "asks for more than 3.0, which is what is spoken here"));
     }
-    refuse_other_authentication(settings, hosts)
+    Ok(())
 }
 
 const OAUTH: &str = "belongs to OAuth, which is not supported; use a password or a client certificate";
-
-/// Refuses `require_auth` where another method could be used than it allows: what the server asks for is done.
-fn refuse_other_authentication(
-    settings: &ConnectionSettings,
-    hosts: &[TargetHost],
-) -> Result<(), TargetError> {
-    const KEYWORD: &str = "require_auth";
-    const METHODS: [&str; 7] = ["none", "password", "md5", "scram-sha-256", "gss", "sspi", "oauth"];
-    let Some(text) = settings.given(KEYWORD)? else { return Ok(()) };
-    let methods: Vec<_> = text.split(',').collect();
-    let plain: Vec<_> = methods.iter().map(|method| method.trim_start_matches('!')).collect();
-    let negated = methods.iter().filter(|method| method.starts_with('!')).count();
-    let is_mixed = negated != 0 && negated != methods.len();
-    if is_mixed || plain.iter().any(|method| !METHODS.contains(method)) {
-        return Err(settings.wrong(KEYWORD, "a list of authentication methods as libpq takes it"));
-    }
-    let has_password = hosts.iter().any(|host| host.password.is_some());
-    let possible: &[&str] = if settings.text("channel_binding")? == Some("require") {
-        &["scram-sha-256"]
-    } else if has_password {
-        &METHODS[..4]
-    } else {
-        // Without a password the other methods fail by themselves.
-        &METHODS[..1]
-    };
-    if possible.iter().all(|method| plain.contains(method) == (negated == 0)) {
-        Ok(())
-    } else {
-        Err(settings.unsupported(
-            KEYWORD,
-            "leaves methods out that can't be left out here; channel_binding=require insists on SCRAM over TLS",
-        ))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +198,9 @@ mod tests {
     fn check(text: &str) -> Result<Config, String> {
         let settings = ConnectionSettings::parse(text, "X").map_err(|error| error.to_string())?;
         let hosts = hosts(&settings).map_err(|error| error.to_string())?;
-        let refused = refuse_unsupported(&settings, &hosts).and_then(|()| config(&settings));
+        let refused = refuse_unsupported(&settings, &hosts)
+            .and_then(|()| SessionAttrs::of(&settings))
+            .and_then(|_| config(&settings));
         refused.map_err(|error| error.to_string())
     }
 
@@ -219,14 +223,14 @@ mod tests {
         for sound in [
             "target_session_attrs=primary",
             "target_session_attrs=read-write",
+            "target_session_attrs=standby",
+            "target_session_attrs=prefer-standby",
             "gssencmode=prefer",
             "client_encoding=LATIN1",
             "fallback_application_name=x",
             "sslcompression=0",
             "krbsrvname=postgres",
             "channel_binding=require",
-            "require_auth=none",
-            "require_auth=!gss,!sspi",
             "replication=false",
             "requirepeer=postgres",
             "min_protocol_version=3.0",
@@ -235,14 +239,10 @@ mod tests {
             check(&format!("host=h user=u {sound}")).unwrap();
         }
         for refused in [
-            "target_session_attrs=standby",
             "target_session_attrs=s3cret",
             "gssencmode=require",
             "gssencmode=''",
             "channel_binding=s3cret",
-            "require_auth=scram-sha-256",
-            "require_auth=s3cret",
-            "require_auth=!gss,md5",
             "replication=database",
             "host=/run requirepeer=postgres",
             "oauth_issuer=s3cret",
@@ -253,5 +253,16 @@ mod tests {
             let error = check(&format!("host=h user=u {refused}")).unwrap_err();
             assert!(!error.contains("s3cret"), "{refused}: {error}");
         }
+    }
+
+    #[test]
+    fn servers_fit_as_in_libpq() {
+        use SessionAttrs::{Any, Primary, ReadOnly, ReadWrite, Standby};
+        let fits = |is_standby, is_read_only| {
+            [Any, ReadWrite, ReadOnly, Primary, Standby].map(|attrs| attrs.fits(is_standby, is_read_only))
+        };
+        assert_eq!(fits(false, false), [true, true, false, true, false]);
+        assert_eq!(fits(false, true), [true, false, true, true, false]);
+        assert_eq!(fits(true, true), [true, false, true, false, true]);
     }
 }

@@ -65,13 +65,7 @@ impl ErrorClass {
 
     fn without_sqlstate(error: &tokio_postgres::Error, otherwise: Self) -> Self {
         match io_error(error) {
-            // tokio-postgres says so of a server that does not fit `target_session_attrs`.
-            Some(source)
-                if source.kind() == io::ErrorKind::PermissionDenied && source.raw_os_error().is_none() =>
-            {
-                Self::Unreachable
-            }
-            // A certificate that can't be trusted is invalid data.
+            // A certificate that can't be trusted is invalid data; what is not answered is denied.
             Some(source)
                 if [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidData].contains(&source.kind()) =>
             {

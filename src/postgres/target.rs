@@ -1,22 +1,25 @@
 //! A database to connect to, as the settings that were found describe it.
 //!
-//! libpq's words are kept (`sslmode`, `sslrootcert`, `PG*`), with one difference: where TLS is requested, the
-//! server's certificate is always verified. Passwords are with the hosts only, never in a message.
+//! libpq's words are kept (`sslmode`, `sslrootcert`, `PG*`), and what they mean. Passwords are with the hosts only, never
+//! in a message.
 
-use std::{ffi::OsString, fmt, net::IpAddr, path::PathBuf, time::Duration};
-
-use tokio_postgres::{
-    Config,
-    config::{Host, LoadBalanceHosts},
+use std::{
+    ffi::OsString,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio_postgres_rustls::MakeRustlsConnect;
+
+use tokio_postgres::{Config, config::LoadBalanceHosts};
 
 use super::{
+    auth::{AllowedMethods, AuthGuard},
     conninfo::{ConnectionSettings, Environment, PassfileFault, Passwords, is_showable, shown},
     hosts::{HostPassword, PORT, TargetHost, hosts},
-    parameters,
+    parameters::{self, SessionAttrs},
     target_error::TargetError,
-    tls::Tls,
+    tls::{SslMode, Tls},
 };
 use crate::path_text::path_text;
 
@@ -33,10 +36,21 @@ pub struct Target {
     config: Config,
     hosts: Vec<TargetHost>,
     tls: Tls,
+    session_attrs: SessionAttrs,
+    allowed_methods: AllowedMethods,
     connect_within: Duration,
     warnings: Vec<String>,
+    /// What only a connection shows; shared by all that is connected for the same command.
+    notices: Arc<Mutex<Notices>>,
     /// The PostgreSQL schema that the environment names (`DATABASE_SCHEMA`).
     pub db_schema: Option<String>,
+}
+
+/// Each is told once.
+#[derive(Debug, Default)]
+struct Notices {
+    all: Vec<String>,
+    told: usize,
 }
 
 impl fmt::Debug for Target {
@@ -94,7 +108,12 @@ impl Target {
             ));
         }
         let db_schema = env.variable("DATABASE_SCHEMA")?;
-        Ok(Self { config, hosts, tls, connect_within: CONNECT_WITHIN, warnings, db_schema })
+        Ok(Self {
+            session_attrs: SessionAttrs::of(&settings)?,
+            allowed_methods: AllowedMethods::of(&settings)?,
+            db_schema,
+            ..Self::new(config, hosts, tls, warnings)
+        })
     }
 
     /// A server on this machine that we started.
@@ -107,14 +126,22 @@ impl Target {
             port,
             password: password.clone(),
         });
-        let (hosts, tls, warnings) = (hosts.collect(), Tls::OFF, Vec::new());
-        let config = parameters::with_defaults(config);
-        Self { config, hosts, tls, connect_within: CONNECT_WITHIN, warnings, db_schema: None }
+        let hosts = hosts.collect();
+        Self::new(parameters::with_defaults(config), hosts, Tls::OFF, Vec::new())
     }
 
-    /// Whether the connection may go unencrypted over a network, because the server offers no TLS.
-    pub fn may_be_plain(&self) -> bool {
-        self.tls.mode == tokio_postgres::config::SslMode::Prefer
+    fn new(config: Config, hosts: Vec<TargetHost>, tls: Tls, warnings: Vec<String>) -> Self {
+        Self {
+            config,
+            hosts,
+            tls,
+            session_attrs: SessionAttrs::Any,
+            allowed_methods: AllowedMethods::all(),
+            connect_within: CONNECT_WITHIN,
+            warnings,
+            notices: Arc::default(),
+            db_schema: None,
+        }
     }
 
     /// Whether the server is on this machine, as far as its address tells.
@@ -135,8 +162,40 @@ impl Target {
         target
     }
 
-    pub(crate) fn tls(&self) -> Option<&MakeRustlsConnect> {
-        self.tls.connect.as_ref()
+    /// Has the operator told of something that a connection showed.
+    pub(crate) fn add_notice(&self, notice: String) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.all.contains(&notice) {
+            notices.all.push(notice);
+        }
+    }
+
+    /// What connections have shown since this was asked last.
+    pub(crate) fn new_notices(&self) -> Vec<String> {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = notices.all[notices.told..].to_vec();
+        notices.told = notices.all.len();
+        new
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    pub(crate) fn session_attrs(&self) -> SessionAttrs {
+        self.session_attrs
+    }
+
+    /// Whether hosts, and the addresses of each, are tried in any order.
+    pub(crate) fn balances_load(&self) -> bool {
+        self.config.get_load_balance_hosts() == LoadBalanceHosts::Random
+    }
+
+    /// For a connection to one of the hosts. A password goes in clear over a socket, which leads nowhere else, and to a
+    /// server that is verified.
+    pub(crate) fn auth_guard(&self, host: &TargetHost, is_encrypted: bool) -> AuthGuard {
+        let is_verified = is_encrypted && self.tls.mode_of(host) >= SslMode::VerifyCa;
+        AuthGuard::new(self.allowed_methods.clone(), host.is_socket() || is_verified)
     }
 
     /// How long one attempt to connect to one address may take, where the settings have no `connect_timeout`.
@@ -154,49 +213,18 @@ impl Target {
     /// In the order in which they are to be tried.
     pub(crate) fn hosts(&self) -> Vec<TargetHost> {
         let mut all = self.hosts.clone();
-        if self.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+        if self.balances_load() {
             fastrand::shuffle(&mut all);
         }
         all
     }
 
-    /// The settings for one of the hosts, at this address where its name was looked up.
-    pub(crate) fn config_of(&self, host: &TargetHost, address: Option<IpAddr>) -> Config {
-        let mut one = self.config_without_host();
-        one.port(host.port);
+    /// What a session with one of the hosts begins with.
+    pub(crate) fn config_of(&self, host: &TargetHost) -> Config {
+        let mut one = self.config.clone();
         if let Some(password) = &host.password {
             one.password(&password.0);
         }
-        if host.is_socket() {
-            one.ssl_mode(tokio_postgres::config::SslMode::Disable);
-        }
-        match (&host.host, address) {
-            (Some(Host::Unix(dir)), None) => drop(one.host_path(dir)),
-            (Some(Host::Tcp(name)), _) => drop(one.host(name)),
-            // The name that a certificate has to be for.
-            (_, Some(address)) => drop(one.host(address.to_string())),
-            (None, None) => {}
-        }
-        address.map(|address| one.hostaddr(address));
-        one
-    }
-
-    fn config_without_host(&self) -> Config {
-        let all = &self.config;
-        let mut one = Config::new();
-        all.get_user().map(|user| one.user(user));
-        all.get_dbname().map(|name| one.dbname(name));
-        all.get_options().map(|options| one.options(options));
-        all.get_application_name().map(|name| one.application_name(name));
-        all.get_tcp_user_timeout().map(|time| one.tcp_user_timeout(*time));
-        all.get_keepalives_interval().map(|time| one.keepalives_interval(time));
-        all.get_keepalives_retries().map(|count| one.keepalives_retries(count));
-        one.ssl_mode(self.tls.mode)
-            .ssl_negotiation(self.tls.negotiation)
-            .keepalives(all.get_keepalives())
-            .keepalives_idle(all.get_keepalives_idle())
-            .target_session_attrs(all.get_target_session_attrs())
-            .channel_binding(all.get_channel_binding());
         one
     }
 

@@ -53,8 +53,24 @@ pub enum TargetError {
     File { what: &'static str, path: String, source: io::Error },
     #[error("{what} {path} can be read by others; chmod 600 it")]
     ReadableByOthers { what: &'static str, path: String },
-    #[error("{what} {path} holds none in PEM form without a passphrase")]
+    #[error("{what} {path} holds none in PEM form")]
     NoPem { what: &'static str, path: String },
+    #[error(
+        "the file of the private key {path} holds no key in PEM form (PKCS#8, PKCS#1 or SEC1); 'openssl pkey -inform DER -in {path} -out NEW' makes one of DER"
+    )]
+    NoKey { path: String },
+    #[error(
+        "the private key {path} has a passphrase, which can't be given here; write it without one: (umask 077; openssl pkey -in {path} -out {path}.plain), and name that file with sslkey"
+    )]
+    EncryptedKey { path: String },
+    #[error("the password file {path} that {origin} names is empty; write the password into it")]
+    EmptyPasswordFile { origin: &'static str, path: String },
+    #[error("{origin} and {other} both have a password; leave one of them out")]
+    TwoPasswords { origin: &'static str, other: &'static str },
+    #[error(
+        "the root certificates (sslrootcert or DATABASE_SSL_CA) have expired, or are not valid yet; get the CA's new certificate, or set this machine's clock"
+    )]
+    ExpiredRoots,
     #[error("the certificates in {path} can't be read")]
     Certificates { path: String, source: io::Error },
     #[error("{0} holds no certificate")]

@@ -2,8 +2,6 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tokio_postgres::config::SslMode;
-
 use super::*;
 
 fn find(url: Option<&str>, variables: &[(&str, &str)]) -> Result<Target, TargetError> {
@@ -57,8 +55,11 @@ fn what_a_place_leaves_out_comes_from_the_next() {
     let options = find(Some("host=h user=u"), &[("PGOPTIONS", "-c a.b=c"), ("PGAPPNAME", "x")]).unwrap();
     assert_eq!(options.config.get_options(), Some("-c a.b=c"));
     assert_eq!(options.config.get_application_name(), Some("x"));
-    find(Some("host=h user=u"), &[("PGTARGETSESSIONATTRS", "standby")]).unwrap_err();
-    find(Some("host=h user=u"), &[("PGREQUIREAUTH", "scram-sha-256"), ("PGPASSWORD", "p")]).unwrap_err();
+    let attrs = find(Some("host=h user=u"), &[CA, ("PGTARGETSESSIONATTRS", "standby")]).unwrap();
+    assert_eq!(attrs.session_attrs, SessionAttrs::Standby);
+    find(Some("host=h user=u"), &[CA, ("PGTARGETSESSIONATTRS", "s3cret")]).unwrap_err();
+    let methods = find(Some("host=h user=u"), &[CA, ("PGREQUIREAUTH", "scram-sha-256")]).unwrap();
+    assert_ne!(methods.allowed_methods, AllowedMethods::all());
 }
 
 #[test]
@@ -113,52 +114,142 @@ fn passwords_and_services_are_read_from_libpqs_files() {
 }
 
 #[test]
-fn tls_is_verified_or_off_and_never_guessed() {
-    let mode =
-        |url: &str, variables: &[(&str, &str)]| find(Some(url), variables).map(|target| target.tls.mode);
-    let check = |url: &str, variables: &[(&str, &str)], expected: SslMode| {
-        assert_eq!(mode(url, variables).unwrap(), expected, "{url} {variables:?}");
+fn passwords_are_read_from_files_of_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
     };
-    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/ca.pem");
-    let ca = ("DATABASE_SSL_CA", ca);
-    check("postgresql://u@localhost/x", &[], SslMode::Disable);
-    check("host=/run/postgresql user=u sslmode=require", &[], SslMode::Disable);
-    check("postgresql://u@db.example/x", &[ca], SslMode::Prefer);
-    check("postgresql://u@db.example/x?sslmode=disable&connect_timeout=3", &[], SslMode::Disable);
+    let (file, empty) = (write("file", "of:file\r\n"), write("empty", "\n"));
+    let (url, file) = (("DATABASE_URL", "postgresql://u@h/d"), ("DATABASE_PASSWORD_FILE", &*file));
+    let of_variables = |variables: &[(&str, &str)]| {
+        let target = find(None, variables).unwrap();
+        target.hosts[0].password.clone().map(|password| String::from_utf8(password.0).unwrap())
+    };
+    assert_eq!(of_variables(&[url, file, ("PGPASSWORD", "p")]).as_deref(), Some("of:file"));
+    assert_eq!(of_variables(&[("DATABASE_HOST", "h"), file]).as_deref(), Some("of:file"));
+    // An option may name another server than the variables of the API.
+    assert_eq!(password("host=h user=u", &[url, file]), None);
+    let both = find(None, &[url, file, ("DATABASE_PASSWORD", "s3cret")]).unwrap_err();
+    assert!(matches!(both, TargetError::TwoPasswords { .. }), "{both}");
+    let error = find(None, &[url, ("DATABASE_PASSWORD_FILE", &empty)]).unwrap_err();
+    assert!(matches!(error, TargetError::EmptyPasswordFile { .. }), "{error}");
+    find(None, &[url, ("DATABASE_PASSWORD_FILE", "/no/such/file")]).unwrap_err();
+
+    let credentials = ("CREDENTIALS_DIRECTORY", dir.path().to_str().unwrap());
+    assert_eq!(password("host=h user=u", &[credentials]), None);
+    write("database-password", "of systemd\n");
+    assert_eq!(password("host=h user=u", &[credentials]).as_deref(), Some("of systemd"));
+    assert_eq!(password("host=h user=u", &[credentials, ("PGPASSWORD", "p")]).as_deref(), Some("p"));
+    assert_eq!(password("postgresql://u:q@h", &[credentials]).as_deref(), Some("q"));
+}
+
+const CA: (&str, &str) =
+    ("DATABASE_SSL_CA", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/ca.pem"));
+
+fn mode(url: &str, variables: &[(&str, &str)]) -> Result<SslMode, TargetError> {
+    find(Some(url), variables).map(|target| target.tls.mode_of(&target.hosts[0]))
+}
+
+fn check_mode(url: &str, variables: &[(&str, &str)], expected: SslMode) {
+    assert_eq!(mode(url, variables).unwrap(), expected, "{url} {variables:?}");
+}
+
+#[test]
+fn a_mode_means_what_it_means_in_libpq() {
+    use SslMode::{Allow, Disable, Prefer, Require, VerifyCa, VerifyFull};
+    check_mode("postgresql://u@localhost/x", &[], Prefer);
+    check_mode("postgresql://u@[::1]/x", &[], Prefer);
+    check_mode("host=db.example hostaddr=127.0.0.1 user=u", &[], Prefer);
+    check_mode("host=/run/postgresql user=u sslmode=require", &[], Disable);
+    check_mode("postgresql://u@db.example/x", &[CA], VerifyFull);
+    check_mode("postgresql://u@10.0.0.1/x", &[CA], VerifyFull);
+    check_mode("postgresql://u@db.example/x?sslmode=disable&connect_timeout=3", &[], Disable);
+    check_mode("postgresql://u@db.example/x?sslmode=allow", &[CA], Allow);
+    check_mode("postgresql://u@db.example/x?sslmode=prefer", &[CA], Prefer);
     for required in [
         "host=localhost user=u sslmode = require",
-        "host=localhost user='a b' sslmode='verify-full'",
         "postgresql://u@localhost/x?ssl%6Dode=require",
         "postgresql://u:a?b@localhost/x?sslmode=require",
         "postgresql://u@localhost/x?ssl=true",
-        "postgresql://u@localhost/x?sslrootcert=system&sslmode=verify-full",
         "host=localhost user=u requiressl=1",
     ] {
-        check(required, &[ca], SslMode::Require);
+        check_mode(required, &[], Require);
+        check_mode(required, &[CA], VerifyCa);
     }
-    let plain = "postgresql://u@localhost/x";
-    for variable in [("DATABASE_SSL", "true"), ("PGSSLMODE", "verify-full"), ("PGREQUIRESSL", "1")] {
-        check(plain, &[ca, variable], SslMode::Require);
-        check(&format!("{plain}?sslmode=prefer"), &[ca, ("DATABASE_SSL", "true")], SslMode::Require);
-    }
-    let required = format!("{plain}?sslmode=require");
-    check(&required, &[ca, ("DATABASE_SSL", "false"), ("PGSSLMODE", "disable")], SslMode::Require);
-    check(plain, &[ca, ("DATABASE_SSL", "false"), ("PGSSLMODE", "require")], SslMode::Require);
-    check(plain, &[ca, ("DATABASE_SSL", "true"), ("PGSSLMODE", "disable")], SslMode::Require);
-    // As in libpq, the nearest place counts.
-    let off = format!("{plain}?sslmode=disable");
-    check(&off, &[ca, ("PGSSLMODE", "require")], SslMode::Disable);
-    let error = mode(&off, &[ca, ("DATABASE_SSL", "true")]).unwrap_err();
-    assert!(matches!(error, TargetError::Contradiction { .. }), "{error}");
+    check_mode("host=localhost user=u sslmode=verify-ca", &[CA], VerifyCa);
+    check_mode("host=localhost user='a b' sslmode='verify-full'", &[CA], VerifyFull);
+    let error = mode("host=localhost user=u sslmode=verify-ca", &[]).unwrap_err().to_string();
+    assert!(error.contains("sslrootcert=FILE"), "{error}");
     for wrong in
         ["?sslmode=no", "?sslmode=", "?sslrootcert=system&sslmode=prefer", "?ssl_min_protocol_version=9"]
     {
-        mode(&format!("{plain}{wrong}"), &[]).unwrap_err();
+        mode(&format!("postgresql://u@localhost/x{wrong}"), &[]).unwrap_err();
     }
-    let missing = mode(&format!("{plain}?sslmode=verify-full&sslrootcert=%2Fno%2Fsuch%20one.pem"), &[]);
-    assert!(missing.unwrap_err().to_string().contains("/no/such one.pem"));
-    let missing = mode(r"host=localhost user=u sslmode=require sslrootcert=/no/such\ one.pem", &[]);
-    assert!(missing.unwrap_err().to_string().contains("/no/such one.pem"));
+    for missing in [
+        "postgresql://u@localhost/x?sslmode=verify-full&sslrootcert=%2Fno%2Fsuch%20one.pem",
+        r"host=localhost user=u sslmode=require sslrootcert=/no/such\ one.pem",
+    ] {
+        assert!(mode(missing, &[]).unwrap_err().to_string().contains("/no/such one.pem"));
+    }
+}
+
+#[test]
+fn no_place_lowers_a_mode_of_another() {
+    use SslMode::{Disable, NoVerify, Prefer, Require, VerifyCa, VerifyFull};
+    let plain = "postgresql://u@localhost/x";
+    let ssl = |value| ("DATABASE_SSL", value);
+    check_mode(plain, &[CA, ssl("true")], VerifyFull);
+    check_mode(plain, &[ssl("false")], Disable);
+    check_mode("postgresql://u@db.example/x", &[ssl("false")], Disable);
+    check_mode(plain, &[CA, ssl("no-verify")], NoVerify);
+    check_mode(plain, &[CA, ("PGSSLMODE", "verify-full")], VerifyFull);
+    check_mode(plain, &[("PGREQUIRESSL", "1")], Require);
+    check_mode(&format!("{plain}?sslmode=prefer"), &[CA, ssl("true")], VerifyFull);
+    check_mode(&format!("{plain}?sslmode=require"), &[CA, ssl("no-verify")], VerifyCa);
+    check_mode(&format!("{plain}?sslmode=require"), &[ssl("false"), ("PGSSLMODE", "disable")], Require);
+    check_mode(plain, &[ssl("false"), ("PGSSLMODE", "require")], Require);
+    check_mode(plain, &[CA, ssl("true"), ("PGSSLMODE", "disable")], VerifyFull);
+    check_mode(&format!("{plain}?sslmode=prefer"), &[ssl("false")], Prefer);
+    // As in libpq, its variable is for who says nothing.
+    let off = format!("{plain}?sslmode=disable");
+    check_mode(&off, &[CA, ("PGSSLMODE", "require")], Disable);
+    let error = mode(&off, &[CA, ssl("true")]).unwrap_err();
+    assert!(matches!(error, TargetError::Contradiction { .. }), "{error}");
+    mode(&off, &[ssl("no-verify")]).unwrap_err();
+    mode(&format!("{plain}?sslmode=verify-full&sslmode=require"), &[CA]).unwrap_err();
+}
+
+#[test]
+fn what_is_not_verified_is_said() {
+    let warnings =
+        |url: &str, variables: &[(&str, &str)]| find(Some(url), variables).unwrap().warnings.join("\n");
+    let remote = "host=db.example user=u sslmode";
+    for (url, variables, words) in [
+        (format!("{remote}=require"), &[][..], "sslmode=require encrypts and verifies nothing"),
+        (
+            "host=db.example user=u".to_owned(),
+            &[("DATABASE_SSL", "no-verify")],
+            "DATABASE_SSL=no-verify encrypts",
+        ),
+        (
+            format!("{remote}=prefer sslrootcert={}", CA.1),
+            &[],
+            "prefer verifies nothing; use sslmode=verify-full",
+        ),
+    ] {
+        let said = warnings(&url, variables);
+        assert!(said.contains(words) && said.contains("sslmode=verify-full"), "{url}: {said}");
+    }
+    for (url, variables) in [
+        (format!("{remote}=require"), &[CA][..]),
+        (format!("{remote}=verify-full"), &[CA]),
+        (format!("{remote}=prefer"), &[]),
+        ("host=localhost user=u".to_owned(), &[]),
+    ] {
+        assert_eq!(warnings(&url, variables), "", "{url}");
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl SessionPool {
     }
 
     /// A first connection, waiting for a server that is down for as long as `db_wait` says; `report` gets a message
-    /// when the wait begins. A host whose name is unknown is a typing error and not waited for.
+    /// when the wait begins, and what the connection shows. A host whose name is unknown is a typing error and not waited for.
     pub(crate) async fn connect_waiting(
         &self,
         db_wait: Duration,
@@ -95,7 +95,10 @@ impl SessionPool {
         let mut has_reported = false;
         loop {
             let error = match self.connect().await {
-                Ok(client) => return Ok(client),
+                Ok(client) => {
+                    self.pool.manager().0.new_notices().into_iter().for_each(report);
+                    return Ok(client);
+                }
                 Err(error) => error,
             };
             if matches!(&error, SessionError::Connecting { source } if source.names_no_host()) {

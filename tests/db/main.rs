@@ -24,6 +24,7 @@ mod role_settings;
 mod runs;
 mod stopped;
 mod tls;
+mod tls_modes;
 mod unfinished;
 
 #[tokio::test]

@@ -17,7 +17,9 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profile-loader"));
     for (name, _) in env::vars_os() {
         let read_by_us = name.to_str().is_some_and(|name| {
-            ["PG", "DATABASE_", "PROFILE_LOADER_"].iter().any(|prefix| name.starts_with(prefix))
+            ["PG", "DATABASE_", "PROFILE_LOADER_", "CREDENTIALS_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
         });
         if read_by_us {
             command.env_remove(name);

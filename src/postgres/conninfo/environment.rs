@@ -1,8 +1,10 @@
 //! Where parameters come from that a connection string leaves out: other variables of the same place, a service file,
-//! and libpq's variables, in this order, for each parameter by itself.
+//! libpq's variables, and for the password a credential of systemd's, in this order, for each parameter by itself.
 
-use super::{ConnectionSettings, Environment, hint, keywords::KEYWORDS, service};
-use crate::postgres::target_error::TargetError;
+use std::{fs, io, path::Path};
+
+use super::{ConnectionSettings, Environment, hint, keywords::KEYWORDS, service, shown};
+use crate::{path_text::path_text, postgres::target_error::TargetError};
 
 /// The variables of the API that shares the database.
 const DATABASE_VARIABLES: [(&str, &str); 5] = [
@@ -12,6 +14,12 @@ const DATABASE_VARIABLES: [(&str, &str); 5] = [
     ("DATABASE_PASSWORD", "password"),
     ("DATABASE_NAME", "dbname"),
 ];
+
+const PASSWORD_FILE: &str = "DATABASE_PASSWORD_FILE";
+
+/// systemd's folder of credentials (systemd.exec(5), `LoadCredential=`), and the name of ours.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIAL: &str = "database-password";
 
 /// Variables of libpq's that name a database.
 const NAMES_OF_LIBPQ: [&str; 6] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGUSER", "PGPORT", "PGSERVICE"];
@@ -37,6 +45,7 @@ impl Environment<'_> {
         };
         settings.fill(service::settings(&settings, self)?);
         self.fill_from_libpq_variables(&mut settings)?;
+        self.fill_from_credential(&mut settings)?;
         Ok(settings)
     }
 
@@ -56,7 +65,27 @@ impl Environment<'_> {
                 settings.set(keyword.as_bytes(), value.into_bytes(), variable)?;
             }
         }
+        if let Some(path) = self.variable(PASSWORD_FILE)? {
+            if settings.bytes("password").is_some() {
+                return Err(TargetError::TwoPasswords { origin: "DATABASE_PASSWORD", other: PASSWORD_FILE });
+            }
+            let password = password_of(Path::new(&path), PASSWORD_FILE)?;
+            settings.set(b"password", password, PASSWORD_FILE)?;
+        }
         Ok(settings)
+    }
+
+    /// The unit's own credential, if systemd gave it one.
+    fn fill_from_credential(&self, settings: &mut ConnectionSettings) -> Result<(), TargetError> {
+        if settings.bytes("password").is_some() {
+            return Ok(());
+        }
+        let Some(dir) = self.variable(CREDENTIALS)? else { return Ok(()) };
+        match password_of(&Path::new(&dir).join(CREDENTIAL), CREDENTIALS) {
+            Ok(password) => settings.set(b"password", password, CREDENTIALS),
+            Err(TargetError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn fill_from_libpq_variables(&self, settings: &mut ConnectionSettings) -> Result<(), TargetError> {
@@ -77,6 +106,26 @@ impl Environment<'_> {
         }
         Ok(())
     }
+}
+
+/// What a file holds but for the line's end.
+fn password_of(path: &Path, origin: &'static str) -> Result<Vec<u8>, TargetError> {
+    let name = || shown(&path_text(path)).to_owned();
+    let mut password = fs::read(path).map_err(|source| TargetError::File {
+        what: "the password file",
+        path: name(),
+        source,
+    })?;
+    if password.last() == Some(&b'\n') {
+        password.pop();
+        if password.last() == Some(&b'\r') {
+            password.pop();
+        }
+    }
+    if password.is_empty() {
+        return Err(TargetError::EmptyPasswordFile { origin, path: name() });
+    }
+    Ok(password)
 }
 
 impl ConnectionSettings {

@@ -162,6 +162,8 @@ mod tests {
         check("postgres:u:s3cret@h/d?a=b", "both slashes");
         check("jdbc:postgresql://h/d?user=u&password=s3cret", "JDBC");
         check("postgresql+psycopg2://u:s3cret@h/d", "driver");
+        check("postgresql+asyncpg://u:s3cret@h/d", "leave the + and the driver out");
+        check("postgres+psycopg://u:s3cret@h/d", "driver");
         check("mysql://u:s3cret@h/d", "mysql://");
         check("s3cret://u:s3cret@h/d", "another scheme");
         check("u:s3cret@h/d", "neither a URL");

@@ -23,7 +23,6 @@ pub(super) struct Spelling {
     pub(super) variables: Vec<(&'static str, String)>,
     service: String,
     passfile: String,
-    sslmode: String,
 }
 
 type Pairs = Vec<(&'static str, String)>;
@@ -39,8 +38,6 @@ impl Spelling {
     /// Settings that libpq takes, in some spelling of theirs.
     pub(super) fn sound(random: &mut Random, socket_dir: &Path, port: u16) -> Self {
         let mut pairs = some_settings(random, socket_dir, port);
-        let sslmode = pairs.iter().find(|(keyword, _)| *keyword == "sslmode").map(|(_, value)| value.clone());
-        let sslmode = sslmode.unwrap_or_default();
         let (mut variables, mut service, mut passfile) = (Vec::new(), String::new(), String::new());
         if random.below(4) == 0 {
             move_to_variables(random, &mut pairs, &mut variables);
@@ -57,7 +54,7 @@ impl Spelling {
         }
         let text = if random.below(2) == 0 { uri(random, pairs) } else { keyword_string(random, pairs) };
         let carrier = *random.pick(&[Carrier::Option, Carrier::OptionVariable, Carrier::DatabaseUrl]);
-        Self { text, carrier, variables, service, passfile, sslmode }
+        Self { text, carrier, variables, service, passfile }
     }
 
     /// With a character more, anywhere but in the secret.
@@ -70,10 +67,6 @@ impl Spelling {
             self.text.char_indices().map(|(at, _)| at).filter(|at| !is_within(*at)).collect();
         self.text.insert_str(*random.pick(&places), character);
         self
-    }
-
-    pub(super) fn asks_for_tls(&self) -> bool {
-        ["require", "verify-ca", "verify-full"].contains(&&*self.sslmode)
     }
 
     pub(super) fn write_files(&self, home: &Path) {

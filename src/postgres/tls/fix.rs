@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use rustls::CertificateError;
 
 /// Of one error of a chain, if it is that of rustls; it comes wrapped in an I/O error.
-pub(super) fn fix_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub(crate) fn fix_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let error = match wrapped {
         Some(inner) => inner.downcast_ref::<rustls::Error>(),
@@ -33,12 +33,22 @@ fn fix_of_certificate(error: &CertificateError) -> Option<&'static str> {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet; set the clock of this machine, or have the server's certificate made anew"
         }
+        CertificateError::ApplicationVerificationFailure => {
+            "its CA limits the names that it may be for, and it has a common name only; have one made with a \
+             subjectAltName entry"
+        }
+        CertificateError::Revoked => {
+            "its CA has revoked it, by the revocation list of sslcrl or sslcrldir; have a new one made"
+        }
+        CertificateError::UnknownRevocationStatus | CertificateError::ExpiredRevocationListContext { .. } => {
+            "the revocation lists of sslcrl and sslcrldir have none of its CA that is valid now; get the CA's newest list"
+        }
         // Of a crate that is not ours to name.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "it is the certificate of a CA, as 'openssl req -x509' makes it, which a server may not show; have one made \
              with basicConstraints=CA:FALSE ('openssl req -x509 -addext basicConstraints=critical,CA:FALSE \
-             -addext subjectAltName=DNS:HOST …'), for the server and for sslrootcert (or DATABASE_SSL_CA), or one that \
-             the CA signs"
+             -addext subjectAltName=DNS:HOST …') or signed by the CA, or name this very certificate with sslrootcert (or \
+             DATABASE_SSL_CA)"
         }
         _ => return None,
     })
