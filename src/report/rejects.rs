@@ -1,4 +1,4 @@
-//! The reject files: rejected lines byte for byte, and beside them why, one object a line.
+//! The reject files: rejected documents byte for byte, and beside them why, one object a line.
 //!
 //! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
 //! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
@@ -15,10 +15,11 @@ use std::{
 
 use super::{
     ChunkRejects,
+    reject_form::{RejectForm, turn_into_records},
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
 };
-use crate::{failpoint, input::Source};
+use crate::{failpoint, input::Source, settings::Framing};
 
 /// The two files while they are being written.
 #[derive(Debug)]
@@ -30,7 +31,11 @@ pub(crate) struct RejectFiles {
     partial: RejectPaths,
     documents: BufWriter<File>,
     errors: BufWriter<File>,
+    form: RejectForm,
+    /// How many lines there are of rejected documents.
     lines: u64,
+    /// The line where the document at hand began, of which a part was written.
+    part_of: Option<u64>,
 }
 
 impl RejectFiles {
@@ -63,7 +68,8 @@ impl RejectFiles {
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        Ok(Self { dir, run_id, folder, partial, documents, errors, lines: 0 })
+        let form = RejectForm::Lines;
+        Ok(Self { dir, run_id, folder, partial, documents, errors, form, lines: 0, part_of: None })
     }
 
     /// Another pair of partial files of the same run, told apart by a word.
@@ -91,16 +97,21 @@ impl RejectFiles {
         &self.partial
     }
 
-    /// How many lines were rejected.
+    /// How many lines the rejected documents take.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    pub(super) fn set_lines(&mut self, lines: u64) {
-        self.lines = lines;
+    pub(super) fn form(&self) -> RejectForm {
+        self.form
     }
 
-    /// For lines and for records.
+    /// They hold so much, which was written to them by others.
+    pub(super) fn set(&mut self, form: RejectForm, lines: u64) {
+        (self.form, self.lines) = (form, lines);
+    }
+
+    /// For documents and for the words about them.
     pub(super) fn writers(&mut self) -> (&mut BufWriter<File>, &mut BufWriter<File>) {
         (&mut self.documents, &mut self.errors)
     }
@@ -112,21 +123,50 @@ impl RejectFiles {
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
     pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
-        let failed = |path: &Path| error("written", path);
         for line in &rejects.lines {
             let raw = &bytes[line.bytes.clone()];
-            self.documents.write_all(raw).map_err(failed(&self.partial.documents))?;
-            let Some(record) = &line.record else { continue };
-            if !raw.ends_with(b"\n") {
-                self.documents.write_all(b"\n").map_err(failed(&self.partial.documents))?;
+            let is_part = line.record.is_none();
+            let has_line_break = is_part || memchr::memchr(b'\n', raw).is_some();
+            if self.form == RejectForm::Lines && rejects.framing == Framing::Json && has_line_break {
+                self.turn_into_records()?;
             }
-            self.lines += 1;
+            let first_line =
+                self.write_document(raw, is_part).map_err(error("written", &self.partial.documents))?;
+            self.part_of = is_part.then_some(first_line);
+            let Some(record) = &line.record else { continue };
             let record = &rejects.records[record.start + 1..record.end]; // without its opening brace
-            write!(self.errors, "{{\"reject_line\":{},", self.lines)
+            write!(self.errors, "{{\"reject_line\":{first_line},")
                 .and_then(|()| self.errors.write_all(record))
                 .and_then(|()| self.errors.write_all(b"\n"))
-                .map_err(failed(&self.partial.errors))?;
+                .map_err(error("written", &self.partial.errors))?;
         }
+        Ok(())
+    }
+
+    /// Writes a document or a part of it; gives the line where it began.
+    fn write_document(&mut self, raw: &[u8], is_part: bool) -> io::Result<u64> {
+        let first_line = self.part_of.unwrap_or(self.lines + 1);
+        if self.part_of.is_none() {
+            self.form.begin(&mut self.documents)?;
+        }
+        self.documents.write_all(raw)?;
+        self.lines += u64::try_from(memchr::memchr_iter(b'\n', raw).count()).expect("a length has 64 bits");
+        if !is_part && !raw.ends_with(b"\n") {
+            self.documents.write_all(b"\n")?;
+            self.lines += 1;
+        }
+        Ok(first_line)
+    }
+
+    fn turn_into_records(&mut self) -> Result<(), RejectsError> {
+        let path = &self.partial.documents;
+        if self.lines > 0 {
+            let other =
+                RejectPaths::in_dir(&self.dir, &format!("{}.records", infix(self.run_id)), ".partial");
+            let turned = self.documents.flush().and_then(|()| turn_into_records(path, &other.documents));
+            self.documents = turned.map_err(error("written", path))?;
+        }
+        self.form = RejectForm::Records;
         Ok(())
     }
 
@@ -215,7 +255,7 @@ mod tests {
     use crate::document::{Fault, Rejection};
 
     fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
-        let mut rejects = ChunkRejects::default();
+        let mut rejects = ChunkRejects::of(Framing::Ndjson);
         for (bytes, line) in lines {
             let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
             rejects.push(bytes.clone(), "a.ndjson", &Rejection { line: *line, byte_offset: 7, faults });
@@ -243,7 +283,7 @@ mod tests {
         let dir = home.path().join("new/rejects");
         let mut files = RejectFiles::create(&dir, None).unwrap();
         files.write(b"{\r\n{}\n\xff\n", &rejects(&[(0..3, 1), (6..8, 3)])).unwrap();
-        let mut long = ChunkRejects::default();
+        let mut long = ChunkRejects::of(Framing::Ndjson);
         long.push_part(0..3);
         files.write(b"xxx", &long).unwrap();
         files.write(b"yy", &rejects(&[(0..2, 4)])).unwrap();
