@@ -37,7 +37,7 @@ fn rejects_of_several_lines_are_read_again() {
         let value: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
         serde_json::to_string_pretty(&value).expect("it is JSON")
     };
-    let (wrong, broken) = (pretty(&faulty(2)), pretty(&valid(3)).replacen("\": ", "\" ", 1));
+    let (wrong, broken) = (pretty(&faulty(2)), pretty(&valid(3)).replacen("Name\": ", "Name\" ", 1));
     let text = format!("[\n{},\n{wrong},\n{broken},\n12\n]\n", pretty(&valid(1)));
     let folder = Folder::with("a.json", &text);
     folder.write("b.ndjson", valid(4) + &faulty(5));
@@ -63,7 +63,7 @@ fn rejects_of_several_lines_are_read_again() {
             places[1..4],
             [of(&wrong, at(&wrong)), of(&broken, at(&broken)), of("\x1e12", at("\n12") + 1)]
         );
-        let colon = broken.find("\" ").expect("there is no colon") + 3;
+        let colon = broken.find("Name\" ").expect("there is no colon") + "Name\" ".len() + 1;
         assert!(errors.contains(&format!("(byte {colon} of the document)")), "{errors}");
     }
 

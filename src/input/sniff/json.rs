@@ -78,7 +78,7 @@ fn is_array(head: &Head<'_>) -> bool {
         End::Incomplete => are_arrays && documents_are_items(head),
         End::Broken => {
             let inside = head.bytes.trim_ascii_start()[1..].trim_ascii_start();
-            values.is_empty() && inside.first() == Some(&b'{') && documents_are_items(head)
+            are_arrays && inside.first() == Some(&b'{') && documents_are_items(head)
         }
     }
 }

@@ -141,6 +141,7 @@ fn an_array_is_one_to_its_end() {
         format!("[\n{item},\n{item},\n]\n"),
         format!("[{item}]\n[{item}]\n"),
         format!("[\n{}", format!("{item},\n").repeat(10_000)),
+        format!("[{item}]\ntrailer\n"),
         "[]".to_owned(),
         "[\n  {\n    \"a\": {\"b\": 1}\n  }\n]".to_owned(),
     ] {
