@@ -46,6 +46,9 @@ pub(super) fn framing(
     form: &str,
 ) -> Result<Framing, Foreign> {
     let foreign = |Shape { found, told, fix }| Foreign { found, told, fix: fix.text(name, form) };
+    if let Some(shape) = binary::brotli(head, name) {
+        return Err(foreign(shape));
+    }
     match (request, recognise(head)) {
         (FramingRequest::Auto, Recognised::Framing(framing)) => Ok(framing),
         (FramingRequest::Auto, Recognised::OtherJson(shape)) => Err(foreign(shape)),

@@ -360,6 +360,16 @@ fn archives_and_streams() {
 }
 
 #[test]
+fn brotli_is_told_by_its_name() {
+    let stream = b"\x1b\x02\xff\x01\x80\x03\xfe\n\x04";
+    let found = |head: &[u8], name| foreign(head, name, "plain").map(|foreign| (foreign.found, foreign.fix));
+    let fix = "pipe it in: brotli -dc a.json.br | profile-loader … -".to_owned();
+    assert_eq!(found(stream, "a.json.br"), Some(("a brotli stream", fix)));
+    assert_eq!(found(stream, "a.json").map(|(found, _)| found), Some("binary data"));
+    assert_eq!(found(b"{}\n", "a.br"), None);
+}
+
+#[test]
 fn programs_and_holes_are_not_wide_text() {
     let program =
         b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0\x40\x10\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
