@@ -192,7 +192,7 @@ fn an_early_end_is_told_with_what_it_is_in() {
 #[test]
 fn a_document_above_the_limit_passes_in_pieces() {
     let inside = "{\"x\": [1,\n2]},".repeat((LINE_BYTES_MAX + (3 << 20)) / 14);
-    let long = format!("{{\"a\":[{}{{}}]}}", inside);
+    let long = format!("{{\"a\":[{inside}{{}}]}}");
     let record = format!("{{{}", "x\n".repeat(LINE_BYTES_MAX));
     for (before, long, behind) in
         [("[{},\n", &long, ",{}]\n"), ("{}", &long, "{}"), ("\u{1e}{}\n\u{1e}", &record, "\u{1e}{}")]

@@ -96,7 +96,7 @@ impl Checker {
         match (chunk.piece, chunk.framing) {
             (Piece::Whole, Framing::Ndjson) => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
             (Piece::Whole, Framing::Json) => {
-                self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects)
+                self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects);
             }
             (Piece::Long { line, starts_at, ends, has_hole }, _) => {
                 let bytes = 0..chunk.bytes.len();

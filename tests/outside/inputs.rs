@@ -272,7 +272,7 @@ fn framings() -> Vec<Case> {
         stops(of(&format!("{all},")), 3, &["a comma before the ]", "byte "]),
         stops(of(&format!("{},,{}", document(0), document(1))), 1, &["a comma where a document has to stand"]),
         stops([of(&all), b"trailer".to_vec()].concat(), 3, &["text between documents that is no JSON (line 2,"]),
-        stops(of(&all.replacen("]", "", 1)), 0, &["whose end can't be told", "where none can stand"]),
+        stops(of(&all.replacen(']', "", 1)), 0, &["whose end can't be told", "where none can stand"]),
         stops(of(&format!("{},{}", document(0), document(1).replacen("\",", ",", 1))), 1, &["a quote of a string seems"]),
         ends(of(&all)[..all.len() - 9].to_vec(), 2, &["ends in the middle of a document (line 1, which starts at byte "]),
         ends(array(format!("\n{all}\n").as_bytes())[..all.len() + 3].to_vec(), 3, &["ends inside the array that starts at line 1, byte 0"]),

@@ -49,11 +49,13 @@ pub(super) fn framing(
     if let Some(shape) = binary::brotli(head, name) {
         return Err(foreign(shape));
     }
-    match (request, recognise(head)) {
-        (FramingRequest::Auto, Recognised::Framing(framing)) => Ok(framing),
-        (FramingRequest::Auto, Recognised::OtherJson(shape)) => Err(foreign(shape)),
-        (_, Recognised::Foreign(shape)) => Err(foreign(shape)),
-        (FramingRequest::Only(framing), _) => Ok(framing),
+    match (recognise(head), request) {
+        (Recognised::Foreign(shape), _) | (Recognised::OtherJson(shape), FramingRequest::Auto) => {
+            Err(foreign(shape))
+        }
+        (Recognised::Framing(framing), FramingRequest::Auto) | (_, FramingRequest::Only(framing)) => {
+            Ok(framing)
+        }
     }
 }
 

@@ -30,8 +30,7 @@ pub(super) fn marks(block: &[u8; BLOCK_BYTES], length: usize, carry: &mut Carry)
     let brackets = bits(block, |byte| matches!(byte | 0x20, b'{' | b'}'));
     let separators =
         bits(block, |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' | b']' | b'}'));
-    let has_backslash = block.iter().fold(false, |found, &byte| found | (byte == b'\\'));
-    let escaped = if has_backslash || carry.is_escaped {
+    let escaped = if carry.is_escaped || has_any(block, |byte| byte == b'\\') {
         let escaped = escaped(bits(block, |byte| byte == b'\\'), &mut carry.is_escaped);
         if length < BLOCK_BYTES {
             carry.is_escaped = escaped >> length & 1 == 1;
@@ -45,8 +44,8 @@ pub(super) fn marks(block: &[u8; BLOCK_BYTES], length: usize, carry: &mut Carry)
     let text = prefix_xor(quotes) ^ if carry.is_in_text { u64::MAX } else { 0 };
     let closing = quotes & !text;
     let behind = closing << 1 | u64::from(carry.is_behind_text);
-    let has_control = block.iter().fold(false, |found, &byte| found | (byte < b' '));
-    let controls = if has_control { bits(block, |byte| byte < b' ') } else { 0 };
+    let is_control = |byte| byte < b' ';
+    let controls = if has_any(block, is_control) { bits(block, is_control) } else { 0 };
     let within = u64::MAX >> (BLOCK_BYTES - length);
     carry.is_in_text = text >> (BLOCK_BYTES - 1) == 1;
     carry.is_behind_text = closing >> (length - 1) & 1 == 1;
@@ -55,6 +54,11 @@ pub(super) fn marks(block: &[u8; BLOCK_BYTES], length: usize, carry: &mut Carry)
         brackets_in_text: brackets & text & within,
         odd: (behind & !separators | controls & text) & within,
     }
+}
+
+#[inline]
+fn has_any(block: &[u8; BLOCK_BYTES], is: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(0, |found, &byte| found | u8::from(is(byte))) != 0
 }
 
 /// Of which bytes this holds.

@@ -239,7 +239,7 @@ impl Splitter {
                 (length, Ends::Control) => return Err((stop::CONTROL, self.at + length)),
                 (_, Ends::Nowhere) => None,
             },
-            State::Token => or_all(find(bytes, self.at, |byte| ends_token(byte))),
+            State::Token => or_all(find(bytes, self.at, ends_token)),
             State::Record => {
                 or_all(memchr::memchr(SEPARATOR, &bytes[self.at..]).map(|length| self.at + length))
             }

@@ -89,13 +89,12 @@ impl Nesting {
     fn open(&mut self, bracket: u8, before: &[u8]) -> Result<(), &'static str> {
         let before = before.iter().rev().find(|byte| !byte.is_ascii_whitespace());
         let has_place = match before {
-            // Its first bracket, or what is before was handed out.
-            None => true,
             Some(byte) if self.depth <= KINDS_MAX => match self.kinds & 1 {
                 0 => matches!(byte, b'[' | b','),
                 _ => *byte == b':',
             },
-            Some(_) => true,
+            // Its first bracket, or what is before was handed out, or it is too deep.
+            _ => true,
         };
         if self.depth < KINDS_MAX {
             self.kinds = self.kinds << 1 | u128::from(bracket == b'{');
