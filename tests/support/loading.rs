@@ -171,7 +171,7 @@ pub(crate) fn document_lines(text: &[u8]) -> Vec<(usize, &[u8])> {
 }
 
 /// How an array begins whose commas and brackets stand on lines of their own.
-pub(crate) const ARRAY: &[u8] = b"[\n";
+const ARRAY: &[u8] = b"[\n";
 
 fn documents_of_array(text: &[u8]) -> Vec<(usize, &[u8])> {
     let (mut documents, mut start, mut first_line) = (Vec::new(), ARRAY.len(), 2);

@@ -13,7 +13,7 @@ mod tables;
 
 pub(crate) use catalog::{catalog, catalog_differences};
 pub(crate) use loading::{
-    ARRAY, Run, Store, document_lines, generate, line_number, ndjson, run_with_stdin, surviving,
+    Run, Store, document_lines, generate, line_number, ndjson, run_with_stdin, surviving,
 };
 pub(crate) use mutate::{Random, mutate};
 pub(crate) use process::{Output, binary, run};

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{ARRAY, Random, Store, Tables, TestServer, document_lines, generate};
+use crate::support::{Random, Store, Tables, TestServer, document_lines, generate};
 
 /// Refused by a constraint of the owner's.
 const REFUSED_LAST_NAME: &str = "Refused by the server";
@@ -32,14 +32,14 @@ impl Input {
         Self { stored: Vec::new(), ..Self::of(documents, seed) }
     }
 
-    /// The same documents in an array, each over several lines; those that are no JSON, as others that are none.
+    /// The same documents in an array as `document_lines` reads it, each over several lines; those that are no JSON, as others that are none.
     pub(crate) fn in_array(self) -> Self {
         let document = |line: &[u8]| match serde_json::from_slice::<Value>(line) {
             Ok(document) => serde_json::to_string_pretty(&document).expect("it is JSON"),
             Err(_) => "{\n  \"id\": oops\n}".to_owned(),
         };
         let documents: Vec<_> = document_lines(&self.text).iter().map(|(_, line)| document(line)).collect();
-        Self { text: [ARRAY, documents.join("\n,\n").as_bytes(), b"\n]\n"].concat(), ..self }
+        Self { text: [&b"[\n"[..], documents.join("\n,\n").as_bytes(), b"\n]\n"].concat(), ..self }
     }
 
     /// A store with tables that hold what they have to before the load.
