@@ -22,6 +22,7 @@ use profile_loader::internals::{
     input::{ChunkReader, Source},
     rows::LanePart,
 };
+use profile_loader::settings::FramingRequest;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
@@ -307,7 +308,8 @@ fn counted<'a, 'b>(bencher: Bencher<'a, 'b>, text: &[u8]) -> Bencher<'a, 'b> {
 
 /// Reads `source` in one buffer, as the pipeline does, and adds up what `measure` makes of the chunks.
 fn read_all(source: &Source, measure: impl Fn(&[u8]) -> usize) -> usize {
-    let mut reader = ChunkReader::open(vec![source.clone()], CHUNK_BYTES).expect("the file is NDJSON");
+    let mut reader = ChunkReader::open(vec![source.clone()], FramingRequest::Auto, CHUNK_BYTES)
+        .expect("the file is NDJSON");
     let (mut buffer, mut sum) = (Vec::new(), 0);
     while let Some(chunk) = reader.next_chunk(mem::take(&mut buffer)).expect("the file is whole") {
         sum += measure(&chunk.bytes);

@@ -254,6 +254,7 @@ fn documents_and_output(
     }
     let documents = DocumentSettings {
         inputs: input.inputs,
+        framing: input.framing.into(),
         json_schema: input.json_schema,
         jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),

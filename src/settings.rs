@@ -2,6 +2,23 @@
 
 use std::{collections::BTreeMap, ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
+/// What stands between documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Line ends.
+    Ndjson,
+    /// What JSON has: they stand one after another, or in arrays, or behind the record separators of RFC 7464.
+    Json,
+}
+
+/// Which framing inputs are to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FramingRequest {
+    /// The one that the first bytes of each have.
+    Auto,
+    Only(Framing),
+}
+
 /// How documents get into the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
@@ -147,6 +164,8 @@ impl std::fmt::Display for RejectLimits {
 pub struct DocumentSettings {
     /// Files, patterns or `-`.
     pub inputs: Vec<OsString>,
+    /// How documents are told apart in them.
+    pub framing: FramingRequest,
     pub json_schema: Option<PathBuf>,
     /// CPU workers, at least 1.
     pub jobs: usize,
@@ -170,6 +189,7 @@ impl DocumentSettings {
     pub fn of(inputs: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             inputs: inputs.into_iter().map(Into::into).collect(),
+            framing: FramingRequest::Auto,
             json_schema: None,
             jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             chunk_bytes: 1 << 20,
@@ -186,7 +206,14 @@ impl DocumentSettings {
 impl DocumentSettings {
     /// What shapes the result, by the names of the options.
     pub(crate) fn told(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("max-rejects".to_owned(), self.max_rejects.to_string())])
+        let mut told = BTreeMap::from([("max-rejects".to_owned(), self.max_rejects.to_string())]);
+        let framing = match self.framing {
+            FramingRequest::Auto => None,
+            FramingRequest::Only(Framing::Ndjson) => Some("ndjson"),
+            FramingRequest::Only(Framing::Json) => Some("json"),
+        };
+        told.extend(framing.map(|framing| ("framing".to_owned(), framing.to_owned())));
+        told
     }
 }
 

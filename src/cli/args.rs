@@ -8,6 +8,7 @@ use clap::{
 };
 
 use super::values::{self, MaxRejects};
+use crate::settings::{Framing, FramingRequest};
 
 /// The folder of `--embedded` without a value.
 const EMBEDDED_DIR: &str = "profile-loader-data";
@@ -110,9 +111,14 @@ pub(super) struct DrawnArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// NDJSON files, quoted globs, or - for standard input; gzip and zstd are recognised by content
+    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, or - for standard input;
+    /// gzip and zstd are recognised by content
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<OsString>,
+    /// How documents are told apart: ndjson by lines; json by their brackets, in arrays, one after another or behind
+    /// the separators of RFC 7464; auto as the first bytes of each input ask for
+    #[arg(long, value_name = "HOW", default_value = "auto", env = "PROFILE_LOADER_FRAMING", hide_env = true)]
+    pub(super) framing: FramingArg,
     /// Check against this JSON Schema instead of the built-in one (what the tables can hold is still checked)
     #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
     pub(super) json_schema: Option<PathBuf>,
@@ -334,6 +340,23 @@ pub(super) enum LogFormatArg {
 pub(super) enum OutputArg {
     Text,
     Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FramingArg {
+    Auto,
+    Ndjson,
+    Json,
+}
+
+impl From<FramingArg> for FramingRequest {
+    fn from(argument: FramingArg) -> Self {
+        match argument {
+            FramingArg::Auto => Self::Auto,
+            FramingArg::Ndjson => Self::Only(Framing::Ndjson),
+            FramingArg::Json => Self::Only(Framing::Json),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

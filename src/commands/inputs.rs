@@ -91,7 +91,8 @@ impl OpenedInputs {
         };
         let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
         let baseline = baseline.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
-        let reader = ChunkReader::open(sources, settings.chunk_bytes).map_err(failure_of_input)?;
+        let reader = ChunkReader::open(sources, settings.framing, settings.chunk_bytes);
+        let reader = reader.map_err(failure_of_input)?;
         Ok(Self { reader, schema: Arc::new(schema), baseline, started })
     }
 

@@ -1,6 +1,6 @@
 //! How much a line and the tables hold of a document.
 
-/// The longest line that is looked at as a document, in bytes without its line end.
+/// The longest line that is looked at as a document, in bytes without its line end; the longest document of other framings.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// So many zero bytes in a row are no text, whatever its encoding: nothing was written there.

@@ -1,12 +1,15 @@
-//! What the input is cut into: chunks of whole lines, and positions in the stream.
+//! What the input is cut into: chunks of whole lines or documents, and positions in the stream.
+
+use std::ops::Range;
 
 pub(crate) use crate::document::HOLE_BYTES_MIN;
 pub use crate::document::LINE_BYTES_MAX;
+use crate::settings::Framing;
 
 /// What is kept besides its bytes of a line that is rejected for one fault.
 const LINE_COST_BYTES: usize = 256;
 
-/// A run of whole lines of one source, or a part of one line that is too long.
+/// A run of whole lines or documents of one source, or a part of one that is too long.
 #[derive(Debug)]
 pub struct Chunk {
     /// Counts up from 0 over all sources.
@@ -19,7 +22,10 @@ pub struct Chunk {
     pub first_line: u64,
     /// How many lines there are, or end here.
     pub lines: usize,
+    pub framing: Framing,
     pub piece: Piece,
+    /// Where its documents are in `bytes`, in order; of NDJSON none, for they are its lines.
+    pub documents: Vec<Span>,
     /// Stored bytes of all sources that were used up to read this far, for progress.
     pub consumed: u64,
     /// Right after the last byte.
@@ -35,18 +41,75 @@ impl Chunk {
     /// About how much memory the chunk takes while it is under way, in bytes: short lines, when each of them
     /// is rejected, take more in words about them than they are long.
     pub fn cost_bytes(&self) -> usize {
-        self.bytes.len() + self.lines * LINE_COST_BYTES
+        self.bytes.len() + self.documents_max() * LINE_COST_BYTES
+    }
+
+    /// How many documents there are, or end here, at most.
+    pub(crate) fn documents_max(&self) -> usize {
+        match (self.framing, self.piece) {
+            (Framing::Ndjson, _) => self.lines,
+            (Framing::Json, Piece::Whole) => self.documents.len(),
+            (Framing::Json, Piece::Long { ends, .. }) => usize::from(ends),
+        }
+    }
+
+    /// The document of a chunk that has one only, or what may be the beginning of one.
+    pub(crate) fn last_document(&self) -> &[u8] {
+        match (self.framing, self.documents.last()) {
+            (Framing::Ndjson, _) => &self.bytes,
+            (Framing::Json, Some(span)) => &self.bytes[span.range()],
+            (Framing::Json, None) => &[],
+        }
+    }
+
+    /// Its line, and where that document begins in the source.
+    pub(crate) fn place_of_last_document(&self) -> (u64, u64) {
+        let start = self.documents.last().map_or(0, |document| document.range().start);
+        let lines = memchr::memchr_iter(b'\n', &self.bytes[..start]).count();
+        let to_u64 = |count| u64::try_from(count).expect("a length has 64 bits");
+        (self.first_line + to_u64(lines), self.byte_offset + to_u64(start))
+    }
+
+    /// The last line of which some is here.
+    pub(crate) fn last_line(&self) -> u64 {
+        let ended = u64::try_from(self.lines).expect("a length has 64 bits");
+        self.first_line + ended - u64::from(self.bytes.ends_with(b"\n"))
+    }
+}
+
+/// Where a document is in a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        let offset = |at| u32::try_from(at).expect("an offset in a chunk");
+        Self { start: offset(start), end: offset(end) }
+    }
+
+    /// The same without the first `count` bytes of the chunk.
+    pub(super) fn without_front(self, count: usize) -> Self {
+        let Range { start, end } = self.range();
+        Self::new(start - count, end - count)
+    }
+
+    pub fn range(self) -> Range<usize> {
+        let at = |offset| usize::try_from(offset).expect("usize has 32 bits");
+        at(self.start)..at(self.end)
     }
 }
 
 /// What a chunk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
-    /// Whole lines; only the last line of a source may lack its line end.
-    Lines,
-    /// A part of a line above [`LINE_BYTES_MAX`]; `starts_at` is the byte offset where that line starts, and `has_hole` whether
-    /// so many bytes of it hold [`HOLE_BYTES_MIN`] zero bytes in a row.
-    LongLine { starts_at: u64, ends: bool, has_hole: bool },
+    /// Whole lines, of which only the last line of a source may lack its line end; or whole documents.
+    Whole,
+    /// A part of a line or document above [`LINE_BYTES_MAX`]; `line` and `starts_at` (a byte offset) are where it starts, and
+    /// `has_hole` whether so many bytes of it hold [`HOLE_BYTES_MIN`] zero bytes in a row.
+    Long { line: u64, starts_at: u64, ends: bool, has_hole: bool },
 }
 
 /// A place in the input.
@@ -63,7 +126,8 @@ pub struct Position {
 pub struct Watermark {
     pub position: Position,
     /// BLAKE3, in hexadecimal, of the BLAKE3 digests (32 bytes each) of all sources before this one and of this
-    /// one's bytes up to here.
+    /// one's bytes up to here; before that of a source whose framing is not the one that its first bytes have, the
+    /// option that says so.
     pub digest: String,
     /// What everything up to here costs (see [`Chunk::cost_bytes`]), however it is cut into chunks.
     pub cost_bytes: u64,

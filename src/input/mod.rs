@@ -1,18 +1,24 @@
-//! Bytes to chunks: where the input comes from, what it is wrapped in, and where its lines end.
+//! Bytes to chunks: where the input comes from, what it is wrapped in, and where its lines or documents end.
 //!
-//! Knows no JSON: a document is a line here. The one tricky thing is the line that is longer than the
-//! limit: it passes in pieces, so that memory stays constant and the reject file still gets every byte.
+//! Of JSON it knows brackets and strings, and of NDJSON nothing but lines. The one tricky thing is the document
+//! that is longer than the limit: it passes in pieces, so that memory stays constant and the reject file still gets
+//! every byte.
 
 mod buffer;
 mod chunk;
+mod cut;
 mod decompress;
+mod documents;
 mod open_source;
 mod pattern;
 mod reader;
 mod sniff;
 mod source;
+mod splitter;
 mod stream_digest;
 
+#[cfg(test)]
+mod framing_tests;
 #[cfg(test)]
 mod reader_tests;
 #[cfg(test)]
@@ -82,6 +88,23 @@ pub enum InputError {
          died or the copy is incomplete; complete it, or remove that line, and run the same command again"
     )]
     CutOff { name: String, line: u64, byte_offset: u64 },
+    #[error(
+        "{name} ends inside the array that starts at line {line}, byte {byte_offset}, before its ]: its producer died or \
+         the copy is incomplete; complete it, and run the same command again"
+    )]
+    ArrayCutOff { name: String, line: u64, byte_offset: u64 },
+    #[error(
+        "{name} holds {found} (line {line}, byte {byte_offset}), and where the next document begins can't be told for \
+         certain; correct it there and run the same command again"
+    )]
+    NoDocument { name: String, line: u64, byte_offset: u64, found: &'static str },
+    /// Of a document that begins at `line`.
+    #[error(
+        "{name} holds a document (line {line}, which starts at byte {byte_offset}) whose end can't be told for certain: \
+         {found} (line {found_line}, byte {found_byte}); correct it there, or take the document out, and run the same \
+         command again"
+    )]
+    NoEnd { name: String, line: u64, byte_offset: u64, found: &'static str, found_line: u64, found_byte: u64 },
     #[error("{}", change.message(name, *byte_offset))]
     Changed { name: String, byte_offset: u64, change: Change },
     #[error("{name} can't be read from byte {byte_offset}")]
@@ -92,7 +115,10 @@ impl InputError {
     /// Whether the same command may succeed once the world has changed (a repaired or complete file),
     /// as against a command or an input that has to be written differently.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::BrokenOff { .. } | Self::Read { .. } | Self::CutOff { .. })
+        matches!(
+            self,
+            Self::BrokenOff { .. } | Self::Read { .. } | Self::CutOff { .. } | Self::ArrayCutOff { .. }
+        )
     }
 }
 

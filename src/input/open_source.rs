@@ -1,17 +1,18 @@
-//! A source while it is read: whole lines are cut off the front of what was read of it.
+//! A source while it is read: whole lines or documents are cut off the front of what was read of it.
 
 use std::{io, mem};
 
 use super::{
     InputError,
     buffer::Buffer,
-    chunk::{Chunk, HOLE_BYTES_MIN, LINE_BYTES_MAX, Piece, Watermark},
+    chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
+    cut::{Cut, after_line_end, has_hole},
     decompress::{Decompressed, Fault, FaultKind},
+    documents::{Documents, DocumentsFault},
     sniff::{self, HEAD_BYTES},
+    splitter::{Missing, Rest},
 };
-
-/// Most lines of a chunk: a line of two bytes that is rejected takes a thousand times as much in its record.
-pub(super) const LINES_MAX: usize = 4 * 1024;
+use crate::settings::{Framing, FramingRequest};
 
 /// What was read.
 pub(super) enum NextChunk {
@@ -32,6 +33,10 @@ pub(super) struct OpenSource {
     pub(super) byte_offset: u64,
     line: u64,
     long_line: Option<LongLine>,
+    /// Of other framings than NDJSON.
+    documents: Option<Documents>,
+    /// The framing, where its first bytes have another one, until the first chunk.
+    pub(super) overridden: Option<Framing>,
     at_start: bool,
     ended: bool,
     failed: Option<io::Error>,
@@ -50,6 +55,8 @@ impl OpenSource {
             byte_offset: 0,
             line: 1,
             long_line: None,
+            documents: None,
+            overridden: None,
             at_start: true,
             ended: false,
             failed: None,
@@ -63,6 +70,7 @@ impl OpenSource {
         &mut self,
         buffer: Vec<u8>,
         chunk_bytes: usize,
+        framing: FramingRequest,
         name: &str,
     ) -> Result<NextChunk, InputError> {
         let mut buffer = Buffer::reusing(buffer);
@@ -75,9 +83,19 @@ impl OpenSource {
             let bom = sniff::bom_bytes(buffer.filled());
             buffer.remove_front(bom);
             self.byte_offset += bom as u64;
-            refuse_foreign(whole_lines(buffer.filled(), self.failed.is_some()), name, self.stream.form)?;
+            let head = whole_lines(buffer.filled(), self.failed.is_some());
+            if recognise(head, framing, name, self.stream.form)? == Framing::Json {
+                self.documents = Some(Documents::new(self.byte_offset));
+            }
+            if framing != FramingRequest::Auto && sniff::is_overridden(head, self.framing()) {
+                self.overridden = Some(self.framing());
+            }
         }
-        let Some(Cut { length, lines, piece }) = self.cut(&mut buffer, chunk_bytes) else {
+        let cut = match self.documents.take() {
+            None => self.cut(&mut buffer, chunk_bytes),
+            Some(documents) => self.cut_documents(documents, &mut buffer, chunk_bytes, name)?,
+        };
+        let Some(Cut { length, lines, piece, documents, is_unterminated }) = cut else {
             return match self.failed.take() {
                 Some(error) => Err(self.explain(error, name)),
                 None => Ok(NextChunk::Ended(buffer.into_bytes(0))),
@@ -91,10 +109,12 @@ impl OpenSource {
             byte_offset: self.byte_offset,
             first_line: self.line,
             lines,
+            framing: self.framing(),
             piece,
+            documents,
             consumed: 0,
             end: Watermark::default(),
-            is_unterminated: piece == Piece::Lines && !bytes.ends_with(b"\n"),
+            is_unterminated,
             ended: Vec::new(),
             bytes,
         };
@@ -116,8 +136,8 @@ impl OpenSource {
                 return None;
             }
             let length = end.map_or(buffer.filled().len(), |end| end + 1);
-            let piece = Piece::LongLine { starts_at, ends, has_hole };
-            return Some(Cut { length, lines: usize::from(end.is_some()), piece });
+            let piece = Piece::Long { line: self.line, starts_at, ends, has_hole };
+            return Some(Cut::of_lines(length, usize::from(end.is_some()), piece));
         }
         loop {
             let filled = buffer.filled();
@@ -126,19 +146,46 @@ impl OpenSource {
             }
             if self.ended {
                 let whole = self.failed.is_none() && !filled.is_empty();
-                return whole.then_some(Cut { length: filled.len(), lines: 0, piece: Piece::Lines });
+                let cut = Cut { is_unterminated: true, ..Cut::of_lines(filled.len(), 0, Piece::Whole) };
+                return whole.then_some(cut);
             }
             // One byte more than the limit may still be the line's carriage return.
             if filled.len() > LINE_BYTES_MAX + 1 {
                 let starts_at = self.byte_offset;
-                let has_hole =
-                    memchr::memmem::find(&filled[..LINE_BYTES_MAX], &[0; HOLE_BYTES_MIN]).is_some();
+                let has_hole = has_hole(filled);
                 self.long_line = Some(LongLine { starts_at, has_hole });
-                let piece = Piece::LongLine { starts_at, ends: false, has_hole };
-                return Some(Cut { length: filled.len(), lines: 0, piece });
+                let piece = Piece::Long { line: self.line, starts_at, ends: false, has_hole };
+                return Some(Cut::of_lines(filled.len(), 0, piece));
             }
             let target = filled.len() + chunk_bytes;
             self.fill(buffer, target);
+        }
+    }
+
+    fn cut_documents(
+        &mut self,
+        mut documents: Documents,
+        buffer: &mut Buffer,
+        chunk_bytes: usize,
+        name: &str,
+    ) -> Result<Option<Cut>, InputError> {
+        let cut = documents.cut(buffer, chunk_bytes, self.follows(), |buffer, target| {
+            self.fill(buffer, target);
+            self.follows()
+        });
+        self.documents = Some(documents);
+        cut.map_err(|fault| explain_documents(fault, name))
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        if self.documents.is_some() { Framing::Json } else { Framing::Ndjson }
+    }
+
+    fn follows(&self) -> Rest {
+        match (self.ended, &self.failed) {
+            (false, _) => Rest::More,
+            (true, Some(_)) => Rest::Lost,
+            (true, None) => Rest::Nothing,
         }
     }
 
@@ -192,30 +239,6 @@ struct LongLine {
     has_hole: bool,
 }
 
-/// The part of a buffer that becomes a chunk.
-struct Cut {
-    length: usize,
-    /// How many of its bytes are line ends.
-    lines: usize,
-    piece: Piece,
-}
-
-/// Whole lines from the front, as `OpenSource::cut` wants them, if a line ends in the buffer.
-fn after_line_end(filled: &[u8], chunk_bytes: usize) -> Option<Cut> {
-    let (head, tail) = filled.split_at(filled.len().min(chunk_bytes));
-    let Some(end) = memchr::memrchr(b'\n', head) else {
-        let end = head.len() + memchr::memchr(b'\n', tail)?;
-        return Some(Cut { length: end + 1, lines: 1, piece: Piece::Lines });
-    };
-    let lines = memchr::memchr_iter(b'\n', head).count();
-    // Counting is much faster than to look for the line ends one by one.
-    let end = match lines {
-        ..=LINES_MAX => end,
-        _ => memchr::memchr_iter(b'\n', head).nth(LINES_MAX - 1).expect("there are more"),
-    };
-    Some(Cut { length: end + 1, lines: lines.min(LINES_MAX), piece: Piece::Lines })
-}
-
 /// Of a head that broke off, the lines that are there to their end: half a line looks like many things.
 pub(super) fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
     match memchr::memrchr(b'\n', head) {
@@ -225,11 +248,41 @@ pub(super) fn whole_lines(head: &[u8], is_broken_off: bool) -> &[u8] {
     }
 }
 
-pub(super) fn refuse_foreign(head: &[u8], name: &str, form: &str) -> Result<(), InputError> {
-    match sniff::foreign(head, name, form) {
-        Some(sniff::Foreign { found, told, fix }) => {
-            Err(InputError::Format { name: name.to_owned(), found, told, fix })
+/// The framing of a source that begins like this.
+pub(super) fn recognise(
+    head: &[u8],
+    framing: FramingRequest,
+    name: &str,
+    form: &str,
+) -> Result<Framing, InputError> {
+    sniff::framing(head, framing, name, form).map_err(|foreign| {
+        let sniff::Foreign { found, told, fix } = foreign;
+        InputError::Format { name: name.to_owned(), found, told, fix }
+    })
+}
+
+fn explain_documents(fault: DocumentsFault, name: &str) -> InputError {
+    let name = name.to_owned();
+    match fault {
+        DocumentsFault::Stopped(stop) => {
+            let (line, byte_offset) = (stop.place.line, stop.place.byte_offset);
+            match stop.document {
+                None => InputError::NoDocument { name, line, byte_offset, found: stop.found },
+                Some(began) => InputError::NoEnd {
+                    name,
+                    line: began.line,
+                    byte_offset: began.byte_offset,
+                    found: stop.found,
+                    found_line: line,
+                    found_byte: byte_offset,
+                },
+            }
         }
-        None => Ok(()),
+        DocumentsFault::Missing(Missing::RestOfDocument, began) => {
+            InputError::CutOff { name, line: began.line, byte_offset: began.byte_offset }
+        }
+        DocumentsFault::Missing(Missing::Bracket, began) => {
+            InputError::ArrayCutOff { name, line: began.line, byte_offset: began.byte_offset }
+        }
     }
 }

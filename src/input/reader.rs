@@ -1,7 +1,7 @@
-//! Cuts the sources into numbered chunks of whole lines, in constant memory.
+//! Cuts the sources into numbered chunks of whole lines or documents, in constant memory.
 //!
-//! A line above `LINE_BYTES_MAX` passes as [`Piece::LongLine`](super::Piece) chunks: too long to be a document, but every
-//! byte of it must reach the reject file. A read error comes after the whole lines that were read before it.
+//! One above `LINE_BYTES_MAX` passes as [`Piece::Long`](super::Piece) chunks: too long to be a document, but every byte of
+//! it must reach the reject file. A read error comes after the whole lines or documents that were read before it.
 
 use std::{
     io::Read,
@@ -16,14 +16,16 @@ use super::{
     InputError, Source,
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
-    open_source::{NextChunk, OpenSource, refuse_foreign, whole_lines},
+    open_source::{NextChunk, OpenSource, recognise, whole_lines},
     sniff::{self, HEAD_BYTES},
     stream_digest::StreamDigest,
 };
+use crate::settings::FramingRequest;
 
 /// Reads sources one after another and hands out their chunks.
 pub struct ChunkReader {
     sources: Vec<Source>,
+    framing: FramingRequest,
     chunk_bytes: usize,
     /// Stored bytes used up of the source that is being read.
     consumed: Arc<AtomicU64>,
@@ -49,17 +51,22 @@ impl std::fmt::Debug for ChunkReader {
 }
 
 impl ChunkReader {
-    /// Looks at the start of every regular file and reads the first chunk, so that an input that is no
-    /// NDJSON stops before anything is done.
-    pub fn open(sources: Vec<Source>, chunk_bytes: usize) -> Result<Self, InputError> {
+    /// Looks at the start of every regular file and reads the first chunk, so that an input that holds no
+    /// documents stops before anything is done.
+    pub fn open(
+        sources: Vec<Source>,
+        framing: FramingRequest,
+        chunk_bytes: usize,
+    ) -> Result<Self, InputError> {
         assert!(chunk_bytes > 0, "a chunk holds at least one byte");
         for source in &sources {
             if source.stored_bytes().is_some() {
-                probe(source)?;
+                probe(source, framing)?;
             }
         }
         let mut reader = Self {
             sources,
+            framing,
             chunk_bytes,
             consumed: Arc::default(),
             consumed_before: 0,
@@ -129,9 +136,12 @@ impl ChunkReader {
                 continue;
             };
             let name = || self.sources[open.index].name();
-            match open.read_chunk(buffer, self.chunk_bytes, &name())? {
+            match open.read_chunk(buffer, self.chunk_bytes, self.framing, &name())? {
                 NextChunk::Chunk(mut chunk, spare) => {
                     self.spare = spare;
+                    if let Some(framing) = open.overridden.take() {
+                        self.digest.begin_overridden(framing);
+                    }
                     if self.head.is_empty() {
                         self.head = mem::take(&mut open.head);
                     }
@@ -160,8 +170,8 @@ impl ChunkReader {
     }
 }
 
-/// Refuses a file whose first bytes are not NDJSON; damage is left to the read that meets it.
-fn probe(source: &Source) -> Result<(), InputError> {
+/// Refuses a file whose first bytes are those of no documents; damage is left to the read that meets it.
+fn probe(source: &Source, framing: FramingRequest) -> Result<(), InputError> {
     let name = source.name();
     let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
         .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
@@ -169,5 +179,5 @@ fn probe(source: &Source) -> Result<(), InputError> {
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
     let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
-    refuse_foreign(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), &name, form)
+    recognise(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), framing, &name, form).map(|_| ())
 }

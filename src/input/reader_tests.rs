@@ -5,8 +5,9 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::{
-    Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, Source, open_source::LINES_MAX, sniff::HEAD_BYTES,
+    Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, Source, cut::LINES_MAX, sniff::HEAD_BYTES,
 };
+use crate::settings::FramingRequest;
 
 fn source(bytes: &[u8]) -> (tempfile::NamedTempFile, Source) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -17,7 +18,7 @@ fn source(bytes: &[u8]) -> (tempfile::NamedTempFile, Source) {
 
 fn chunks(bytes: &[u8], chunk_bytes: usize) -> Result<Vec<Chunk>, InputError> {
     let (_file, source) = source(bytes);
-    let mut reader = ChunkReader::open(vec![source], chunk_bytes)?;
+    let mut reader = ChunkReader::open(vec![source], FramingRequest::Auto, chunk_bytes)?;
     let mut chunks = Vec::new();
     while let Some(chunk) = reader.next_chunk(Vec::new())? {
         chunks.push(chunk);
@@ -55,11 +56,11 @@ fn a_line_above_the_limit_passes_in_pieces() {
         let joined: Vec<u8> = chunks.iter().flat_map(|c| c.bytes.clone()).collect();
         assert!(joined == text.as_bytes());
         let ends: Vec<_> =
-            chunks.iter().filter(|c| matches!(c.piece, Piece::LongLine { ends: true, .. })).collect();
+            chunks.iter().filter(|c| matches!(c.piece, Piece::Long { ends: true, .. })).collect();
         assert!(ends.len() <= 1);
         for chunk in &chunks {
             assert!(chunk.bytes.len() <= LINE_BYTES_MAX + (2 << 20), "memory is bounded");
-            if let Piece::LongLine { starts_at, .. } = chunk.piece {
+            if let Piece::Long { starts_at, .. } = chunk.piece {
                 assert_eq!(starts_at, 3);
                 assert_eq!(chunk.first_line, 2);
             }
@@ -72,7 +73,7 @@ fn a_line_at_the_limit_is_a_line() {
     for end in ["", "\n", "\r\n"] {
         let text = format!("{}{end}", "x".repeat(LINE_BYTES_MAX));
         let chunks = chunks(text.as_bytes(), 1 << 20).unwrap();
-        assert!(chunks.iter().all(|c| c.piece == Piece::Lines), "{end:?}");
+        assert!(chunks.iter().all(|c| c.piece == Piece::Whole), "{end:?}");
     }
 }
 
@@ -85,7 +86,7 @@ fn damage_comes_after_the_whole_lines_before_it() {
     let whole = encoder.finish().unwrap();
     let cut = whole.len() / 2;
     let (_file, source) = source(&whole[..cut]);
-    let mut reader = ChunkReader::open(vec![source], 4096).unwrap();
+    let mut reader = ChunkReader::open(vec![source], FramingRequest::Auto, 4096).unwrap();
     let mut read = Vec::new();
     let error = loop {
         match reader.next_chunk(Vec::new()) {
@@ -104,7 +105,7 @@ fn several_sources_count_their_own_lines() {
     let (_a, a) = source(b"{}\n{}\n");
     let (_b, b) = source(b"");
     let (_c, c) = source(b"{}");
-    let mut reader = ChunkReader::open(vec![a, b, c], 3).unwrap();
+    let mut reader = ChunkReader::open(vec![a, b, c], FramingRequest::Auto, 3).unwrap();
     let mut seen = Vec::new();
     while let Some(chunk) = reader.next_chunk(Vec::new()).unwrap() {
         let ended: Vec<_> = chunk.ended.iter().map(|digest| digest.bytes).collect();
@@ -125,7 +126,7 @@ fn the_head_does_not_depend_on_chunks() {
         for chunk_bytes in [1, 1000, 1 << 20] {
             let sources: Vec<_> = texts.iter().map(|text| source(text)).collect();
             let words = sources.iter().map(|(_, source)| source.clone()).collect();
-            let reader = ChunkReader::open(words, chunk_bytes).unwrap();
+            let reader = ChunkReader::open(words, FramingRequest::Auto, chunk_bytes).unwrap();
             assert!(reader.head() == expected);
         }
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::{Change, Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Position, Source, Watermark};
+use crate::settings::FramingRequest;
 
 /// Temporary files with these contents, and the sources that name them.
 fn sources(contents: &[&[u8]]) -> (Vec<tempfile::NamedTempFile>, Vec<Source>) {
@@ -25,7 +26,7 @@ fn replay(
     expected: &[Watermark],
 ) -> (Vec<(Chunk, bool)>, Option<InputError>) {
     let (_files, sources) = sources(contents);
-    let mut reader = ChunkReader::open(sources, chunk_bytes).unwrap();
+    let mut reader = ChunkReader::open(sources, FramingRequest::Auto, chunk_bytes).unwrap();
     reader.require_watermarks(expected.to_vec());
     let mut chunks = Vec::new();
     loop {

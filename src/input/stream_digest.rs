@@ -8,6 +8,10 @@ use super::{
     chunk::{Chunk, Piece, Position, SourceDigest, Watermark},
     sniff,
 };
+use crate::settings::Framing;
+
+/// The first part of a long document ends where the splitter had looked last, so much before what was read.
+const LOOK_AHEAD_BYTES: usize = 64;
 
 /// The part of the stream that was handed out.
 pub(super) struct StreamDigest {
@@ -83,6 +87,16 @@ impl StreamDigest {
         Ok(())
     }
 
+    /// Takes in that the source that comes next is read in another way than its first bytes ask for: what was read of it
+    /// in one way is not what is read of it in another.
+    pub(super) fn begin_overridden(&mut self, framing: Framing) {
+        let mark: &[u8] = match framing {
+            Framing::Ndjson => b"--framing ndjson",
+            Framing::Json => b"--framing json",
+        };
+        self.earlier.update(mark);
+    }
+
     /// Takes in that the source at hand has ended after so many bytes.
     pub(super) fn finish_source(&mut self, bytes: u64) {
         self.skip_to(bytes);
@@ -126,15 +140,29 @@ impl StreamDigest {
     }
 }
 
-/// Whether an earlier attempt can have had a chunk that ended there: behind a line end, or behind a last line
-/// that lacked its end and has got it since, or inside a line above the limit. Anywhere else a document that
-/// was whole goes on now.
+/// Whether an earlier attempt can have had a chunk that ended there. Anywhere else a document that was whole goes on now.
 fn can_end_at(chunk: &Chunk, at: usize) -> bool {
+    let is_long = |bytes: u64| bytes > to_u64(LINE_BYTES_MAX - LOOK_AHEAD_BYTES);
+    match (chunk.framing, chunk.piece) {
+        (Framing::Ndjson, _) => can_end_line_at(chunk, at),
+        (Framing::Json, Piece::Whole) => chunk.documents.iter().all(|document| {
+            let inside = document.range();
+            at <= inside.start || inside.end <= at || is_long(to_u64(at - inside.start))
+        }),
+        (Framing::Json, Piece::Long { starts_at, .. }) => {
+            let document_bytes = chunk.byte_offset - starts_at + to_u64(at);
+            at == chunk.bytes.len() || document_bytes == 0 || is_long(document_bytes)
+        }
+    }
+}
+
+/// Behind a line end, or behind a last line that lacked its end and has got it since, or inside a line above the limit.
+fn can_end_line_at(chunk: &Chunk, at: usize) -> bool {
     let (head, tail) = chunk.bytes.split_at(at);
     let line_bytes = match (memchr::memrchr(b'\n', head), chunk.piece) {
         (Some(end), _) => to_u64(head.len() - end - 1),
-        (None, Piece::Lines) => to_u64(head.len()),
-        (None, Piece::LongLine { starts_at, .. }) => chunk.byte_offset - starts_at + to_u64(head.len()),
+        (None, Piece::Whole) => to_u64(head.len()),
+        (None, Piece::Long { starts_at, .. }) => chunk.byte_offset - starts_at + to_u64(head.len()),
     };
     let has_ended =
         line_bytes == 0 || tail.is_empty() || tail.starts_with(b"\n") || tail.starts_with(b"\r\n");

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,6 +11,7 @@ use crate::{
     input::{Chunk, Piece},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
+    settings::Framing,
 };
 
 /// What all workers share.
@@ -55,8 +57,9 @@ pub(super) struct CheckedChunk {
 /// faults.
 pub(super) fn charge_before(chunk: &Chunk) -> usize {
     let bytes = chunk.bytes.len();
-    let long = if bytes > LONG_LINE_BYTES && chunk.lines <= 1 { LONG_LINE_FACTOR * bytes } else { 0 };
-    (bytes + record_bytes_max(chunk.lines.max(1), bytes)).max(long)
+    let documents = chunk.documents_max();
+    let long = if bytes > LONG_LINE_BYTES && documents <= 1 { LONG_LINE_FACTOR * bytes } else { 0 };
+    (bytes + record_bytes_max(documents.max(1), bytes)).max(long)
 }
 
 impl CheckedChunk {
@@ -86,15 +89,19 @@ impl Checker {
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
         let part = |_| LanePart::of(&chunk, self.form);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
-        let (mut tally, mut rejects) = (Tally::with_details(self.has_details), ChunkRejects::default());
-        match chunk.piece {
-            Piece::Lines => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
-            Piece::LongLine { starts_at, ends, has_hole } => {
+        let mut tally = Tally::with_details(self.has_details);
+        let mut rejects = ChunkRejects::of(chunk.framing);
+        match (chunk.piece, chunk.framing) {
+            (Piece::Whole, Framing::Ndjson) => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
+            (Piece::Whole, Framing::Json) => {
+                self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects);
+            }
+            (Piece::Long { line, starts_at, ends, has_hole }, _) => {
                 let bytes = 0..chunk.bytes.len();
                 if ends {
                     let faults =
                         vec![if has_hole { Fault::long_line_with_hole() } else { Fault::line_too_long() }];
-                    let rejection = Rejection { line: chunk.first_line, byte_offset: starts_at, faults };
+                    let rejection = Rejection { line, byte_offset: starts_at, faults };
                     self.reject(&chunk, bytes, rejection, &mut tally, &mut rejects);
                 } else if self.keep_rejects {
                     rejects.push_part(bytes);
@@ -124,25 +131,7 @@ impl Checker {
             if is_blank(bytes) {
                 tally.blank += 1;
             } else {
-                let alone = (bytes.len() > ALONE_BYTES)
-                    .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
-                let details = RefCell::new(tally.details.as_deref_mut());
-                let accept = |profile: &Profile<'_>| {
-                    if !parts.is_empty() {
-                        parts[lane_of(profile.id, parts.len())].push(profile, start);
-                    }
-                    if let Some(details) = details.borrow_mut().as_deref_mut() {
-                        details.add(profile, bytes);
-                    }
-                };
-                let reject = |document: Node<'_>| {
-                    if let Some(details) = details.borrow_mut().as_deref_mut() {
-                        details.add_rejected(document, bytes);
-                    }
-                };
-                let checked = check_with(bytes, &self.schema, &mut scratch, accept, reject);
-                drop(alone);
-                match checked {
+                match self.check_document(chunk, start..end, &mut scratch, parts, tally) {
                     Ok(()) => tally.accept(chunk.source, line),
                     Err(faults) => {
                         let byte_offset = chunk.byte_offset + to_u64(start);
@@ -155,10 +144,74 @@ impl Checker {
         }
     }
 
+    fn check_documents(
+        &self,
+        chunk: &Chunk,
+        parts: &mut [LanePart],
+        tally: &mut Tally,
+        rejects: &mut ChunkRejects,
+    ) {
+        let mut scratch = Scratch::default();
+        let (mut counted, mut line) = (0, chunk.first_line);
+        for bytes in chunk.documents.iter().map(|document| document.range()) {
+            line += line_ends(&chunk.bytes[counted..bytes.start]);
+            counted = bytes.start;
+            match self.check_document(chunk, bytes.clone(), &mut scratch, parts, tally) {
+                Ok(()) => tally.accept(chunk.source, line),
+                Err(faults) => {
+                    let faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
+                    let byte_offset = chunk.byte_offset + to_u64(bytes.start);
+                    let rejection = Rejection { line, byte_offset, faults };
+                    self.reject(chunk, bytes, rejection, tally, rejects);
+                }
+            }
+        }
+    }
+
+    /// Faults of syntax are told by a byte of their line. Of a document over several lines they are told by a byte of all
+    /// of it: it is looked at once more, as one line of the same length.
+    fn in_bytes_of_document(&self, bytes: &[u8], faults: Vec<Fault>, scratch: &mut Scratch) -> Vec<Fault> {
+        if faults.iter().all(|fault| fault.column.is_none()) || memchr::memchr(b'\n', bytes).is_none() {
+            return faults;
+        }
+        let line = as_one_line(bytes);
+        check_with(&line, &self.schema, scratch, |_| (), |_| ()).err().unwrap_or(faults)
+    }
+
+    /// Hands the document to its lane, or says all that is wrong with it.
+    #[inline]
+    fn check_document(
+        &self,
+        chunk: &Chunk,
+        place: Range<usize>,
+        scratch: &mut Scratch,
+        parts: &mut [LanePart],
+        tally: &mut Tally,
+    ) -> Result<(), Vec<Fault>> {
+        let (start, bytes) = (place.start, &chunk.bytes[place]);
+        let _alone = (bytes.len() > ALONE_BYTES)
+            .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
+        let details = RefCell::new(tally.details.as_deref_mut());
+        let accept = |profile: &Profile<'_>| {
+            if !parts.is_empty() {
+                parts[lane_of(profile.id, parts.len())].push(profile, start);
+            }
+            if let Some(details) = details.borrow_mut().as_deref_mut() {
+                details.add(profile, bytes);
+            }
+        };
+        let reject = |document: Node<'_>| {
+            if let Some(details) = details.borrow_mut().as_deref_mut() {
+                details.add_rejected(document, bytes);
+            }
+        };
+        check_with(bytes, &self.schema, scratch, accept, reject)
+    }
+
     fn reject(
         &self,
         chunk: &Chunk,
-        bytes: std::ops::Range<usize>,
+        bytes: Range<usize>,
         rejection: Rejection,
         tally: &mut Tally,
         rejects: &mut ChunkRejects,
@@ -193,7 +246,7 @@ impl Checker {
     }
 }
 
-/// The lines of a chunk by their offsets in it, which have to rise.
+/// The lines or documents of a chunk by their offsets in it, which have to rise.
 pub(super) struct Lines<'c> {
     chunk: &'c Chunk,
     counted: usize,
@@ -205,14 +258,22 @@ impl<'c> Lines<'c> {
         Self { chunk, counted: 0, line: chunk.first_line }
     }
 
-    /// Where the line's bytes are in the chunk, and its place.
-    pub(super) fn at(&mut self, offset: u32) -> (std::ops::Range<usize>, SourceLocation) {
+    /// Where the document's bytes are in the chunk, of NDJSON all of its line, and its place.
+    pub(super) fn at(&mut self, offset: u32) -> (Range<usize>, SourceLocation) {
         let chunk = self.chunk;
         let start = usize::try_from(offset).expect("an offset in a chunk");
-        self.line += to_u64(memchr::memchr_iter(b'\n', &chunk.bytes[self.counted..start]).count());
+        self.line += line_ends(&chunk.bytes[self.counted..start]);
         self.counted = start;
-        let rest = &chunk.bytes[start..];
-        let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let end = match chunk.framing {
+            Framing::Ndjson => {
+                let rest = &chunk.bytes[start..];
+                start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)
+            }
+            Framing::Json => {
+                let index = chunk.documents.binary_search_by_key(&start, |document| document.range().start);
+                chunk.documents[index.expect("a document begins at the offset")].range().end
+            }
+        };
         let byte_offset = chunk.byte_offset + to_u64(start);
         (start..end, SourceLocation { source: chunk.source, line: self.line, byte_offset })
     }
@@ -220,6 +281,26 @@ impl<'c> Lines<'c> {
 
 fn place(chunk: &Chunk, rejection: &Rejection) -> SourceLocation {
     SourceLocation { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
+}
+
+/// The same document with its line feeds as blanks, in strings as another character that JSON does not have there.
+fn as_one_line(bytes: &[u8]) -> Vec<u8> {
+    let (mut is_in_text, mut is_escaped) = (false, false);
+    let in_place_of = |&byte: &u8| {
+        let is_quote = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_in_text ^= is_quote;
+        match byte {
+            b'\n' if is_in_text => 1,
+            b'\n' => b' ',
+            _ => byte,
+        }
+    };
+    bytes.iter().map(in_place_of).collect()
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    to_u64(memchr::memchr_iter(b'\n', bytes).count())
 }
 
 fn to_u64(length: usize) -> u64 {
@@ -239,7 +320,9 @@ mod tests {
             byte_offset: 100,
             first_line: 11,
             lines: 6,
-            piece: Piece::Lines,
+            framing: Framing::Ndjson,
+            piece: Piece::Whole,
+            documents: Vec::new(),
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: false,

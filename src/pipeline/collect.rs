@@ -26,7 +26,7 @@ use crate::{
     report::{ChunkRejects, RejectFiles, SeenIds, Tally, Timeline},
     rows::LanePart,
     runs::{LoadCounts, RunError},
-    settings::{KindLimit, RejectLimits},
+    settings::{Framing, KindLimit, RejectLimits},
 };
 
 /// What the collector holds of the lanes.
@@ -333,7 +333,10 @@ impl<'a> Collector<'a> {
         self.replayed += replayed;
         finished.digests.append(&mut chunk.ended);
         finished.documents_of_sources[chunk.source] += tally.read;
-        finished.lines_of_sources[chunk.source] += tally.read + tally.blank;
+        match chunk.framing {
+            Framing::Ndjson => finished.lines_of_sources[chunk.source] += tally.read + tally.blank,
+            Framing::Json => finished.lines_of_sources[chunk.source] = chunk.last_line(),
+        }
         finished.timeline.add(self.started.elapsed(), tally.read);
         if let Some(details) = &tally.details {
             details.fingerprints.iter().for_each(|one| finished.seen_ids.add(*one));

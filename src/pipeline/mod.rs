@@ -240,10 +240,10 @@ fn start_reader(
         let mut error = None;
         while let Some(buffer) = window.wait_for_room(reader.is_verified()) {
             let chunk = match reader.next_chunk(buffer) {
-                // Such a line comes in a chunk of its own.
-                Ok(Some(chunk)) if chunk.is_unterminated && is_cut_off(&chunk.bytes) => {
+                // Such a document comes in a chunk of its own.
+                Ok(Some(chunk)) if chunk.is_unterminated && is_cut_off(chunk.last_document()) => {
                     let name = reader.sources()[chunk.source].name();
-                    let (line, byte_offset) = (chunk.first_line, chunk.byte_offset);
+                    let (line, byte_offset) = chunk.place_of_last_document();
                     error = Some(InputError::CutOff { name, line, byte_offset });
                     break;
                 }

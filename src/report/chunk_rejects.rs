@@ -5,19 +5,20 @@ use std::{borrow::Cow, ops::Range};
 
 use serde::Serialize;
 
-use crate::document::Fault;
+use crate::{document::Fault, settings::Framing};
 
-/// The rejected lines of one chunk, in order, with the words about each already written out.
-#[derive(Debug, Default)]
+/// The rejected lines or documents of one chunk, in order, with the words about each already written out.
+#[derive(Debug)]
 pub(crate) struct ChunkRejects {
+    pub(super) framing: Framing,
     pub lines: Vec<RejectedLine>,
     pub(super) records: Vec<u8>,
 }
 
-/// A rejected line, or a part of one that is too long.
+/// A rejected line or document, or a part of one that is too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectedLine {
-    /// In the chunk, with the line end.
+    /// In the chunk, a line with its end.
     pub bytes: Range<usize>,
     /// In `records`; `None` for a part that another part of the line follows.
     pub(super) record: Option<Range<usize>>,
@@ -50,10 +51,15 @@ struct RecordError<'a> {
 }
 
 impl ChunkRejects {
+    /// None yet of a chunk with this framing.
+    pub(crate) fn of(framing: Framing) -> Self {
+        Self { framing, lines: Vec::new(), records: Vec::new() }
+    }
+
     /// Adds a rejected line, the one after those added so far.
     pub(crate) fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
         let start = self.records.len();
-        let errors = rejection.faults.iter().map(record_error).collect();
+        let errors = rejection.faults.iter().map(|fault| record_error(fault, self.framing)).collect();
         let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
         serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
         self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
@@ -70,9 +76,13 @@ impl ChunkRejects {
     }
 }
 
-fn record_error(fault: &Fault) -> RecordError<'_> {
+fn record_error(fault: &Fault, framing: Framing) -> RecordError<'_> {
+    let whole = match framing {
+        Framing::Ndjson => "line",
+        Framing::Json => "document",
+    };
     let message = match fault.column {
-        Some(column) => format!("{} (byte {column} of the line)", fault.message).into(),
+        Some(column) => format!("{} (byte {column} of the {whole})", fault.message).into(),
         None => fault.message.as_str().into(),
     };
     RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }

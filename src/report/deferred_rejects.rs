@@ -10,6 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
+    reject_form::RejectForm,
     rejects::RejectFiles,
     rejects_error::{RejectsError, error},
 };
@@ -18,17 +19,18 @@ use super::{
 #[derive(Deserialize)]
 struct RecordPlace {
     source: String,
-    line: u64,
+    byte_offset: u64,
 }
 
-/// Rejected lines and the records about them, read side by side.
+/// Rejected documents and the records about them, read side by side.
 struct Rejects<'n> {
+    form: RejectForm,
     documents: BufReader<File>,
     errors: BufReader<File>,
     names: &'n [String],
-    /// The record of the line at hand; empty at the end.
+    /// The record of the document at hand; empty at the end.
     record: Vec<u8>,
-    /// Index of its source, and its line there.
+    /// Index of its source, and where it begins there. Several documents may begin on one line.
     place: (usize, u64),
 }
 
@@ -37,7 +39,8 @@ impl<'n> Rejects<'n> {
         let open = |path: &Path| File::open(path).map(BufReader::new).map_err(error("read", path));
         let paths = files.paths();
         let (documents, errors) = (open(&paths.documents)?, open(&paths.errors)?);
-        let mut rejects = Self { documents, errors, names, record: Vec::new(), place: (0, 0) };
+        let form = files.form();
+        let mut rejects = Self { form, documents, errors, names, record: Vec::new(), place: (0, 0) };
         rejects.advance().map_err(error("read", &paths.errors))?;
         Ok(rejects)
     }
@@ -47,52 +50,40 @@ impl<'n> Rejects<'n> {
     }
 
     fn advance(&mut self) -> io::Result<()> {
+        let is_first = self.record.is_empty();
         self.record.clear();
         if self.errors.read_until(b'\n', &mut self.record)? == 0 {
             return Ok(());
         }
         let place: RecordPlace = serde_json::from_slice(&self.record)?;
-        let (source, line) = self.place;
+        let (source, byte_offset) = self.place;
         // The same file may have been named more than once.
-        let from = if place.line > line { source } else { source + 1 };
+        let from = if is_first || place.byte_offset > byte_offset { source } else { source + 1 };
         let found = self.names[from.min(self.names.len())..].iter().position(|name| *name == place.source);
         let index = found
             .map(|index| from + index)
             .or_else(|| self.names.iter().position(|name| *name == place.source));
         let unknown = || io::Error::other("a record names a source that is not read");
-        self.place = (index.ok_or_else(unknown)?, place.line);
+        self.place = (index.ok_or_else(unknown)?, place.byte_offset);
         Ok(())
     }
 
-    /// Moves the line at hand and its record over; the record gets its new number.
+    /// Moves the document at hand and its record over; the record gets the document's new line. Says how many lines
+    /// that takes.
     fn move_to(
         &mut self,
-        number: u64,
+        line: u64,
+        form: RejectForm,
         documents: &mut impl Write,
         errors: &mut impl Write,
-    ) -> io::Result<()> {
-        copy_line(&mut self.documents, documents)?;
+    ) -> io::Result<u64> {
+        form.begin(documents)?;
+        let lines = self.form.copy_document(&mut self.documents, documents)?;
         let rest = memchr::memchr(b',', &self.record).ok_or(io::ErrorKind::InvalidData)?;
-        write!(errors, "{{\"reject_line\":{number}")?;
+        write!(errors, "{{\"reject_line\":{line}")?;
         errors.write_all(&self.record[rest..])?;
-        self.advance()
-    }
-}
-
-/// A line of any length, in constant memory.
-fn copy_line(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
-    loop {
-        let buffer = from.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let end = memchr::memchr(b'\n', buffer);
-        let length = end.map_or(buffer.len(), |end| end + 1);
-        to.write_all(&buffer[..length])?;
-        from.consume(length);
-        if end.is_some() {
-            return Ok(());
-        }
+        self.advance()?;
+        Ok(lines)
     }
 }
 
@@ -107,14 +98,17 @@ pub(crate) fn merge_deferred_rejects(
     if deferred.lines() > 0 {
         let mut merged = early.beside("merged")?;
         let (mut one, mut other) = (Rejects::open(&early, names)?, Rejects::open(&deferred, names)?);
-        for number in 1..=early.lines() + deferred.lines() {
+        let form = if early.form() == deferred.form() { early.form() } else { RejectForm::Records };
+        let mut lines = 0;
+        while !one.is_at_end() || !other.is_at_end() {
             let is_first = other.is_at_end() || !one.is_at_end() && one.place < other.place;
             let next = if is_first { &mut one } else { &mut other };
             let (documents, errors) = merged.writers();
-            let moved = next.move_to(number, documents, errors);
-            moved.map_err(error("written", &merged.paths().documents))?;
+            let moved = next.move_to(lines + 1, form, documents, errors);
+            lines += moved.map_err(error("written", &merged.paths().documents))?;
         }
-        merged.set_lines(early.lines() + deferred.lines());
+        assert_eq!(lines, early.lines() + deferred.lines(), "all documents were moved");
+        merged.set(form, lines);
         merged.flush()?;
         early = merged.take_place_of(early)?;
     }
@@ -130,16 +124,17 @@ mod tests {
     use crate::{
         document::Fault,
         report::{ChunkRejects, Rejection},
+        settings::Framing,
     };
 
     /// Rejected documents as (source, line).
     fn write(files: &mut RejectFiles, names: &[String], documents: &[(usize, u64)]) {
         for &(source, line) in documents {
-            let mut rejects = ChunkRejects::default();
+            let mut rejects = ChunkRejects::of(Framing::Ndjson);
             let bytes = format!("{source} {line}\n");
             let rejection = Rejection {
                 line,
-                byte_offset: 7,
+                byte_offset: line * 7,
                 faults: vec![Fault::of_document("load:duplicate", "words")],
             };
             rejects.push(0..bytes.len(), &names[source], &rejection);
@@ -168,9 +163,10 @@ mod tests {
             let records = fs::read_to_string(&paths.errors).unwrap();
             for (index, (record, (source, line))) in records.lines().zip(&expected).enumerate() {
                 let start = format!(
-                    r#"{{"reject_line":{},"source":"{}","line":{line},"byte_offset":7,"#,
+                    r#"{{"reject_line":{},"source":"{}","line":{line},"byte_offset":{},"#,
                     index + 1,
-                    names[*source]
+                    names[*source],
+                    line * 7
                 );
                 assert!(record.starts_with(&start) && record.ends_with("]}"), "{record}");
             }

@@ -26,6 +26,7 @@ mod meaning;
 mod merge;
 mod metrics;
 mod partitions;
+mod reject_form;
 mod reject_paths;
 mod rejects;
 mod rejects_error;

@@ -1,4 +1,4 @@
-//! The reject files: rejected lines byte for byte, and beside them why, one object a line.
+//! The reject files: rejected documents byte for byte, and beside them why, one object a line.
 //!
 //! While a run goes on, and when it stops early, the files are named `*.partial`; only a run that has seen
 //! all of its input gives them their names, after moving earlier ones aside (`rejects.1.ndjson`, …). So a
@@ -15,10 +15,11 @@ use std::{
 
 use super::{
     ChunkRejects,
+    reject_form::{RejectForm, turn_into_records},
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
 };
-use crate::{failpoint, input::Source};
+use crate::{failpoint, input::Source, settings::Framing};
 
 /// The two files while they are being written.
 #[derive(Debug)]
@@ -30,7 +31,11 @@ pub(crate) struct RejectFiles {
     partial: RejectPaths,
     documents: BufWriter<File>,
     errors: BufWriter<File>,
+    form: RejectForm,
+    /// How many lines there are of rejected documents.
     lines: u64,
+    /// The line where the document at hand began, of which a part was written.
+    part_of: Option<u64>,
 }
 
 impl RejectFiles {
@@ -63,7 +68,8 @@ impl RejectFiles {
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        Ok(Self { dir, run_id, folder, partial, documents, errors, lines: 0 })
+        let form = RejectForm::Lines;
+        Ok(Self { dir, run_id, folder, partial, documents, errors, form, lines: 0, part_of: None })
     }
 
     /// Another pair of partial files of the same run, told apart by a word.
@@ -91,16 +97,21 @@ impl RejectFiles {
         &self.partial
     }
 
-    /// How many lines were rejected.
+    /// How many lines the rejected documents take.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    pub(super) fn set_lines(&mut self, lines: u64) {
-        self.lines = lines;
+    pub(super) fn form(&self) -> RejectForm {
+        self.form
     }
 
-    /// For lines and for records.
+    /// They hold so much, which was written to them by others.
+    pub(super) fn set(&mut self, form: RejectForm, lines: u64) {
+        (self.form, self.lines) = (form, lines);
+    }
+
+    /// For documents and for the words about them.
     pub(super) fn writers(&mut self) -> (&mut BufWriter<File>, &mut BufWriter<File>) {
         (&mut self.documents, &mut self.errors)
     }
@@ -112,21 +123,50 @@ impl RejectFiles {
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
     pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
-        let failed = |path: &Path| error("written", path);
         for line in &rejects.lines {
             let raw = &bytes[line.bytes.clone()];
-            self.documents.write_all(raw).map_err(failed(&self.partial.documents))?;
-            let Some(record) = &line.record else { continue };
-            if !raw.ends_with(b"\n") {
-                self.documents.write_all(b"\n").map_err(failed(&self.partial.documents))?;
+            let is_part = line.record.is_none();
+            let has_line_break = is_part || memchr::memchr(b'\n', raw).is_some();
+            if self.form == RejectForm::Lines && rejects.framing == Framing::Json && has_line_break {
+                self.turn_into_records()?;
             }
-            self.lines += 1;
+            let first_line =
+                self.write_document(raw, is_part).map_err(error("written", &self.partial.documents))?;
+            self.part_of = is_part.then_some(first_line);
+            let Some(record) = &line.record else { continue };
             let record = &rejects.records[record.start + 1..record.end]; // without its opening brace
-            write!(self.errors, "{{\"reject_line\":{},", self.lines)
+            write!(self.errors, "{{\"reject_line\":{first_line},")
                 .and_then(|()| self.errors.write_all(record))
                 .and_then(|()| self.errors.write_all(b"\n"))
-                .map_err(failed(&self.partial.errors))?;
+                .map_err(error("written", &self.partial.errors))?;
         }
+        Ok(())
+    }
+
+    /// Writes a document or a part of it; gives the line where it began.
+    fn write_document(&mut self, raw: &[u8], is_part: bool) -> io::Result<u64> {
+        let first_line = self.part_of.unwrap_or(self.lines + 1);
+        if self.part_of.is_none() {
+            self.form.begin(&mut self.documents)?;
+        }
+        self.documents.write_all(raw)?;
+        self.lines += u64::try_from(memchr::memchr_iter(b'\n', raw).count()).expect("a length has 64 bits");
+        if !is_part && !raw.ends_with(b"\n") {
+            self.documents.write_all(b"\n")?;
+            self.lines += 1;
+        }
+        Ok(first_line)
+    }
+
+    fn turn_into_records(&mut self) -> Result<(), RejectsError> {
+        let path = &self.partial.documents;
+        if self.lines > 0 {
+            let other =
+                RejectPaths::in_dir(&self.dir, &format!("{}.records", infix(self.run_id)), ".partial");
+            let turned = self.documents.flush().and_then(|()| turn_into_records(path, &other.documents));
+            self.documents = turned.map_err(error("written", path))?;
+        }
+        self.form = RejectForm::Records;
         Ok(())
     }
 
@@ -208,177 +248,5 @@ fn lock(dir: &Path) -> Result<File, RejectsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{ops::Range, os::unix::fs::PermissionsExt};
-
-    use super::*;
-    use crate::{document::Fault, report::Rejection};
-
-    fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
-        let mut rejects = ChunkRejects::default();
-        for (bytes, line) in lines {
-            let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
-            rejects.push(bytes.clone(), "a.ndjson", &Rejection { line: *line, byte_offset: 7, faults });
-        }
-        rejects
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// The files of a run that has rejected these bytes.
-    fn files(dir: &Path, run_id: Option<i64>, bytes: &[u8]) -> RejectFiles {
-        let mut files = RejectFiles::create(dir, run_id).unwrap();
-        files.write(bytes, &rejects(&[(0..bytes.len(), 1)])).unwrap();
-        files
-    }
-
-    #[test]
-    fn lines_are_kept_byte_for_byte() {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path().join("new/rejects");
-        let mut files = RejectFiles::create(&dir, None).unwrap();
-        files.write(b"{\r\n{}\n\xff\n", &rejects(&[(0..3, 1), (6..8, 3)])).unwrap();
-        let mut long = ChunkRejects::default();
-        long.push_part(0..3);
-        files.write(b"xxx", &long).unwrap();
-        files.write(b"yy", &rejects(&[(0..2, 4)])).unwrap();
-        let paths = files.complete().unwrap().unwrap();
-        assert_eq!(fs::read(&paths.documents).unwrap(), b"{\r\n\xff\nxxxyy\n");
-        assert_eq!(
-            fs::read_to_string(&paths.errors).unwrap().lines().next().unwrap(),
-            r#"{"reject_line":1,"source":"a.ndjson","line":1,"byte_offset":7,"errors":[{"code":"json:syntax","pointer":"","schema_path":"","message":"not valid JSON"}]}"#
-        );
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&dir), mode(&paths.documents), mode(&paths.errors)), (0o700, 0o600, 0o600));
-    }
-
-    #[test]
-    fn earlier_files_are_moved_aside_by_complete_runs_only() {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path();
-        let names = || names(dir);
-        let bytes = std::cell::Cell::new(*b"{0\n");
-        let run = || {
-            let mut new = bytes.get();
-            new[1] += 1;
-            bytes.set(new);
-            files(dir, None, &new)
-        };
-        run().leave_partial().unwrap().unwrap();
-        let partial = ["rejects.errors.ndjson.partial", "rejects.ndjson.partial"];
-        assert_eq!(names(), partial);
-        run().leave_partial().unwrap().unwrap();
-        assert_eq!(names().len(), 4, "those of the stopped run are kept");
-        for name in names().iter().filter(|name| !partial.contains(&name.as_str())) {
-            assert!(name.starts_with("rejects.1."));
-            fs::remove_file(dir.join(name)).unwrap();
-        }
-        let running = RejectFiles::create(dir, None).unwrap();
-        assert!(RejectFiles::create(dir, None).is_err(), "one run at a time");
-        drop(running);
-        for name in names() {
-            fs::remove_file(dir.join(name)).unwrap();
-        }
-        run().complete().unwrap().unwrap();
-        assert_eq!(names(), ["rejects.errors.ndjson", "rejects.ndjson"]);
-        assert_eq!(RejectFiles::create(dir, None).unwrap().complete().unwrap(), None);
-        assert_eq!(names(), ["rejects.1.errors.ndjson", "rejects.1.ndjson"]);
-        run().complete().unwrap().unwrap();
-        run().complete().unwrap().unwrap();
-        assert_eq!(names().len(), 6);
-    }
-
-    #[test]
-    fn each_attempt_of_a_run_writes_the_same_partial_files() {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path();
-        files(dir, Some(6), b"of another run\n").leave_partial().unwrap().unwrap();
-        let stopped = files(dir, Some(7), b"{1\n{2\n").leave_partial().unwrap().unwrap();
-        assert_eq!(stopped, RejectFiles::partial_paths(dir, Some(7)));
-        assert!(stopped.errors.ends_with("rejects.run-7.errors.ndjson.partial"));
-        let again = files(dir, Some(7), b"{1\n").leave_partial().unwrap().unwrap();
-        assert_eq!(fs::read(again.documents).unwrap(), b"{1\n");
-        files(dir, Some(7), b"{1\n{2\n").complete().unwrap().unwrap();
-        assert_eq!(
-            names(dir),
-            [
-                "rejects.errors.ndjson",
-                "rejects.ndjson",
-                "rejects.run-6.errors.ndjson.partial",
-                "rejects.run-6.ndjson.partial"
-            ]
-        );
-    }
-
-    /// Each end that a crash may leave, and what the next attempt makes of it.
-    #[test]
-    fn a_crash_at_the_end_makes_no_second_copy() {
-        const DOCUMENTS: &str = "rejects.ndjson";
-        const ERRORS: &str = "rejects.errors.ndjson";
-        let check = |leave: &dyn Fn(&Path), aside: &[&str]| {
-            let home = tempfile::tempdir().unwrap();
-            let dir = home.path();
-            files(dir, Some(6), b"{earlier\n").complete().unwrap();
-            leave(dir);
-            files(dir, Some(7), b"{new\n").complete().unwrap();
-            assert_eq!(names(dir), [aside, &[ERRORS, DOCUMENTS]].concat());
-            assert_eq!(fs::read(dir.join(DOCUMENTS)).unwrap(), b"{new\n");
-            for name in aside.iter().filter(|name| !name.contains("errors")) {
-                assert_eq!(fs::read(dir.join(name)).unwrap(), b"{earlier\n");
-            }
-        };
-        let move_to = |dir: &Path, from: &str, to: &str| fs::rename(dir.join(from), dir.join(to)).unwrap();
-        let aside = ["rejects.1.errors.ndjson", "rejects.1.ndjson"];
-        check(&|_| (), &aside);
-        let link_to = |dir: &Path, from: &str, to: &str| fs::hard_link(dir.join(from), dir.join(to)).unwrap();
-        check(&|dir| move_to(dir, DOCUMENTS, aside[1]), &aside);
-        check(&|dir| link_to(dir, DOCUMENTS, aside[1]), &aside);
-        check(
-            &|dir| {
-                link_to(dir, DOCUMENTS, aside[1]);
-                move_to(dir, ERRORS, aside[0]);
-            },
-            &aside,
-        );
-        check(
-            &|dir| {
-                move_to(dir, DOCUMENTS, aside[1]);
-                move_to(dir, ERRORS, aside[0]);
-            },
-            &aside,
-        );
-        let half = |dir: &Path| {
-            files(dir, Some(7), b"{new\n").complete().unwrap();
-            move_to(dir, ERRORS, "rejects.run-7.errors.ndjson.partial");
-        };
-        check(&half, &aside);
-        check(&|dir| drop(files(dir, Some(7), b"{new\n").complete().unwrap()), &aside);
-    }
-
-    /// `/dev/full` is a disk without room.
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_full_disk_says_what_to_free() {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path();
-        let partial = RejectFiles::partial_paths(dir, Some(7));
-        std::os::unix::fs::symlink("/dev/full", &partial.documents).unwrap();
-        let error = files(dir, Some(7), b"{\n").complete().unwrap_err();
-        assert!(error.is_temporary());
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "the reject file {} can't be written; free space under {} and run the same command again",
-                crate::path_text::path_text(&partial.documents),
-                crate::path_text::path_text(dir)
-            )
-        );
-        fs::remove_file(&partial.documents).unwrap();
-        assert!(files(dir, Some(7), b"{\n").complete().unwrap().is_some());
-    }
-}
+#[path = "rejects_tests.rs"]
+mod tests;

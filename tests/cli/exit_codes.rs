@@ -71,8 +71,9 @@ fn code_2_when_an_input_is_not_ndjson() {
     };
     folder.write("little.json", utf16(u16::to_le_bytes));
     folder.write("big.json", utf16(u16::to_be_bytes));
-    folder.write("array.json", format!("[\n  {}]", valid(1)));
-    folder.write("pretty.json", "{\n  \"id\": \"1\",\n  \"firstName\": \"Ann\"\n}\n");
+    folder.write("wrapped.json", format!("{{\"customers\":[\n  {}]}}", valid(1)));
+    folder.write("comma.json", format!("[\n{},]", valid(1)));
+    folder.write("quote.json", format!("[\n{},\n{}]", valid(1).replacen("\",", ",", 1), valid(2)));
     folder.write("export.csv", "id,firstName,lastName\n1,Ann,Lee\n");
     folder.write("login.html", "<!doctype html>\n<title>Please log in</title>\n");
     folder.write("export.zip", b"PK\x03\x04\x14\0");
@@ -80,8 +81,9 @@ fn code_2_when_an_input_is_not_ndjson() {
     folder.write("export.bz2", b"BZh91AY&SY");
     folder.write("export.parquet", b"PAR1\x15\x04");
     let lines = [
-        "validate array.json",
-        "validate pretty.json",
+        "validate wrapped.json",
+        "validate comma.json",
+        "validate quote.json",
         "validate little.json",
         "validate big.json",
         "validate export.csv",
@@ -90,11 +92,11 @@ fn code_2_when_an_input_is_not_ndjson() {
         "validate export.xz",
         "validate export.bz2",
         "validate export.parquet",
-        "validate customers.ndjson array.json",
+        "validate customers.ndjson wrapped.json",
     ];
     assert_transcript("exit_code_2_formats", &transcript(&folder, 2, &lines));
     assert_eq!(
-        folder.run("validate customers.ndjson array.json").stdout,
+        folder.run("validate customers.ndjson wrapped.json").stdout,
         "",
         "looked at before the first is read"
     );

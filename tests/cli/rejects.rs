@@ -30,6 +30,66 @@ fn mended_rejects_are_accepted_and_the_earlier_file_is_moved_aside() {
     assert_eq!(folder.names("rejects"), names.concat());
 }
 
+/// Pretty-printed, one of them no JSON at all.
+#[test]
+fn rejects_of_several_lines_are_read_again() {
+    let pretty = |text: &str| {
+        let value: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+        serde_json::to_string_pretty(&value).expect("it is JSON")
+    };
+    let (wrong, broken) = (pretty(&faulty(2)), pretty(&valid(3)).replacen("Name\": ", "Name\" ", 1));
+    let text = format!("[\n{},\n{wrong},\n{broken},\n12\n]\n", pretty(&valid(1)));
+    let folder = Folder::with("a.json", &text);
+    folder.write("b.ndjson", valid(4) + &faulty(5));
+    for options in ["", "--chunk-bytes 1"] {
+        let words = format!("validate b.ndjson a.json b.ndjson --rejects rejects {options}");
+        assert_eq!(folder.run(&words).code, Some(1));
+        let line = faulty(5);
+        let rejects = String::from_utf8(folder.read("rejects/rejects.ndjson")).expect("it is UTF-8");
+        assert_eq!(rejects, format!("\x1e{line}\x1e{wrong}\n\x1e{broken}\n\x1e12\n\x1e{line}"));
+        let errors = String::from_utf8(folder.read("rejects/rejects.errors.ndjson")).expect("it is UTF-8");
+        let mut places = Vec::new();
+        for record in errors.lines() {
+            let record: serde_json::Value = serde_json::from_str(record).expect("it is JSON");
+            let number = |name: &str| record[name].as_u64().expect("a number");
+            places.push((number("reject_line"), number("line"), number("byte_offset")));
+        }
+        let lines = |text: &str| text.matches('\n').count() as u64;
+        let at = |part: &str| text.find(part).expect("it is in the text");
+        let place = |at: usize| (lines(&text[..at]) + 1, at as u64);
+        let in_rejects = |part: &str| lines(&rejects[..rejects.find(part).expect("it is there")]) + 1;
+        let of = |part: &str, at: usize| (in_rejects(part), place(at).0, place(at).1);
+        assert_eq!(
+            places[1..4],
+            [of(&wrong, at(&wrong)), of(&broken, at(&broken)), of("\x1e12", at("\n12") + 1)]
+        );
+        let colon = broken.find("Name\" ").expect("there is no colon") + "Name\" ".len() + 1;
+        assert!(errors.contains(&format!("(byte {colon} of the document)")), "{errors}");
+    }
+
+    // As they are, they are the same rejects; fixed, they are accepted.
+    let before = folder.read("rejects/rejects.ndjson");
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects again").code, Some(1));
+    assert_eq!(folder.read("again/rejects.ndjson"), before);
+    let (fixed, sound) = (pretty(&valid(2)), pretty(&valid(3)));
+    let text = String::from_utf8(before).expect("it is UTF-8");
+    let text =
+        text.replace(&wrong, &fixed).replace(&broken, &sound).replace("\x1e12\n", "").replace(&faulty(5), "");
+    folder.write("rejects/rejects.ndjson", text);
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(0));
+}
+
+/// Where none has a line break, they are lines.
+#[test]
+fn rejects_of_one_line_are_ndjson_whatever_they_stood_in() {
+    let text =
+        format!("[{},{},\n{} , oops]", valid(1).trim_end(), faulty(2).trim_end(), faulty(3).trim_end());
+    let folder = Folder::with("a.json", text);
+    assert_eq!(folder.run("validate a.json --rejects rejects").code, Some(1));
+    let rejects = folder.read("rejects/rejects.ndjson");
+    assert_eq!(String::from_utf8(rejects).expect("it is UTF-8"), faulty(2) + &faulty(3) + "oops\n");
+}
+
 #[test]
 fn a_run_that_stops_early_leaves_the_earlier_files_alone() {
     let folder = Folder::with("customers.ndjson", faulty(1));

@@ -190,14 +190,9 @@ fn lines() -> Vec<Case> {
 #[rustfmt::skip]
 fn formats() -> Vec<Case> {
     let cr = &["CR alone", r"tr '\r' '\n'"][..];
-    let sequence = &["RFC 7464", "U+001E", r"tr -d '\036'"][..];
     vec![
-        refused("mongo-express/mongo-express#433", [&b"["[..], &each("", ","), document(3).as_bytes(), b"]"].concat(), &["a JSON array", "jq -c '.[]'"]),
-        refused("mongo-express/mongo-express#433", [&b"\n[\n"[..], &each("", ",\n"), document(3).as_bytes(), b"\n]\n"].concat(), &["a JSON array", "jq -c '.[]'"]),
         refused("ClickHouse/ClickHouse#5770", [&b"{\"customers\":[\n"[..], &each("", ",\n"), document(3).as_bytes(), b"\n]}\n"].concat(), &["an array of documents", "jq -c '.[] | arrays[]'"]),
-        refused("simonw/sqlite-utils#417", pretty().repeat(2), &["pretty-printed JSON", "jq -c ."]),
-        refused("jqlang/jq#3156", each("\u{1e}", "\n"), sequence),
-        refused("jqlang/jq#3191", format!("\u{1e}{}", pretty()).repeat(2), sequence),
+        refused("simonw/sqlite-utils#417", pretty().trim_end().to_owned() + ",\n" + &pretty(), &["documents with commas between them", "jq -c ."]),
         refused(ISSUE, strings(), &["JSON strings that hold JSON", "jq -c fromjson"]),
         refused(ISSUE, csv_of_json(), &["CSV with JSON in its only column"]),
         refused("ndjson.org", each("", "\r"), cr),
@@ -246,6 +241,41 @@ fn formats() -> Vec<Case> {
         refused(ISSUE, b"+----+\n| id |\n+----+\n", &["mysql"]),
         refused(ISSUE, b"---\nid: 1\nname: s3cret\n", &["YAML"]),
         refused(ISSUE, b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n", &["Git LFS", "git lfs pull"]),
+    ]
+}
+
+/// Documents in other framings than NDJSON.
+#[rustfmt::skip]
+fn framings() -> Vec<Case> {
+    let array = |documents: &[u8]| [b"[", documents, b"]\n"].concat();
+    let of = |documents: &str| array(documents.as_bytes());
+    let all = format!("{},{},{}", document(0), document(1), document(2));
+    let stops = |input: Vec<u8>, accepted, says| Case { source: ISSUE, input, code: 2, counts: [accepted, 0], says };
+    let ends = |input: Vec<u8>, accepted, says| Case { source: ISSUE, input, code: 4, counts: [accepted, 0], says };
+    vec![
+        sound("mongo-express/mongo-express#433", of(&all), 3),
+        sound("mongo-express/mongo-express#433", [&b"\n[\n"[..], &each("", ",\n"), document(3).as_bytes(), b"\n]\n"].concat(), 4),
+        sound(ISSUE, format!("{BOM}[{all}]\r\n[]\n[{}]", document(3)).into_bytes(), 4),
+        sound("simonw/sqlite-utils#417", pretty().into_bytes(), 1),
+        sound("simonw/sqlite-utils#417", of(&pretty()), 1),
+        sound("duckdb/duckdb#23120", each("", ""), 3),
+        sound("duckdb/duckdb#23120", each("", " "), 3),
+        sound("jqlang/jq#3156", each("\u{1e}", "\n"), 3),
+        sound("jqlang/jq#3191", format!("\u{1e}{}", pretty()).into_bytes(), 1),
+        sound(ISSUE, b"[]".to_vec(), 0),
+        beside(ISSUE, of(&format!("{all},12,null")), 2, &["not an object"]),
+        beside(ISSUE, of(&format!("{all},[{}]", document(3))), 1, &["an array: write"]),
+        beside(ISSUE, of(&format!("{all},oops")), 1, &["not valid JSON"]),
+        beside(ISSUE, of(&format!("{{'id':1}},{all}")), 1, &["not valid JSON"]),
+        beside(ISSUE, of(&format!("{},{all}", document(4).replace("s3cret", "\"s3cret\""))), 1, &["not valid JSON"]),
+        beside(ISSUE, [&each("\u{1e}", "\n"), &b"\x1e{\"id\":\n"[..]].concat(), 1, &["EOF while parsing"]),
+        stops(of(&format!("{all},")), 3, &["a comma before the ]", "byte "]),
+        stops(of(&format!("{},,{}", document(0), document(1))), 1, &["a comma where a document has to stand"]),
+        stops([of(&all), b"trailer".to_vec()].concat(), 3, &["text between documents that is no JSON (line 2,"]),
+        stops(of(&all.replacen(']', "", 1)), 0, &["whose end can't be told", "where none can stand"]),
+        stops(of(&format!("{},{}", document(0), document(1).replacen("\",", ",", 1))), 1, &["a quote of a string seems"]),
+        ends(of(&all)[..all.len() - 9].to_vec(), 2, &["ends in the middle of a document (line 1, which starts at byte "]),
+        ends(array(format!("\n{all}\n").as_bytes())[..all.len() + 3].to_vec(), 3, &["ends inside the array that starts at line 1, byte 0"]),
     ]
 }
 
@@ -314,6 +344,11 @@ fn messages_of(report: &str, counts: [u64; 2], told: &str) -> String {
 #[test]
 fn a_line_of_something_else_is_one_lines_fault() {
     lines().iter().for_each(check);
+}
+
+#[test]
+fn other_framings_are_read_as_they_are() {
+    framings().iter().for_each(check);
 }
 
 #[test]

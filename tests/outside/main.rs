@@ -9,3 +9,4 @@ mod cures;
 mod inputs;
 mod processes;
 mod settings;
+mod streams;

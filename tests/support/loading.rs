@@ -160,10 +160,30 @@ pub(crate) fn line_number(record: &Value) -> usize {
     usize::try_from(line).expect("a line number is small")
 }
 
-/// The lines of a text that hold a document, with their 1-based numbers and line ends.
+/// The lines of a text that hold a document, with their 1-based numbers and line ends; of an array the documents, each
+/// with the number of its first line.
 pub(crate) fn document_lines(text: &[u8]) -> Vec<(usize, &[u8])> {
+    if text.starts_with(ARRAY) {
+        return documents_of_array(text);
+    }
     let lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n'));
     lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect()
+}
+
+/// How an array begins whose commas and brackets stand on lines of their own.
+const ARRAY: &[u8] = b"[\n";
+
+fn documents_of_array(text: &[u8]) -> Vec<(usize, &[u8])> {
+    let (mut documents, mut start, mut first_line) = (Vec::new(), ARRAY.len(), 2);
+    let mut at = start;
+    for (number, line) in (2..).zip(text[start..].split_inclusive(|byte| *byte == b'\n')) {
+        if matches!(line, b",\n" | b"]\n") {
+            documents.push((first_line, &text[start..at]));
+            (start, first_line) = (at + line.len(), number + 1);
+        }
+        at += line.len();
+    }
+    documents
 }
 
 /// The documents that have to be stored at last: of each id the first, or the last where it is updated.

@@ -19,8 +19,7 @@ use crate::{
     rows::RowForm,
     runs::SessionRole,
     session::{SessionPool, SessionSettings, Watch},
-    settings::KindLimit,
-    settings::Strategy,
+    settings::{FramingRequest, KindLimit, Strategy},
 };
 
 pub(super) struct Finisher<'a> {
@@ -137,7 +136,8 @@ impl Finisher<'_> {
                 }
             };
         let chunk_bytes = self.context.request.documents.chunk_bytes;
-        let mut reader = match ChunkReader::open(vec![Source::File(path)], chunk_bytes) {
+        let framing = FramingRequest::Only(spill.framing);
+        let mut reader = match ChunkReader::open(vec![Source::File(path)], framing, chunk_bytes) {
             Ok(reader) => reader,
             Err(error) => {
                 finished.end = End::Input(error);

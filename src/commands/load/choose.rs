@@ -14,7 +14,7 @@ use crate::{
     load::Control,
     path_text::path_text,
     runs::{InputIdentity, PendingStep, RunKey, UnfinishedRun},
-    settings::{Resume, Strategy, StrategyRequest},
+    settings::{FramingRequest, Resume, Strategy, StrategyRequest},
 };
 
 /// Below this much input, restoring indexes saves no time. Of a pipe nobody knows how much comes.
@@ -77,7 +77,7 @@ pub(super) async fn choose_run(
     };
     let input = identity(&opened.reader);
     let unfinished = control.unfinished(&key, &input).await.map_err(|error| failure_of_ledger(&error))?;
-    let same = same_run(control, &unfinished, opened.reader.sources()).await?;
+    let same = same_run(control, &unfinished, opened.reader.sources(), documents.framing).await?;
     let (what, because) = match (same, settings.resume) {
         (Some(run), Resume::Auto) => {
             if run.strategy == Strategy::Bulk {
@@ -205,6 +205,7 @@ async fn same_run<'u>(
     control: &mut Control,
     unfinished: &'u [UnfinishedRun],
     sources: &[Source],
+    framing: FramingRequest,
 ) -> Result<Option<&'u UnfinishedRun>, Failure> {
     let same_settings = || unfinished.iter().filter(|run| run.differs_in.is_empty());
     for run in same_settings().filter(|run| run.has_same_head) {
@@ -215,7 +216,7 @@ async fn same_run<'u>(
         // Another night's export may well begin like the last one.
         let watermarks = control.watermarks(run.id).await.map_err(|error| failure_of_ledger(&error))?;
         let sources = sources.to_vec();
-        let check = tokio::task::spawn_blocking(move || holds(sources, watermarks));
+        let check = tokio::task::spawn_blocking(move || holds(sources, framing, watermarks));
         if check.await.expect("reading does not panic")? {
             return Ok(Some(run));
         }
@@ -224,9 +225,9 @@ async fn same_run<'u>(
 }
 
 /// Whether the files still hold what was read up to these places.
-fn holds(sources: Vec<Source>, watermarks: Vec<Watermark>) -> Result<bool, Failure> {
+fn holds(sources: Vec<Source>, framing: FramingRequest, watermarks: Vec<Watermark>) -> Result<bool, Failure> {
     const CHUNK_BYTES: usize = 1 << 20;
-    let mut reader = ChunkReader::open(sources, CHUNK_BYTES).map_err(failure_of_input)?;
+    let mut reader = ChunkReader::open(sources, framing, CHUNK_BYTES).map_err(failure_of_input)?;
     reader.require_watermarks(watermarks);
     let mut buffer = Vec::new();
     while !reader.is_verified() {

@@ -1,6 +1,9 @@
 //! Files that are no text: archives, compressed streams and databases, told by their first bytes.
 
-use std::io::{ErrorKind, Read as _};
+use std::{
+    io::{ErrorKind, Read as _},
+    path::Path,
+};
 
 use super::shape::{Fix, PIPE_IN, Shape};
 
@@ -99,6 +102,16 @@ pub(super) fn zlib(head: &[u8]) -> Option<Shape> {
         found: "a zlib stream",
         told: "its header says so, and it inflates",
         fix: Fix::Command(PIPE_IN, "pigz -dc < FILE | profile-loader … -"),
+    })
+}
+
+/// RFC 7932 has no magic, so that it is told by the name, and by bytes that no text has.
+pub(super) fn brotli(head: &[u8], name: &str) -> Option<Shape> {
+    let has_name = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("br"));
+    (has_name && !is_text(head)).then_some(Shape {
+        found: "a brotli stream",
+        told: "its name ends so, and it is no text",
+        fix: Fix::Command(PIPE_IN, "brotli -dc FILE | profile-loader … -"),
     })
 }
 

@@ -1,5 +1,5 @@
-//! JSON that is not one document a line: an array, documents over several lines, strings that hold documents, and
-//! line ends or separators that are none of NDJSON's.
+//! JSON that is not one document a line: documents in an array, over several lines, behind each other or behind
+//! separators; and what has to be converted: documents in strings or deeper inside, line ends that are none of NDJSON's.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -11,16 +11,29 @@ use super::{
 };
 
 const A_LINE_EACH: &str = "write one document a line with";
-const PRETTY: &str = "pretty-printed JSON";
 
-pub(super) fn json(head: &Head<'_>) -> Option<Shape> {
-    cr_lines(head).or_else(|| match head.lines.first()?[0] {
-        b'[' => array(head),
-        b'{' => container_log(head).or_else(|| object(head)),
-        b'"' => strings(head),
-        0x1e => separated(head),
+/// JSON that is not NDJSON.
+pub(super) enum Json {
+    /// It can be read as it is.
+    Documents,
+    Other(Shape),
+}
+
+pub(super) fn json(head: &Head<'_>) -> Option<Json> {
+    let documents = |is_so: bool| is_so.then_some(Json::Documents);
+    if let Some(shape) = cr_lines(head) {
+        return Some(Json::Other(shape));
+    }
+    match head.lines.first()?[0] {
+        b'[' => documents(is_array(head)),
+        b'{' => match container_log(head) {
+            Some(shape) => Some(Json::Other(shape)),
+            None => documents(are_concatenated(head)).or_else(|| object(head)),
+        },
+        b'"' => strings(head).map(Json::Other),
+        0x1e => documents(is_separated(head)),
         _ => None,
-    })
+    }
 }
 
 /// The values at the top of a text, and what comes after the last one that is whole.
@@ -57,22 +70,43 @@ impl Layout {
     }
 }
 
-fn array(head: &Head<'_>) -> Option<Shape> {
+fn is_array(head: &Head<'_>) -> bool {
     let Layout { values, end } = Layout::of(head.bytes);
     let are_arrays = values.iter().all(|value| head.bytes[value.start] == b'[');
-    let is_array = match end {
+    match end {
         End::Whole => are_arrays,
         End::Incomplete => are_arrays && documents_are_items(head),
         End::Broken => {
             let inside = head.bytes.trim_ascii_start()[1..].trim_ascii_start();
-            values.is_empty() && inside.first() == Some(&b'{') && documents_are_items(head)
+            are_arrays && inside.first() == Some(&b'{') && documents_are_items(head)
         }
+    }
+}
+
+/// Whether objects stand behind each other and none has a line of its own.
+fn are_concatenated(head: &Head<'_>) -> bool {
+    if head.lines.first().is_some_and(|line| is_object(line)) {
+        return false;
+    }
+    let Layout { values, end } = Layout::of(head.bytes);
+    let is_blank = |text: &[u8]| text.trim_ascii().is_empty();
+    let has_own_line = |value: &Range<usize>| {
+        let (before, behind) = (&head.bytes[..value.start], &head.bytes[value.end..]);
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+        let line_end = memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+        let is_one_line = !head.bytes[value.clone()].contains(&b'\n');
+        is_one_line && is_blank(&before[line_start..]) && is_blank(&behind[..line_end])
     };
-    is_array.then_some(Shape {
-        found: "a JSON array",
-        told: "it begins with [ and goes on inside it",
-        fix: Fix::Command(A_LINE_EACH, "jq -c '.[]' FILE"),
-    })
+    let are_objects = values.iter().all(|value| head.bytes[value.start] == b'{');
+    let begins_another = values.last().is_some_and(|last| {
+        let behind = &head.bytes[last.end..];
+        let rest = behind.trim_ascii_start();
+        end == End::Incomplete
+            && is_document_start(rest)
+            && !behind[..behind.len() - rest.len()].contains(&b'\n')
+    });
+    let count = values.len() + usize::from(begins_another);
+    count > 1 && are_objects && end != End::Broken && !values.iter().any(has_own_line)
 }
 
 /// Whether every line that begins as documents do is followed by a comma or by the end of what it stands in. Those
@@ -99,7 +133,7 @@ fn documents_are_items(head: &Head<'_>) -> bool {
 }
 
 /// An object over several lines. Where the first line is whole, it is a document.
-fn object(head: &Head<'_>) -> Option<Shape> {
+fn object(head: &Head<'_>) -> Option<Json> {
     let (&first, second) = (head.lines.first()?, head.lines.get(1).copied());
     if !head.bytes.trim_ascii_start().contains(&b'\n') {
         return None;
@@ -123,22 +157,20 @@ fn object(head: &Head<'_>) -> Option<Shape> {
         return None;
     }
     let behind = values.last().and_then(|value| head.bytes[value.end..].trim_ascii_start().first());
-    let command = match behind {
-        Some(b',') => "sed 's/^},/}/' FILE | jq -c .",
-        _ => "jq -c . FILE",
-    };
     Some(if values.len() <= 1 && is_wrapped(&head.lines) {
-        Shape {
+        Json::Other(Shape {
             found: "a JSON object with an array of documents",
             told: "it begins with { and goes on inside it for lines",
             fix: Fix::Command(A_LINE_EACH, "jq -c '.[] | arrays[]' FILE"),
-        }
+        })
+    } else if behind == Some(&b',') {
+        Json::Other(Shape {
+            found: "documents with commas between them and no array around them",
+            told: "a comma follows its first document, which takes several lines",
+            fix: Fix::Command(A_LINE_EACH, "sed 's/^},/}/' FILE | jq -c ."),
+        })
     } else {
-        Shape {
-            found: PRETTY,
-            told: "its first document takes several lines",
-            fix: Fix::Command(A_LINE_EACH, command),
-        }
+        Json::Documents
     })
 }
 
@@ -205,23 +237,19 @@ fn holds_object(line: &[u8]) -> bool {
         .is_ok_and(|text| is_object(text.as_bytes()) || holds_object(text.as_bytes()))
 }
 
-/// RFC 7464: U+001E before each record, which may take several lines.
-fn separated(head: &Head<'_>) -> Option<Shape> {
-    let lines = head.whole_lines();
-    let (found, told) = ("a JSON text sequence of RFC 7464", "U+001E stands before its records");
-    let is_separated = |line: &&[u8]| line[0] == 0x1e;
-    if lines.iter().all(is_separated) {
-        let fix = Fix::Command("take the separators out with", r"tr -d '\036' < FILE");
-        return Some(Shape { found, told, fix });
+/// RFC 7464: U+001E before each record, which may take several lines. Where a whole document stands on the first line of
+/// each record and further lines behind it, it is NDJSON with a separator in it.
+fn is_separated(head: &Head<'_>) -> bool {
+    let mut records: Vec<_> =
+        head.bytes.split(|&byte| byte == 0x1e).map(<[u8]>::trim_ascii).filter(|r| !r.is_empty()).collect();
+    if head.is_cut && records.len() > 1 {
+        records.pop();
     }
-    let text: Vec<_> = head.bytes.iter().map(|&byte| if byte == 0x1e { b' ' } else { byte }).collect();
-    let Layout { values, end } = Layout::of(&text);
-    let spans_lines = values.iter().all(|value| text[value.clone()].contains(&b'\n'));
-    (spans_lines && end != End::Broken).then_some(Shape {
-        found,
-        told,
-        fix: Fix::Command(A_LINE_EACH, r"tr -d '\036' < FILE | jq -c ."),
-    })
+    let is_ndjson = |record: &&[u8]| {
+        let end = memchr::memchr(b'\n', record);
+        end.is_some_and(|end| is_object(&record[..end]))
+    };
+    records.is_empty() || !records.iter().all(is_ndjson)
 }
 
 /// Several documents and no line feed between them; inside a document the carriage return is white space.

@@ -1,8 +1,8 @@
-//! Tells from a source's first bytes that it is not NDJSON at all, so that a million rejections of one
-//! cause become one error that says how to convert the file.
+//! Tells from a source's first bytes how its documents are framed, or that it is no JSON at all, so that a million
+//! rejections of one cause become one error that says how to convert the file.
 //!
-//! Looks twice: only where all of the head agrees is a source refused. A line that is no document among lines that may be
-//! is one line's fault, and left to the documents' own checks.
+//! Looks twice: only where all of the head agrees is a source refused, or no NDJSON. A line that is no document among lines
+//! that may be is one line's fault, and left to the documents' own checks.
 
 mod binary;
 mod encoding;
@@ -16,12 +16,14 @@ mod tests;
 
 pub(super) use lines::HEAD_BYTES;
 
+use crate::settings::{Framing, FramingRequest};
+use json::Json;
 use lines::Head;
 use shape::Shape;
 
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What the input is instead of NDJSON, and how to make NDJSON of it.
+/// What the input is instead of documents, and how to make NDJSON of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
     pub(super) found: &'static str,
@@ -35,21 +37,53 @@ pub(super) fn bom_bytes(head: &[u8]) -> usize {
     if head.starts_with(BOM) { BOM.len() } else { 0 }
 }
 
-/// Looks at the start of a source (after a byte order mark) as it is decompressed from `form`: all of it, or at least
-/// `HEAD_BYTES`.
-pub(super) fn foreign(head: &[u8], name: &str, form: &str) -> Option<Foreign> {
-    let Shape { found, told, fix } = shape_of(head)?;
-    Some(Foreign { found, told, fix: fix.text(name, form) })
+/// The framing of a source that starts like this (after a byte order mark) as it is decompressed from `form`: all of it,
+/// or at least `HEAD_BYTES`.
+pub(super) fn framing(
+    head: &[u8],
+    request: FramingRequest,
+    name: &str,
+    form: &str,
+) -> Result<Framing, Foreign> {
+    let foreign = |Shape { found, told, fix }| Foreign { found, told, fix: fix.text(name, form) };
+    if let Some(shape) = binary::brotli(head, name) {
+        return Err(foreign(shape));
+    }
+    match (recognise(head), request) {
+        (Recognised::Foreign(shape), _) | (Recognised::OtherJson(shape), FramingRequest::Auto) => {
+            Err(foreign(shape))
+        }
+        (Recognised::Framing(framing), FramingRequest::Auto) | (_, FramingRequest::Only(framing)) => {
+            Ok(framing)
+        }
+    }
 }
 
-fn shape_of(bytes: &[u8]) -> Option<Shape> {
+/// Whether a source that starts like this has another framing than the one that is found.
+pub(super) fn is_overridden(head: &[u8], framing: Framing) -> bool {
+    !matches!(recognise(head), Recognised::Framing(found) if found == framing)
+}
+
+enum Recognised {
+    Framing(Framing),
+    /// JSON, but no documents.
+    OtherJson(Shape),
+    Foreign(Shape),
+}
+
+fn recognise(bytes: &[u8]) -> Recognised {
     let head = Head::of(bytes);
     let documents_apart = || {
         encoding::wide_text(head.bytes).or_else(|| text::text(&head)).or_else(|| binary::unknown(head.bytes))
     };
-    binary::binary(head.bytes)
-        .or_else(|| binary::zlib(head.bytes))
-        .or_else(|| json::json(&head))
-        .or_else(|| text::page(&head))
-        .or_else(|| if head.has_documents() { None } else { documents_apart() })
+    if let Some(shape) = binary::binary(head.bytes).or_else(|| binary::zlib(head.bytes)) {
+        return Recognised::Foreign(shape);
+    }
+    match json::json(&head) {
+        Some(Json::Documents) => return Recognised::Framing(Framing::Json),
+        Some(Json::Other(shape)) => return Recognised::OtherJson(shape),
+        None => {}
+    }
+    let foreign = text::page(&head).or_else(|| if head.has_documents() { None } else { documents_apart() });
+    foreign.map_or(Recognised::Framing(Framing::Ndjson), Recognised::Foreign)
 }

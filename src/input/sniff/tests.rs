@@ -4,10 +4,22 @@ use super::*;
 
 const DOCUMENT: &str = r#"{"id":"1","firstName":"A"}"#;
 
+/// Documents framed as JSON has it.
+const JSON: Option<&str> = Some("JSON");
+
 fn check(head: impl AsRef<[u8]>, expected: Option<&str>) {
     let head = head.as_ref();
     let text = String::from_utf8_lossy(&head[..head.len().min(300)]);
-    assert_eq!(foreign(head, "f", "plain").map(|f| f.found), expected, "{text:?}");
+    let found = match framing(head, FramingRequest::Auto, "f", "plain") {
+        Ok(Framing::Ndjson) => None,
+        Ok(Framing::Json) => JSON,
+        Err(foreign) => Some(foreign.found),
+    };
+    assert_eq!(found, expected, "{text:?}");
+}
+
+fn foreign(head: &[u8], name: &str, form: &str) -> Option<Foreign> {
+    framing(head, FramingRequest::Auto, name, form).err()
 }
 
 fn wide(text: &str, unit: fn(char) -> Vec<u8>) -> Vec<u8> {
@@ -25,11 +37,11 @@ const WIDTHS: [(&str, Encode); 4] = [
 
 #[test]
 fn other_formats_are_named() {
-    check(b"[{\"id\":1}]", Some("a JSON array"));
-    check(b"\n\n  [\n {\"id\":1}\n]", Some("a JSON array"));
-    check(b"{\n  \"id\": 1\n}\n", Some("pretty-printed JSON"));
-    check(b"{\"id\": 1,\n \"firstName\": \"A\"}\n", Some("pretty-printed JSON"));
-    check(b"{\r\n", Some("pretty-printed JSON"));
+    check(b"[{\"id\":1}]", JSON);
+    check(b"\n\n  [\n {\"id\":1}\n]", JSON);
+    check(b"{\n  \"id\": 1\n}\n", JSON);
+    check(b"{\"id\": 1,\n \"firstName\": \"A\"}\n", JSON);
+    check(b"{\r\n", JSON);
     check(b"\xff\xfe{\0", Some("UTF-16"));
     check(b"{\0\"\0", Some("UTF-16"));
     check(b"\xfe\xff\0{", Some("UTF-16"));
@@ -129,18 +141,19 @@ fn an_array_is_one_to_its_end() {
         format!("[\n{item},\n{item},\n]\n"),
         format!("[{item}]\n[{item}]\n"),
         format!("[\n{}", format!("{item},\n").repeat(10_000)),
+        format!("[{item}]\ntrailer\n"),
         "[]".to_owned(),
         "[\n  {\n    \"a\": {\"b\": 1}\n  }\n]".to_owned(),
     ] {
-        check(text, Some("a JSON array"));
+        check(text, JSON);
     }
 }
 
 #[test]
 fn documents_over_several_lines() {
     let pretty = "{\n  \"id\": 1,\n  \"phoneNumbers\": [\n    {\"type\": \"home\"}\n  ]\n}\n";
-    check(pretty.repeat(3), Some("pretty-printed JSON"));
-    check(pretty.repeat(3000), Some("pretty-printed JSON"));
+    check(pretty.repeat(3), JSON);
+    check(pretty.repeat(3000), JSON);
     check(format!("{pretty}{DOCUMENT}\n"), None);
     check(format!("{DOCUMENT}\n{pretty}"), None);
     for text in [
@@ -189,11 +202,56 @@ fn line_ends_and_separators_of_others() {
     check(format!("{DOCUMENT}\r\r\n{DOCUMENT}\r\n"), None);
     check("{\"id\":1,\r\"a\":[\r{\"b\":1},\r{\"b\":2}\r]}\r", None);
     check("id,a\r1,2\r", Some("CSV"));
-    let sequence = "a JSON text sequence of RFC 7464";
-    check(format!("\u{1e}{DOCUMENT}\n").repeat(3), Some(sequence));
-    check(format!("\n\u{1e}{DOCUMENT}\r\n").repeat(5000), Some(sequence));
-    check("\u{1e}{\n  \"id\": 1\n}\n".repeat(3), Some(sequence));
+    check(format!("\u{1e}{DOCUMENT}\n").repeat(3), JSON);
+    check(format!("\n\u{1e}{DOCUMENT}\r\n").repeat(5000), JSON);
+    check("\u{1e}{\n  \"id\": 1\n}\n".repeat(3), JSON);
     check(format!("\u{1e}{DOCUMENT}\n{DOCUMENT}\n"), None);
+}
+
+#[test]
+fn documents_behind_each_other() {
+    for text in [
+        DOCUMENT.repeat(2),
+        DOCUMENT.repeat(5000),
+        format!("{DOCUMENT} {DOCUMENT}\n{DOCUMENT}{DOCUMENT}\n"),
+        format!("\n{DOCUMENT}\t{DOCUMENT}\n").repeat(2000),
+        format!("{DOCUMENT}{{\"cut\":"),
+    ] {
+        check(text, JSON);
+    }
+    check(format!("{DOCUMENT}{DOCUMENT}\n{DOCUMENT}\n"), None);
+    check(format!("{DOCUMENT}\n{DOCUMENT}{DOCUMENT}\n"), None);
+    check(format!("{DOCUMENT}x{DOCUMENT}\n"), None);
+    check(format!("{DOCUMENT} 12"), None);
+    let pretty = "{\n  \"id\": 1\n}";
+    check(
+        format!("{pretty},\n{pretty}\n"),
+        Some("documents with commas between them and no array around them"),
+    );
+}
+
+#[test]
+fn rejected_documents_are_a_sequence_whatever_is_wrong_with_them() {
+    let broken = "\u{1e}{\n \"id\": oops,\n{\"type\":\"home\"}\n}\n";
+    check(broken, JSON);
+    check(format!("\u{1e}{DOCUMENT}\n{broken}"), JSON);
+    check(format!("\u{1e}oops\n{broken}\u{1e}[1\n"), JSON);
+    check(broken.repeat(3000), JSON);
+}
+
+#[test]
+fn the_option_has_the_last_word_about_json() {
+    let with = |head: &[u8], framing| super::framing(head, FramingRequest::Only(framing), "f", "plain");
+    for head in [&b"[{}]"[..], b"{}\n{}\n", b"\"{}\"\n", b"{\"a\":[\n{},\n"] {
+        for framing in [Framing::Ndjson, Framing::Json] {
+            assert_eq!(with(head, framing), Ok(framing));
+        }
+    }
+    for framing in [Framing::Ndjson, Framing::Json] {
+        assert_eq!(with(b"id,name\n1,2\n", framing).map_err(|foreign| foreign.found), Err("CSV"));
+    }
+    assert!(is_overridden(b"[{}]", Framing::Ndjson) && is_overridden(b"{}\n", Framing::Json));
+    assert!(!is_overridden(b"[{}]", Framing::Json) && !is_overridden(b"", Framing::Ndjson));
 }
 
 #[test]
@@ -302,6 +360,16 @@ fn archives_and_streams() {
 }
 
 #[test]
+fn brotli_is_told_by_its_name() {
+    let stream = b"\x1b\x02\xff\x01\x80\x03\xfe\n\x04";
+    let found = |head: &[u8], name| foreign(head, name, "plain").map(|foreign| (foreign.found, foreign.fix));
+    let fix = "pipe it in: brotli -dc a.json.br | profile-loader … -".to_owned();
+    assert_eq!(found(stream, "a.json.br"), Some(("a brotli stream", fix)));
+    assert_eq!(found(stream, "a.json").map(|(found, _)| found), Some("binary data"));
+    assert_eq!(found(b"{}\n", "a.br"), None);
+}
+
+#[test]
 fn programs_and_holes_are_not_wide_text() {
     let program =
         b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0\x40\x10\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
@@ -330,8 +398,10 @@ fn text_in_another_encoding_is_not_binary() {
 
 #[test]
 fn the_command_names_the_file_and_unwraps_it() {
-    let fix = |name, form| foreign(b"[1]", name, form).unwrap().fix;
-    assert_eq!(fix("a.json", "plain"), "write one document a line with: jq -c '.[]' a.json");
-    assert_eq!(fix("a.gz", "gzip"), "write one document a line with: gunzip -c a.gz | jq -c '.[]'");
-    assert_eq!(fix("-", "plain"), "write one document a line with: jq -c '.[]'");
+    let wrapped = b"{\"customers\":[\n{\"id\":1},\n";
+    let fix = |name, form| foreign(wrapped, name, form).unwrap().fix;
+    let command = "jq -c '.[] | arrays[]'";
+    assert_eq!(fix("a.json", "plain"), format!("write one document a line with: {command} a.json"));
+    assert_eq!(fix("a.gz", "gzip"), format!("write one document a line with: gunzip -c a.gz | {command}"));
+    assert_eq!(fix("-", "plain"), format!("write one document a line with: {command}"));
 }

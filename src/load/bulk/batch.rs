@@ -125,6 +125,7 @@ mod tests {
         document::Profile,
         input::{Chunk, Piece, Watermark},
         rows::RowForm,
+        settings::Framing,
     };
 
     fn part(ids: &[u8]) -> LanePart {
@@ -134,7 +135,9 @@ mod tests {
             byte_offset: 0,
             first_line: 1,
             lines: 0,
-            piece: Piece::Lines,
+            framing: Framing::Ndjson,
+            piece: Piece::Whole,
+            documents: Vec::new(),
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: false,

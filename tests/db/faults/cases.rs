@@ -31,6 +31,18 @@ pub(crate) async fn bulk_case(shape: Shape, on_existing: &'static str) -> Arc<Ca
     Box::pin(once(("bulk", shape, on_existing), Case::bulk(server(), shape, on_existing))).await
 }
 
+/// The merge of one pretty-printed array.
+pub(crate) async fn array_case(on_existing: &'static str) -> Arc<Case> {
+    let case = Case::of_array(server(), Shape::Many, on_existing);
+    Box::pin(once(("merge of an array", Shape::Many, on_existing), case)).await
+}
+
+/// The same for a bulk load of it into empty tables.
+pub(crate) async fn bulk_array_case(on_existing: &'static str) -> Arc<Case> {
+    let case = Case::bulk_of_array(server(), Shape::Many, on_existing);
+    Box::pin(once(("bulk load of an array", Shape::Many, on_existing), case)).await
+}
+
 /// The same for a merge of documents that clash with each other.
 pub(crate) async fn in_order_case(shape: Shape, on_existing: &'static str) -> Arc<Case> {
     Box::pin(once(("in order", shape, on_existing), Case::in_order(server(), shape, on_existing))).await

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{
     bulk::OF_BULK,
-    cases::{case, server},
+    cases::{array_case, case, server},
     faults::{Case, FaultClass, Loader, Shape, load_command},
     support::Store,
 };
@@ -55,14 +55,24 @@ async fn the_program_dies_at_every_failpoint_while_existing_profiles_are_updated
     the_program_dies_at_every_failpoint("update").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_program_dies_at_every_failpoint_while_it_loads_an_array() {
+    let case = array_case("update").await;
+    die_at_every_failpoint(&case, "abort at every failpoint (an array, update)").await;
+}
+
 async fn the_program_dies_at_every_failpoint(on_existing: &'static str) {
     let case = case(Shape::Many, on_existing).await;
-    let mut class = FaultClass::new(format!("abort at every failpoint ({on_existing})"));
+    die_at_every_failpoint(&case, &format!("abort at every failpoint ({on_existing})")).await;
+}
+
+async fn die_at_every_failpoint(case: &Case, class: &str) {
+    let mut class = FaultClass::new(class);
     for name in FAILPOINTS {
-        abort(&mut class, &case, &format!("{name}=return")).await;
+        abort(&mut class, case, &format!("{name}=return")).await;
     }
     for name in OF_BATCHES {
-        abort(&mut class, &case, &format!("{name}=7*off->return")).await;
+        abort(&mut class, case, &format!("{name}=7*off->return")).await;
     }
     class.tell();
 }

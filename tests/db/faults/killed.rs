@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 
 use crate::{
-    cases::{case, load_to_hold, server, traffic},
+    cases::{array_case, case, load_to_hold, server, traffic},
     faults::{Action, Case, Counts, FaultClass, Moment, Proxy, Shape, Side},
     support::Random,
 };
@@ -24,6 +24,12 @@ async fn killed_while_existing_profiles_reject() {
 async fn killed_while_existing_profiles_are_updated() {
     let case = case(Shape::Many, "update").await;
     killed(&case, "kill -9 (update)", KILLS, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn killed_while_an_array_is_loaded() {
+    let case = array_case("reject").await;
+    killed(&case, "kill -9 (an array, reject)", KILLS / 2, 3).await;
 }
 
 pub(crate) async fn killed(case: &Case, name: &str, kills: u32, seed: u64) {

@@ -119,6 +119,19 @@ impl Case {
         Self::undisturbed(server, input, "", &shape.options(), on_existing).await
     }
 
+    /// The same of one pretty-printed array.
+    pub(crate) async fn of_array(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
+        let input = Input::of(shape.documents(), 17).in_array();
+        Self::undisturbed(server, input, "", &shape.options(), on_existing).await
+    }
+
+    /// A bulk load of one into empty tables.
+    pub(crate) async fn bulk_of_array(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
+        let input = Input::for_empty_tables(shape.documents(), 17).in_array();
+        let options = [&shape.options()[..], &["--strategy", "bulk"]].concat();
+        Self::undisturbed(server, input, "", &options, on_existing).await
+    }
+
     /// The same where a constraint holds between profiles, which some documents violate: they are deferred.
     pub(crate) async fn in_order(server: &TestServer, shape: Shape, on_existing: &'static str) -> Self {
         let input = Input::of(shape.documents(), 17);

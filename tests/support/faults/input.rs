@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Random, Store, Tables, TestServer, generate};
+use crate::support::{Random, Store, Tables, TestServer, document_lines, generate};
 
 /// Refused by a constraint of the owner's.
 const REFUSED_LAST_NAME: &str = "Refused by the server";
@@ -30,6 +30,16 @@ impl Input {
     /// The same for tables that hold nothing.
     pub(crate) fn for_empty_tables(documents: usize, seed: u64) -> Self {
         Self { stored: Vec::new(), ..Self::of(documents, seed) }
+    }
+
+    /// The same documents in an array as `document_lines` reads it, each over several lines; those that are no JSON, as others that are none.
+    pub(crate) fn in_array(self) -> Self {
+        let document = |line: &[u8]| match serde_json::from_slice::<Value>(line) {
+            Ok(document) => serde_json::to_string_pretty(&document).expect("it is JSON"),
+            Err(_) => "{\n  \"id\": oops\n}".to_owned(),
+        };
+        let documents: Vec<_> = document_lines(&self.text).iter().map(|(_, line)| document(line)).collect();
+        Self { text: [&b"[\n"[..], documents.join("\n,\n").as_bytes(), b"\n]\n"].concat(), ..self }
     }
 
     /// A store with tables that hold what they have to before the load.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    cases::bulk_case,
+    cases::{bulk_array_case, bulk_case},
     failpoints::abort,
     faults::{Case, FaultClass, Shape},
     support::texts,
@@ -86,6 +86,18 @@ async fn while_indexes_come_back(on_existing: &'static str) {
     let mut class = FaultClass::new(format!("bulk: abort while indexes come back ({on_existing})"));
     for name in OF_STEPS {
         for before in STEPS {
+            abort(&mut class, &case, &nth(name, before)).await;
+        }
+    }
+    class.tell();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_an_array_is_loaded() {
+    let case = bulk_array_case("reject").await;
+    let mut class = FaultClass::new("bulk: abort while an array is loaded (reject)");
+    for name in ["bulk-copied", "lane-after-commit", "restored"].into_iter().chain(OF_MERGING) {
+        for before in [0, 1] {
             abort(&mut class, &case, &nth(name, before)).await;
         }
     }

@@ -1,0 +1,323 @@
+//! Where documents begin and end that are no lines: objects one after another, in arrays, or behind record separators.
+//!
+//! White space, and the commas and brackets of arrays around documents, belong to none; everything else is a
+//! document, whatever it holds, or stops the run: nothing is skipped. A document's end is certain or there is none.
+
+mod block;
+mod lines;
+mod nesting;
+mod stop;
+
+use std::mem;
+
+use serde::de::IgnoredAny;
+
+use super::chunk::Span;
+use lines::LineCounter;
+pub(super) use lines::Place;
+use nesting::{Found, Nesting};
+pub(super) use stop::{Missing, Stop};
+
+/// RFC 7464: it stands before a record, which is one document.
+const SEPARATOR: u8 = 0x1e;
+
+/// Longest value that is no object, array or string: longer ones are no JSON that anybody writes.
+const TOKEN_BYTES_MAX: usize = 1024;
+
+/// Most documents of a chunk.
+const DOCUMENTS_MAX: usize = 4 * 1024;
+
+/// Finds documents in a buffer that more and more bytes are read into, and others taken from its front.
+#[derive(Debug)]
+pub(super) struct Splitter {
+    at: usize,
+    state: State,
+    /// Where the array began that the buffer's documents are in.
+    array: Option<Place>,
+    /// Of the value that is not complete, in the buffer.
+    start: usize,
+    /// How much of it was taken from the buffer, and where it began.
+    handed_out: usize,
+    began: Option<Place>,
+    documents: Vec<Span>,
+    ends_with_record: bool,
+    counter: LineCounter,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Between values at the top.
+    Top,
+    /// In an array, where a value has to come; or the array's end, if that is its first place.
+    Place {
+        is_first: bool,
+    },
+    /// In an array, behind a value.
+    Behind,
+    Nested(Nesting),
+    Text {
+        is_escaped: bool,
+    },
+    Token,
+    /// Behind a separator.
+    Record,
+}
+
+/// What follows the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    More,
+    /// It can't be read.
+    Lost,
+    Nothing,
+}
+
+/// How far splitting has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Split {
+    /// There are enough documents for a chunk.
+    Full,
+    /// To the end of the buffer.
+    Exhausted,
+    /// A document of which parts were handed out has ended, so many bytes into the buffer.
+    LongEnd(usize),
+    Stopped(Stop),
+}
+
+impl Splitter {
+    /// For a source whose text begins at this byte.
+    pub(super) fn new(byte_offset: u64) -> Self {
+        Self {
+            at: 0,
+            state: State::Top,
+            array: None,
+            start: 0,
+            handed_out: 0,
+            began: None,
+            documents: Vec::new(),
+            ends_with_record: false,
+            counter: LineCounter::new(Place { line: 1, byte_offset }),
+        }
+    }
+
+    /// The documents of the buffer that are whole.
+    pub(super) fn documents(&self) -> &[Span] {
+        &self.documents
+    }
+
+    /// Where the value begins that is not complete.
+    pub(super) fn open_value(&self) -> Option<usize> {
+        (!self.is_between()).then_some(self.start)
+    }
+
+    /// Whether the last document was a record that the end of the source has ended.
+    pub(super) fn ends_with_record(&self) -> bool {
+        self.ends_with_record
+    }
+
+    /// How much of the buffer was looked at.
+    pub(super) fn looked_at(&self) -> usize {
+        match &self.state {
+            State::Nested(nesting) => self.start + nesting.scanned() - self.handed_out,
+            _ => self.at,
+        }
+    }
+
+    /// Where the value that is not complete began in the source.
+    pub(super) fn began(&mut self, bytes: &[u8]) -> Place {
+        let place = |counter: &mut LineCounter| counter.place(bytes, self.start);
+        self.began.unwrap_or_else(|| place(&mut self.counter))
+    }
+
+    /// Takes the first `length` bytes from the buffer, with the documents in them; says how many lines end there.
+    pub(super) fn cut(&mut self, bytes: &[u8], length: usize) -> (Vec<Span>, usize) {
+        if !self.is_between() && self.start < length {
+            self.began = Some(self.began(bytes));
+            self.handed_out += length - self.start;
+        }
+        let lines = self.counter.cut(bytes, length);
+        self.start = self.start.saturating_sub(length);
+        self.at = self.at.saturating_sub(length);
+        let rest = self.documents.partition_point(|span| span.range().end <= length);
+        let rest =
+            self.documents.split_off(rest).into_iter().map(|span| span.without_front(length)).collect();
+        (mem::replace(&mut self.documents, rest), lines)
+    }
+
+    /// Goes on over `bytes`, the whole buffer. Stops behind so many bytes once there is a document.
+    pub(super) fn split(&mut self, bytes: &[u8], chunk_bytes: usize, rest: Rest) -> Split {
+        loop {
+            let is_full = self.at >= chunk_bytes || self.documents.len() >= DOCUMENTS_MAX;
+            if is_full && !self.documents.is_empty() && self.is_between() {
+                return Split::Full;
+            }
+            let stepped = if self.is_between() { self.begin(bytes) } else { self.go_on(bytes, rest) };
+            match stepped {
+                Ok(true) => {}
+                Ok(false) => return Split::Exhausted,
+                Err((found, at)) => return Split::Stopped(self.stop(found, bytes, at)),
+            }
+            if self.handed_out > 0 && self.is_between() {
+                (self.handed_out, self.began) = (0, None);
+                return Split::LongEnd(self.at);
+            }
+        }
+    }
+
+    /// At the end of the source: what is missing, if it is not complete, and where that began.
+    pub(super) fn missing(&mut self, bytes: &[u8]) -> Option<(Missing, Place)> {
+        match self.array {
+            _ if !self.is_between() => Some((Missing::RestOfDocument, self.began(bytes))),
+            array => array.map(|array| (Missing::Bracket, array)),
+        }
+    }
+
+    fn is_between(&self) -> bool {
+        matches!(self.state, State::Top | State::Place { .. } | State::Behind)
+    }
+
+    /// Steps over white space and one token between values, or to where a value begins; false at the end.
+    fn begin(&mut self, bytes: &[u8]) -> Result<bool, (&'static str, usize)> {
+        let blanks = bytes[self.at..].iter().take_while(|byte| is_white_space(**byte)).count();
+        self.at += blanks;
+        let Some(&byte) = bytes.get(self.at) else { return Ok(false) };
+        self.start = self.at;
+        self.state = match (&self.state, byte) {
+            (State::Top, SEPARATOR) => {
+                self.at += 1;
+                self.start = self.at;
+                State::Record
+            }
+            (State::Top, b'[') => {
+                self.array = Some(self.counter.place(bytes, self.at));
+                self.at += 1;
+                State::Place { is_first: true }
+            }
+            (State::Place { is_first: true } | State::Behind, b']') => {
+                self.array = None;
+                self.at += 1;
+                State::Top
+            }
+            (State::Behind, b',') => {
+                self.at += 1;
+                State::Place { is_first: false }
+            }
+            (State::Behind, _) => return Err((stop::behind(byte), self.at)),
+            (State::Top | State::Place { .. }, b'{' | b'[') => State::Nested(Nesting::default()),
+            (State::Top | State::Place { .. }, b'"') => {
+                self.at += 1;
+                State::Text { is_escaped: false }
+            }
+            (state, _) if ends_token(byte) => {
+                return Err((stop::before(byte, matches!(state, State::Top)), self.at));
+            }
+            _ => State::Token,
+        };
+        Ok(true)
+    }
+
+    /// Goes on in the value that is not complete; false where more of it has to be read.
+    fn go_on(&mut self, bytes: &[u8], rest: Rest) -> Result<bool, (&'static str, usize)> {
+        let or_all = |end: Option<usize>| end.or((rest == Rest::Nothing).then_some(bytes.len()));
+        let end = match &mut self.state {
+            State::Nested(nesting) => {
+                match nesting.advance(&bytes[self.start..], self.handed_out, rest != Rest::More) {
+                    Found::End(length) => {
+                        let end = self.start + length - self.handed_out;
+                        // It would not be whole in a sequence of records, as reject files are.
+                        if let Some(at) = memchr::memchr(SEPARATOR, &bytes[self.start..end]) {
+                            return Err((stop::SEPARATOR, self.start + at));
+                        }
+                        Some(end)
+                    }
+                    Found::Open => None,
+                    Found::Doubt(found, at) => return Err((found, self.start + at - self.handed_out)),
+                }
+            }
+            State::Text { is_escaped } => match end_of_text(&bytes[self.at..], is_escaped) {
+                (length, Ends::Quote) => Some(self.at + length),
+                (length, Ends::Control) => return Err((stop::CONTROL, self.at + length)),
+                (_, Ends::Nowhere) => None,
+            },
+            State::Token => or_all(find(bytes, self.at, ends_token)),
+            State::Record => {
+                or_all(memchr::memchr(SEPARATOR, &bytes[self.at..]).map(|length| self.at + length))
+            }
+            State::Top | State::Place { .. } | State::Behind => unreachable!("a value is open"),
+        };
+        match (end, &self.state) {
+            (Some(end), state) => {
+                self.ends_with_record = matches!(state, State::Record) && end == bytes.len();
+                return self.end_value(bytes, end).map(|()| true);
+            }
+            (None, State::Token) if bytes.len() - self.start > TOKEN_BYTES_MAX => {
+                return Err((stop::text(&bytes[self.start..]), self.start));
+            }
+            (None, State::Token) => {}
+            (None, _) => self.at = bytes.len(),
+        }
+        Ok(false)
+    }
+
+    fn end_value(&mut self, bytes: &[u8], end: usize) -> Result<(), (&'static str, usize)> {
+        let (mut start, mut end_of_value) = (self.start, end);
+        let value = &bytes[start..end];
+        let is_top = self.array.is_none();
+        match &self.state {
+            State::Record => {
+                start += value.len() - value.trim_ascii_start().len();
+                end_of_value = start + bytes[start..end].trim_ascii_end().len();
+            }
+            State::Token
+                if value.len() > TOKEN_BYTES_MAX
+                    || is_top && serde_json::from_slice::<IgnoredAny>(value).is_err() =>
+            {
+                return Err((stop::text(value), start));
+            }
+            _ => {}
+        }
+        self.at = end;
+        self.state = if is_top { State::Top } else { State::Behind };
+        if self.handed_out == 0 && start < end_of_value {
+            self.documents.push(Span::new(start, end_of_value));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, found: &'static str, bytes: &[u8], at: usize) -> Stop {
+        let document = matches!(self.state, State::Nested(_)).then(|| self.began(bytes));
+        Stop { found, document, place: self.counter.place(bytes, at) }
+    }
+}
+
+enum Ends {
+    Quote,
+    Control,
+    Nowhere,
+}
+
+/// Looks for the end of a string: how far it has come, and what is there.
+fn end_of_text(bytes: &[u8], is_escaped: &mut bool) -> (usize, Ends) {
+    for (at, &byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if mem::take(is_escaped) => {}
+            b'"' => return (at + 1, Ends::Quote),
+            b'\\' => *is_escaped = true,
+            ..b' ' => return (at, Ends::Control),
+            _ => {}
+        }
+    }
+    (bytes.len(), Ends::Nowhere)
+}
+
+fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option<usize> {
+    bytes[from..].iter().position(|byte| is(*byte)).map(|length| from + length)
+}
+
+fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn ends_token(byte: u8) -> bool {
+    matches!(byte, b',' | b':' | b'[' | b']' | b'{' | b'}' | b'"' | ..=b' ')
+}
