@@ -5,6 +5,13 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use super::chunk::LINE_BYTES_MAX;
+
+/// What grows beyond this gets room for the longest line at once: what is moved from piece to piece of memory leaves holes,
+/// which together may be several times as large. Room that nothing was written to takes no memory.
+const LONG_BYTES: usize = 3 << 20;
+const WHOLE_BYTES: usize = LINE_BYTES_MAX + LONG_BYTES;
+
 /// Bytes that are filled from the front.
 pub(super) struct Buffer {
     bytes: Vec<u8>,
@@ -69,7 +76,8 @@ impl Buffer {
 
     fn grow(&mut self, length: usize) {
         if let Some(missing) = length.checked_sub(self.bytes.len()) {
-            self.bytes.reserve_exact(missing);
+            let whole = if length > LONG_BYTES { WHOLE_BYTES.saturating_sub(self.bytes.len()) } else { 0 };
+            self.bytes.reserve_exact(missing.max(whole));
             self.bytes.resize(length, 0);
         }
     }

@@ -194,34 +194,34 @@ fn a_document_above_the_limit_passes_in_pieces() {
     let inside = "{\"x\": [1,\n2]},".repeat((LINE_BYTES_MAX + (3 << 20)) / 14);
     let long = format!("{{\"a\":[{inside}{{}}]}}");
     let record = format!("{{{}", "x\n".repeat(LINE_BYTES_MAX));
-    for (before, long, behind) in
-        [("[{},\n", &long, ",{}]\n"), ("{}", &long, "{}"), ("\u{1e}{}\n\u{1e}", &record, "\u{1e}{}")]
-    {
+    for (before, long, behind, chunk_bytes) in [
+        ("[{},\n", &long, ",{}]\n", 5 << 20),
+        ("{}", &long, "{}", 1 << 20),
+        ("\u{1e}{}\n\u{1e}", &record, "\u{1e}{}", 1 << 20),
+    ] {
         let text = [before, long, behind].concat();
-        for chunk_bytes in [1 << 20, 5 << 20] {
-            let (chunks, error) = read(text.as_bytes(), JSON, chunk_bytes);
-            assert!(error.is_none(), "{error:?}");
-            let mut found = places(text.as_bytes(), &chunks);
-            let mut joined = Vec::new();
-            // It may be in one buffer to its end.
-            if found.len() == 3 {
-                joined = found.remove(1).2.into_bytes();
-            }
-            assert!(found.len() == 2 && found.iter().all(|place| place.2 == "{}"));
-            for chunk in &chunks {
-                assert!(chunk.bytes.len() <= LINE_BYTES_MAX + (6 << 20), "memory is bounded");
-                if let Piece::Long { line, starts_at, ends, .. } = chunk.piece {
-                    let lines = before.matches('\n').count() as u64;
-                    assert_eq!((line, starts_at), (1 + lines, before.len() as u64));
-                    joined.extend_from_slice(&chunk.bytes);
-                    assert_eq!(ends, joined.len() == long.len());
-                }
-            }
-            assert!(joined == long.as_bytes());
-            let marks: Vec<_> = chunks.iter().map(|chunk| chunk.end.clone()).collect();
-            let (again, error) = replay(text.as_bytes(), JSON, 3 << 20, &marks);
-            assert!(error.is_none() && again.last().unwrap().end == *marks.last().unwrap(), "{error:?}");
+        let (chunks, error) = read(text.as_bytes(), JSON, chunk_bytes);
+        assert!(error.is_none(), "{error:?}");
+        let mut found = places(text.as_bytes(), &chunks);
+        let mut joined = Vec::new();
+        // It may be in one buffer to its end.
+        if found.len() == 3 {
+            joined = found.remove(1).2.into_bytes();
         }
+        assert!(found.len() == 2 && found.iter().all(|place| place.2 == "{}"));
+        for chunk in &chunks {
+            assert!(chunk.bytes.len() <= LINE_BYTES_MAX + (6 << 20), "memory is bounded");
+            if let Piece::Long { line, starts_at, ends, .. } = chunk.piece {
+                let lines = before.matches('\n').count() as u64;
+                assert_eq!((line, starts_at), (1 + lines, before.len() as u64));
+                joined.extend_from_slice(&chunk.bytes);
+                assert_eq!(ends, joined.len() == long.len());
+            }
+        }
+        assert!(joined == long.as_bytes());
+        let marks: Vec<_> = chunks.iter().map(|chunk| chunk.end.clone()).collect();
+        let (again, error) = replay(text.as_bytes(), JSON, 3 << 20, &marks);
+        assert!(error.is_none() && again.last().unwrap().end == *marks.last().unwrap(), "{error:?}");
         let cut = &text.as_bytes()[..text.len() - behind.len() - 2];
         let (_, error) = read(cut, JSON, 1 << 20);
         let is_record = before.starts_with('\u{1e}');

@@ -14,6 +14,12 @@ const COMPARED_MAX: usize = 16;
 /// Digits of a number that is surely below 2^64.
 const PLAIN_DIGITS_MAX: usize = 18;
 
+/// An integer of more digits is no number that a program can hold (the largest has 309), or begins with a zero.
+const DIGITS_MAX: usize = 400;
+
+/// A fraction of more bytes is shortened before it is read.
+const FRACTION_BYTES: usize = 2000;
+
 impl<'t> Tree<'t> {
     /// `None` where the text is not JSON, or has too much of something: `decode` says what. There has to be as much `room`
     /// as text.
@@ -141,13 +147,68 @@ impl<'t> Parser<'t> {
         if is_plain && (digits.len() == 1 || !digits.starts_with(b"0")) {
             return text.parse::<u64>().ok().map(Number::from);
         }
+        // The crate would copy them before it says so.
+        if digits.len() > DIGITS_MAX && digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         // What a number is, and how large it may be, is the crate's to say.
-        serde_json::from_str(text).ok()
+        match shortened(text) {
+            Some(short) => serde_json::from_str(&short).ok(),
+            None => serde_json::from_str(text).ok(),
+        }
     }
+}
+
+/// The same number as a fraction of very many digits, in few of them: no float depends on more than 768 digits and whether
+/// what follows is zero.
+fn shortened(text: &str) -> Option<String> {
+    let (head, tail) = text.split_at_checked(FRACTION_BYTES)?;
+    let point = head.find('.')?;
+    let is_short = point <= DIGITS_MAX && !head.contains(['e', 'E']);
+    let is_fraction = is_short && tail.bytes().all(|digit| digit.is_ascii_digit());
+    is_fraction.then(|| format!("{head}{}", u8::from(tail.bytes().any(|digit| digit != b'0'))))
 }
 
 /// Differs for names that differ in length or at their ends, mostly.
 fn sample(name: &str) -> usize {
     let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
     name.len() * 7 + end(name.as_bytes().first()) * 5 + end(name.as_bytes().last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<Kind<'static>> {
+        let mut room = vec![0; text.len()];
+        let tree = Tree::parse(text, &mut room, &mut Storage::default())?;
+        match tree.root().kind() {
+            Kind::Number(number) => Some(Kind::Number(number.clone())),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn numbers_of_very_many_digits_are_what_they_are() {
+        // Half way between two floats, and what decides may come late.
+        let tie = "1.00000000000000011102230246251565404236316680908203125";
+        for (start, digit, end) in [
+            ("0.", "7", ""),
+            ("-12.", "0", "1"),
+            (tie, "0", ""),
+            (tie, "0", "1"),
+            ("0.", "7", "e5"),
+            ("0.", "7", "x"),
+        ] {
+            for digits in [10, FRACTION_BYTES - 60, 3 * FRACTION_BYTES] {
+                let text = [start, &digit.repeat(digits), end].concat();
+                let expected = serde_json::from_str(&text).ok().map(Kind::Number);
+                assert_eq!(parsed(&text), expected, "{digits} times {digit} behind {start}");
+            }
+        }
+        for digits in [300, DIGITS_MAX, DIGITS_MAX + 1] {
+            let text = "7".repeat(digits);
+            assert_eq!(parsed(&text), serde_json::from_str(&text).ok().map(Kind::Number), "{digits} digits");
+        }
+    }
 }

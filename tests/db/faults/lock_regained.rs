@@ -157,8 +157,8 @@ async fn another_loader_is_told_from_a_session_of_ones_own() {
     let mut class = FaultClass::new("target taken by another loader (update)");
     let mut scene = Scene::new("update").await;
     let lost = scene.lose();
-    // The next attempts wait until the other has the lock.
-    scene.proxy.turn_away(2, crate::faults::Refusal::Close);
+    // No attempt gets through until the other has the lock.
+    scene.proxy.turn_away(u64::MAX, crate::faults::Refusal::Close);
     assert!(lost.fires_unless(|| scene.loader.has_ended()), "{}", scene.loader.stderr());
     let other = scene.store.connect().await;
     server().terminate(&[scene.holder.clone()]);
@@ -167,6 +167,7 @@ async fn another_loader_is_told_from_a_session_of_ones_own() {
         .await
         .expect("it can be asked for");
     class.injected(taken.get(0));
+    scene.proxy.let_through();
     let Scene { store, proxy, input, loader, .. } = scene;
     let ended = loader.end();
     assert_eq!(ended.code(), Some(5), "{}", ended.stderr);
