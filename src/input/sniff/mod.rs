@@ -12,6 +12,8 @@ mod shape;
 mod text;
 
 #[cfg(test)]
+mod framing_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use lines::HEAD_BYTES;

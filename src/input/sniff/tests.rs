@@ -2,12 +2,12 @@ use std::io::Write as _;
 
 use super::*;
 
-const DOCUMENT: &str = r#"{"id":"1","firstName":"A"}"#;
+pub(super) const DOCUMENT: &str = r#"{"id":"1","firstName":"A"}"#;
 
 /// Documents framed as JSON has it.
-const JSON: Option<&str> = Some("JSON");
+pub(super) const JSON: Option<&str> = Some("JSON");
 
-fn check(head: impl AsRef<[u8]>, expected: Option<&str>) {
+pub(super) fn check(head: impl AsRef<[u8]>, expected: Option<&str>) {
     let head = head.as_ref();
     let text = String::from_utf8_lossy(&head[..head.len().min(300)]);
     let found = match framing(head, FramingRequest::Auto, "f", "plain") {
@@ -206,52 +206,6 @@ fn line_ends_and_separators_of_others() {
     check(format!("\n\u{1e}{DOCUMENT}\r\n").repeat(5000), JSON);
     check("\u{1e}{\n  \"id\": 1\n}\n".repeat(3), JSON);
     check(format!("\u{1e}{DOCUMENT}\n{DOCUMENT}\n"), None);
-}
-
-#[test]
-fn documents_behind_each_other() {
-    for text in [
-        DOCUMENT.repeat(2),
-        DOCUMENT.repeat(5000),
-        format!("{DOCUMENT} {DOCUMENT}\n{DOCUMENT}{DOCUMENT}\n"),
-        format!("\n{DOCUMENT}\t{DOCUMENT}\n").repeat(2000),
-        format!("{DOCUMENT}{{\"cut\":"),
-    ] {
-        check(text, JSON);
-    }
-    check(format!("{DOCUMENT}{DOCUMENT}\n{DOCUMENT}\n"), None);
-    check(format!("{DOCUMENT}\n{DOCUMENT}{DOCUMENT}\n"), None);
-    check(format!("{DOCUMENT}x{DOCUMENT}\n"), None);
-    check(format!("{DOCUMENT} 12"), None);
-    let pretty = "{\n  \"id\": 1\n}";
-    check(
-        format!("{pretty},\n{pretty}\n"),
-        Some("documents with commas between them and no array around them"),
-    );
-}
-
-#[test]
-fn rejected_documents_are_a_sequence_whatever_is_wrong_with_them() {
-    let broken = "\u{1e}{\n \"id\": oops,\n{\"type\":\"home\"}\n}\n";
-    check(broken, JSON);
-    check(format!("\u{1e}{DOCUMENT}\n{broken}"), JSON);
-    check(format!("\u{1e}oops\n{broken}\u{1e}[1\n"), JSON);
-    check(broken.repeat(3000), JSON);
-}
-
-#[test]
-fn the_option_has_the_last_word_about_json() {
-    let with = |head: &[u8], framing| super::framing(head, FramingRequest::Only(framing), "f", "plain");
-    for head in [&b"[{}]"[..], b"{}\n{}\n", b"\"{}\"\n", b"{\"a\":[\n{},\n"] {
-        for framing in [Framing::Ndjson, Framing::Json] {
-            assert_eq!(with(head, framing), Ok(framing));
-        }
-    }
-    for framing in [Framing::Ndjson, Framing::Json] {
-        assert_eq!(with(b"id,name\n1,2\n", framing).map_err(|foreign| foreign.found), Err("CSV"));
-    }
-    assert!(is_overridden(b"[{}]", Framing::Ndjson) && is_overridden(b"{}\n", Framing::Json));
-    assert!(!is_overridden(b"[{}]", Framing::Json) && !is_overridden(b"", Framing::Ndjson));
 }
 
 #[test]
