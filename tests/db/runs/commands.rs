@@ -339,11 +339,8 @@ async fn a_role_is_told_what_it_may_not_do() {
          profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports TO \"role\"",
     )
     .await;
-    // The session of the command before may take a moment to end.
-    let theirs = format!("SELECT 1 FROM pg_stat_activity WHERE usename = '{role}'");
-    while !client.query(&theirs, &[]).await.expect("it can be asked").is_empty() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let theirs = format!("SELECT pid::text FROM pg_stat_activity WHERE usename = '{role}'");
+    wait_until(async || texts(&client, &theirs).await.is_empty(), "the session before does not end").await;
     let output = as_role("abandon 1");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     execute(&client, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
