@@ -1,7 +1,9 @@
 //! 64 bytes of JSON as bits: bit n is about byte n.
 //!
-//! The loops have no branches and become vector instructions on every machine. How quotes become the inside of
-//! strings is the way of Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), section 3.1.
+//! How quotes become the inside of strings is the way of Langdale and Lemire, "Parsing Gigabytes of JSON per Second"
+//! (2019), section 3.1.
+
+use wide::u8x16;
 
 pub(super) const BLOCK_BYTES: usize = 64;
 
@@ -13,68 +15,105 @@ pub(super) struct Carry {
     is_behind_text: bool,
 }
 
-/// What is where in a block.
+/// Brackets of a block.
 #[derive(Debug, Clone, Copy)]
+pub(super) struct Brackets {
+    /// Those that are no part of a string.
+    pub(super) outside: u64,
+    /// Those in strings.
+    pub(super) in_text: u64,
+}
+
+/// What is where in the first `length` bytes of a block; what stands behind them are blanks.
+#[derive(Debug)]
 pub(super) struct Marks {
-    /// Brackets that are no part of a string.
-    pub(super) brackets: u64,
-    /// Brackets in strings.
-    pub(super) brackets_in_text: u64,
-    /// Control characters in strings, and what follows a string and is none of `,:]}` and white space.
-    pub(super) odd: u64,
+    block: Block,
+    within: u64,
+    /// Of a string, its opening quote and all up to the closing one.
+    text: u64,
+    /// What follows a string.
+    behind: u64,
 }
 
-/// The marks of the first `length` bytes of a block; what stands behind them are blanks.
-pub(super) fn marks(block: &[u8; BLOCK_BYTES], length: usize, carry: &mut Carry) -> Marks {
-    let quotes = bits(block, |byte| byte == b'"');
-    let brackets = bits(block, |byte| matches!(byte | 0x20, b'{' | b'}'));
-    let separators =
-        bits(block, |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' | b']' | b'}'));
-    let escaped = if carry.is_escaped || has_any(block, |byte| byte == b'\\') {
-        let escaped = escaped(bits(block, |byte| byte == b'\\'), &mut carry.is_escaped);
-        if length < BLOCK_BYTES {
-            carry.is_escaped = escaped >> length & 1 == 1;
+impl Marks {
+    #[inline]
+    pub(super) fn of(block: &[u8; BLOCK_BYTES], length: usize, carry: &mut Carry) -> Self {
+        let block = Block::of(block);
+        let mut quotes = block.is(b'"');
+        if carry.is_escaped || block.has(|lane| lane.simd_eq(u8x16::splat(b'\\'))) {
+            let escaped = escaped(block.is(b'\\'), &mut carry.is_escaped);
+            if length < BLOCK_BYTES {
+                carry.is_escaped = escaped >> length & 1 == 1;
+            }
+            quotes &= !escaped;
         }
-        escaped
-    } else {
-        0
-    };
-    let quotes = quotes & !escaped;
-    // Of a string, its opening quote and all up to the closing one.
-    let text = prefix_xor(quotes) ^ if carry.is_in_text { u64::MAX } else { 0 };
-    let closing = quotes & !text;
-    let behind = closing << 1 | u64::from(carry.is_behind_text);
-    let is_control = |byte| byte < b' ';
-    let controls = if has_any(block, is_control) { bits(block, is_control) } else { 0 };
-    let within = u64::MAX >> (BLOCK_BYTES - length);
-    carry.is_in_text = text >> (BLOCK_BYTES - 1) == 1;
-    carry.is_behind_text = closing >> (length - 1) & 1 == 1;
-    Marks {
-        brackets: brackets & !text & within,
-        brackets_in_text: brackets & text & within,
-        odd: (behind & !separators | controls & text) & within,
+        let text = prefix_xor(quotes) ^ if carry.is_in_text { u64::MAX } else { 0 };
+        let closing = quotes & !text;
+        let behind = closing << 1 | u64::from(carry.is_behind_text);
+        carry.is_in_text = text >> (BLOCK_BYTES - 1) == 1;
+        carry.is_behind_text = closing >> (length - 1) & 1 == 1;
+        Self { block, within: u64::MAX >> (BLOCK_BYTES - length), text, behind }
+    }
+
+    #[inline]
+    pub(super) fn brackets(&self) -> Brackets {
+        let found = self.block.bits(|lane| {
+            let lane = either_kind(lane);
+            lane.simd_eq(u8x16::splat(b'{')) | lane.simd_eq(u8x16::splat(b'}'))
+        });
+        Brackets { outside: found & !self.text & self.within, in_text: found & self.text & self.within }
+    }
+
+    /// Control characters in strings, and what follows a string and is none of `,:]}` and white space.
+    pub(super) fn odd(&self) -> u64 {
+        let separators = self.block.bits(|lane| {
+            lane.simd_eq(u8x16::splat(b','))
+                | lane.simd_eq(u8x16::splat(b':'))
+                | lane.simd_eq(u8x16::splat(b' '))
+                | either_kind(lane).simd_eq(u8x16::splat(b'}'))
+        });
+        let white_space = self.block.is(b'\n') | self.block.is(b'\r') | self.block.is(b'\t');
+        // What is below the blank is itself the smaller of both.
+        let controls = self.block.bits(|lane| lane.simd_eq(lane.min(u8x16::splat(b' ' - 1))));
+        (self.behind & !(separators | white_space) | controls & self.text) & self.within
     }
 }
 
+/// A bracket and its brace differ in one bit, and no other byte becomes a brace with it.
 #[inline]
-fn has_any(block: &[u8; BLOCK_BYTES], is: impl Fn(u8) -> bool) -> bool {
-    block.iter().fold(0, |found, &byte| found | u8::from(is(byte))) != 0
+fn either_kind(lane: u8x16) -> u8x16 {
+    lane | u8x16::splat(0x20)
 }
 
-/// Of which bytes this holds.
-#[inline]
-fn bits(block: &[u8; BLOCK_BYTES], is: impl Fn(u8) -> bool) -> u64 {
-    let mut flags = [0_u8; BLOCK_BYTES];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from(is(*byte));
+/// A block in lanes that the machine compares at once.
+#[derive(Debug)]
+struct Block([u8x16; 4]);
+
+impl Block {
+    #[inline]
+    fn of(block: &[u8; BLOCK_BYTES]) -> Self {
+        let (lanes, _) = block.as_chunks();
+        Self([0, 1, 2, 3].map(|at| u8x16::new(lanes[at])))
     }
-    let (words, _) = flags.as_chunks();
-    let mut bits = 0;
-    for (at, word) in words.iter().enumerate() {
-        // The factor moves the lowest bit of each of eight bytes into the highest byte.
-        bits |= u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56 << (8 * at);
+
+    /// Of which bytes this holds.
+    #[inline]
+    fn bits(&self, is: impl Fn(u8x16) -> u8x16) -> u64 {
+        let bits = self.0.map(|lane| u64::from(is(lane).to_bitmask()));
+        bits[0] | bits[1] << 16 | bits[2] << 32 | bits[3] << 48
     }
-    bits
+
+    #[inline]
+    fn is(&self, byte: u8) -> u64 {
+        self.bits(|lane| lane.simd_eq(u8x16::splat(byte)))
+    }
+
+    /// Whether this holds of any byte.
+    #[inline]
+    fn has(&self, is: impl Fn(u8x16) -> u8x16) -> bool {
+        let [a, b, c, d] = self.0.map(is);
+        (a | b | c | d).to_bitmask() != 0
+    }
 }
 
 /// Which bytes a backslash stands before that is not escaped itself.
@@ -128,11 +167,10 @@ mod tests {
             for part in text.as_bytes().chunks(cut) {
                 let mut block = [b' '; BLOCK_BYTES];
                 block[..part.len()].copy_from_slice(part);
-                let marks = marks(&block, part.len(), &mut carry);
+                let marks = Marks::of(&block, part.len(), &mut carry);
+                let Brackets { outside, in_text } = marks.brackets();
                 let at = |bits: u64, bit: usize| bits >> bit & 1 == 1;
-                found.extend((0..part.len()).map(|bit| {
-                    [marks.brackets, marks.brackets_in_text, marks.odd].map(|bits| at(bits, bit))
-                }));
+                found.extend((0..part.len()).map(|bit| [outside, in_text, marks.odd()].map(|bits| at(bits, bit))));
             }
             prop_assert_eq!(found, slowly(text.as_bytes()));
         }

@@ -133,6 +133,11 @@ impl Splitter {
     pub(super) fn cut(&mut self, bytes: &[u8], length: usize) -> (Vec<Span>, usize) {
         if !self.is_between() && self.start < length {
             self.began = Some(self.began(bytes));
+            if let State::Nested(nesting) = &mut self.state
+                && self.handed_out == 0
+            {
+                nesting.look_at_text(&bytes[self.start..]);
+            }
             self.handed_out += length - self.start;
         }
         let lines = self.counter.cut(bytes, length);

@@ -2,9 +2,10 @@
 //!
 //! What stands in it may be wrong in any way that leaves no doubt where it ends. There is doubt where brackets do
 //! not match, where an object or array begins in a place that JSON has none for, and where a string looks as if a
-//! quote were missing and brackets stand in strings: then what follows may be other documents.
+//! quote were missing and brackets stand in strings: then what follows may be other documents. Few documents have
+//! brackets in strings, so quotes are not looked at before one is found; then the value is gone over once more.
 
-use super::block::{BLOCK_BYTES, Carry, Marks, marks};
+use super::block::{BLOCK_BYTES, Brackets, Carry, Marks};
 
 /// Brackets of so many levels are told apart; deeper ones are counted. A document has fewer.
 const KINDS_MAX: u32 = u128::BITS;
@@ -17,6 +18,8 @@ pub(super) struct Nesting {
     kinds: u128,
     carry: Carry,
     has_bracket_in_text: bool,
+    /// Whether what is odd is looked for; else there is no bracket in a string so far.
+    looks_at_text: bool,
     /// Where something odd was first seen, counted from the value's start.
     odd_at: Option<usize>,
     /// How many bytes were looked at.
@@ -44,29 +47,70 @@ impl Nesting {
 
     /// Goes on over `value`, whose first `handed_out` bytes are there no more; `is_all` where nothing will follow.
     pub(super) fn advance(&mut self, value: &[u8], handed_out: usize, is_all: bool) -> Found {
+        loop {
+            let found = if self.looks_at_text {
+                self.blocks::<true>(value, handed_out, is_all)
+            } else {
+                self.blocks::<false>(value, handed_out, is_all)
+            };
+            if let Some(found) = found {
+                return found;
+            }
+            *self = Self { looks_at_text: true, ..Self::default() };
+        }
+    }
+
+    /// Before bytes of `value` are taken away that were looked at: strings are looked at from now on.
+    pub(super) fn look_at_text(&mut self, value: &[u8]) {
+        if !self.looks_at_text {
+            let seen = &value[..self.scanned];
+            *self = Self { looks_at_text: true, ..Self::default() };
+            self.advance(seen, 0, false);
+        }
+    }
+
+    /// `None` where a string has a bracket, and strings were not looked at.
+    fn blocks<const LOOKS_AT_TEXT: bool>(
+        &mut self,
+        value: &[u8],
+        handed_out: usize,
+        is_all: bool,
+    ) -> Option<Found> {
         while let Some(rest) = value.get(self.scanned - handed_out..).filter(|rest| !rest.is_empty()) {
             let found = if let Some(block) = rest.first_chunk() {
-                self.block(value, handed_out, block, BLOCK_BYTES)
+                self.block::<LOOKS_AT_TEXT>(value, handed_out, block, BLOCK_BYTES)
             } else if is_all {
                 let mut block = [b' '; BLOCK_BYTES];
                 block[..rest.len()].copy_from_slice(rest);
-                self.block(value, handed_out, &block, rest.len())
+                self.block::<LOOKS_AT_TEXT>(value, handed_out, &block, rest.len())
             } else {
-                return Found::Open;
+                return Some(Found::Open);
             };
+            if self.has_bracket_in_text && !LOOKS_AT_TEXT {
+                return None;
+            }
             if found != Found::Open {
-                return found;
+                return Some(found);
             }
         }
-        Found::Open
+        Some(Found::Open)
     }
 
-    fn block(&mut self, value: &[u8], handed_out: usize, block: &[u8; BLOCK_BYTES], length: usize) -> Found {
-        let marks = marks(block, length, &mut self.carry);
-        let mut brackets = marks.brackets;
-        while brackets != 0 {
-            let bit = brackets.trailing_zeros();
-            brackets &= brackets - 1;
+    #[inline]
+    fn block<const LOOKS_AT_TEXT: bool>(
+        &mut self,
+        value: &[u8],
+        handed_out: usize,
+        block: &[u8; BLOCK_BYTES],
+        length: usize,
+    ) -> Found {
+        let marks = Marks::of(block, length, &mut self.carry);
+        let brackets = marks.brackets();
+        let odd = if LOOKS_AT_TEXT { marks.odd() } else { 0 };
+        let mut outside = brackets.outside;
+        while outside != 0 {
+            let bit = outside.trailing_zeros();
+            outside &= outside - 1;
             let at = self.scanned + bit as usize;
             let byte = block[bit as usize];
             let stands = match byte {
@@ -77,11 +121,11 @@ impl Nesting {
                 return Found::Doubt(why, at);
             }
             if self.depth == 0 {
-                self.note(&marks, u64::MAX >> (BLOCK_BYTES - 1 - bit as usize));
+                self.note(brackets, odd, u64::MAX >> (BLOCK_BYTES - 1 - bit as usize));
                 return self.doubt().unwrap_or(Found::End(at + 1));
             }
         }
-        self.note(&marks, u64::MAX);
+        self.note(brackets, odd, u64::MAX);
         self.scanned += length;
         self.doubt().unwrap_or(Found::Open)
     }
@@ -114,9 +158,9 @@ impl Nesting {
     }
 
     /// Takes in what is odd among these bytes of a block.
-    fn note(&mut self, marks: &Marks, among: u64) {
-        self.has_bracket_in_text |= marks.brackets_in_text & among != 0;
-        let odd = marks.odd & among;
+    fn note(&mut self, brackets: Brackets, odd: u64, among: u64) {
+        self.has_bracket_in_text |= brackets.in_text & among != 0;
+        let odd = odd & among;
         if odd != 0 && self.odd_at.is_none() {
             self.odd_at = Some(self.scanned + odd.trailing_zeros() as usize);
         }
