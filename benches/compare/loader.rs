@@ -60,6 +60,21 @@ impl Loader {
         process::measure(&command, &[0, 1])
     }
 
+    /// Checks a file of so many valid documents, told apart in this way.
+    pub(crate) fn check_framed(&self, file: &Path, framing: &str, count: u64) -> Outcome<Finished> {
+        let mut command = process::command(&self.program, &self.home);
+        command.arg("validate").arg(file).args(["--framing", framing, "--output", "json", "-q"]);
+        let finished = process::measure(&command, &[0])?;
+        let report: Value =
+            serde_json::from_str(&finished.stdout).map_err(Failure::of("reading the loader's report"))?;
+        match number(&report, "/documents/accepted") {
+            Some(accepted) if accepted == count => Ok(finished),
+            accepted => {
+                Err(Failure::new(format!("{accepted:?} documents are valid, but {count} were written")))
+            }
+        }
+    }
+
     /// The JSON Schema that it has built in.
     pub(crate) fn schema(&self) -> Outcome<String> {
         let mut command = process::command(&self.program, &self.home);

@@ -14,6 +14,7 @@ mod dry_run;
 mod failure;
 mod faults;
 mod figures;
+mod framings;
 mod json_schema;
 mod loader;
 mod machine;
@@ -76,6 +77,7 @@ enum Part {
     Validate,
     JsonSchema,
     Faults,
+    Framings,
     Reports,
     Bulk,
     Merge,
@@ -136,6 +138,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Validate => validate::compare(&bench)?,
             Part::JsonSchema => json_schema::compare(&bench)?,
             Part::Faults => faults::compare(&bench)?,
+            Part::Framings => framings::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

@@ -299,8 +299,12 @@ fn as_one_line(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(in_place_of).collect()
 }
 
+/// Counts the line ends of a document, which is short: a search, however quick, costs more to begin.
 fn line_ends(bytes: &[u8]) -> u64 {
-    to_u64(memchr::memchr_iter(b'\n', bytes).count())
+    /// As many as a byte can count.
+    const COUNTED_AT_ONCE: usize = 255;
+    let of_few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();
+    bytes.chunks(COUNTED_AT_ONCE).map(|bytes| u64::from(of_few(bytes))).sum()
 }
 
 fn to_u64(length: usize) -> u64 {

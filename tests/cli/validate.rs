@@ -11,10 +11,10 @@ const DOCUMENTS: usize = 3000;
 
 #[test]
 fn the_result_does_not_depend_on_workers_and_chunks() {
-    let folder = Folder::with("a.ndjson", generated(DOCUMENTS));
+    let folder = Folder::with("a.ndjson", generated(DOCUMENTS / 3));
     folder.write("b.ndjson", mixed(50, 3));
     let result = |options: &str| {
-        let words = format!("validate a.ndjson b.ndjson --rejects rejects --output json {options}");
+        let words = format!("validate a.ndjson b.ndjson --rejects rejects --output json -q {options}");
         let output = folder.run(&words);
         assert_eq!((output.code, output.stderr.as_str()), (Some(1), ""), "{options}");
         let report: Value = serde_json::from_str(&output.stdout).expect("the report is JSON");
@@ -23,7 +23,7 @@ fn the_result_does_not_depend_on_workers_and_chunks() {
     };
     let expected = result("--jobs 1");
     for jobs in [1, 2, 5] {
-        for chunk_bytes in [1, 1000, 100_000, 1 << 20] {
+        for chunk_bytes in [1, 1000, 100_000] {
             let options = format!("--jobs {jobs} --chunk-bytes {chunk_bytes}");
             let (report, files) = result(&options);
             assert_eq!(report, expected.0, "{options}");
