@@ -92,7 +92,7 @@ fn write(lines: &Path, path: &Path, form: Form) -> io::Result<()> {
         match form {
             Form::Pretty => out.write_all(&pretty(line.as_bytes()))?,
             Form::Lines | Form::Array | Form::OneLine | Form::Concatenated => {
-                out.write_all(line.as_bytes())?
+                out.write_all(line.as_bytes())?;
             }
         }
     }
