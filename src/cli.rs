@@ -1,7 +1,9 @@
 //! The command line: words and environment to checked settings. With `main.rs` the only user of clap.
 
 mod args;
+mod config;
 mod environment;
+mod manual;
 mod refusal;
 mod values;
 mod words;
@@ -19,10 +21,11 @@ use args::{
     OutputArg, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
-    ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser,
+    ColorChoice, CommandFactory, FromArgMatches, Parser,
     builder::{StyledStr, Styles, styling::AnsiColor},
-    parser::ValueSource,
 };
+
+pub use refusal::Refused;
 
 use crate::{
     commands::{
@@ -34,8 +37,8 @@ use crate::{
     migrate::DeleteData,
     postgres::{Target, TargetError},
     settings::{
-        DocumentSettings, LoadSettings, MissingDdl, OnExisting, Resume, Strategy, StrategyRequest, Timeouts,
-        WhenHeld,
+        ConfigIdentity, DocumentSettings, LoadSettings, MissingDdl, OnExisting, Resume, Strategy,
+        StrategyRequest, Timeouts, WhenHeld,
     },
 };
 
@@ -75,24 +78,28 @@ pub struct Cli {
     global: GlobalArgs,
     #[command(subcommand)]
     command: Command,
+    /// The file of options that was read.
+    #[arg(skip)]
+    config: Option<ConfigIdentity>,
 }
 
 impl Cli {
-    /// Reads the command line and the variables that stand for options.
+    /// Reads the command line, the variables that stand for options, and the file of options.
     ///
     /// # Errors
     ///
     /// What to print, and whether it is an answer (`--help`).
-    pub fn parse_from_environment() -> Result<Self, clap::Error> {
+    pub fn parse_from_environment() -> Result<Self, Refused> {
         let words: Vec<OsString> = std::env::args_os().collect();
-        let parsed = environment::parse(Self::command(), &words).and_then(|matches| {
-            let mut cli = Self::from_arg_matches(&matches)?;
+        let parsed = environment::parse(Self::command(), &words).and_then(|parsed| {
+            let mut cli = Self::from_arg_matches(&parsed.matches)?;
             if let Some(database) = cli.command.database_mut() {
-                database.is_url_of_variable = is_url_of_variable(&matches);
+                database.url_origin = parsed.url_origin;
             }
+            cli.config = parsed.config;
             Ok(cli)
         });
-        parsed.map_err(refusal::without_settings)
+        parsed.map_err(|unparsed| Refused::new(unparsed.error, unparsed.config_asks_for_json, &words))
     }
 
     /// How messages are to look, for what is said before and after the command.
@@ -119,7 +126,9 @@ impl Cli {
     /// Does what was asked for; returns the exit code.
     pub fn run(mut self) -> Result<u8, Failure> {
         let console = self.console();
-        if let Some(name) = self.command.waits_for_keyboard() {
+        if console.format == LogFormat::Text
+            && let Some(name) = self.command.waits_for_keyboard()
+        {
             // Nobody types NDJSON: whoever waits at the terminal wants to know how it works.
             let _ = write!(io::stderr(), "{}", help_of(name));
             return Ok(exit::USAGE);
@@ -127,10 +136,11 @@ impl Cli {
         self.command.refuse_settings_as_words()?;
         match self.command {
             Command::Validate(args) => {
-                let (documents, output) = documents_and_output(args.input, args.rejects, console)?;
+                let (documents, output) =
+                    documents_and_output(args.input, args.rejects, self.config, console)?;
                 commands::validate(&documents, &output)
             }
-            Command::Load(args) => load(args, console),
+            Command::Load(args) => load(args, self.config, console),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
@@ -145,18 +155,16 @@ impl Cli {
                 commands::print(BUILT_IN_SCHEMA)?;
                 Ok(exit::COMPLETE)
             }
+            Command::Completions { shell } => {
+                commands::print(&manual::completions(shell, Self::command()))?;
+                Ok(exit::COMPLETE)
+            }
+            Command::Man(args) => manual::man(&args, Self::command()),
         }
     }
 }
 
-/// Whether `PROFILE_LOADER_DATABASE_URL` says what `--database-url` could have said.
-fn is_url_of_variable(matches: &ArgMatches) -> bool {
-    let is_known = matches.try_contains_id("database_url").is_ok();
-    is_known && matches.value_source("database_url") == Some(ValueSource::EnvVariable)
-        || matches.subcommand().is_some_and(|(_, matches)| is_url_of_variable(matches))
-}
-
-fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
+fn load(args: LoadArgs, config: Option<ConfigIdentity>, console: Console) -> Result<u8, Failure> {
     let (database, db_schema) = args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
     let connections = connections(args.connections, args.atomic)?;
     let strategy = strategy(args.strategy, args.atomic)?;
@@ -181,7 +189,7 @@ fn load(args: LoadArgs, console: Console) -> Result<u8, Failure> {
         on_existing: args.on_existing.into(),
         missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
     };
-    let (documents, output) = documents_and_output(args.input, Some(args.rejects), console)?;
+    let (documents, output) = documents_and_output(args.input, Some(args.rejects), config, console)?;
     commands::load(&documents, &settings, database, &output)
 }
 
@@ -228,7 +236,7 @@ impl Command {
         let (name, inputs) = match self {
             Self::Validate(args) => ("validate", &args.input.inputs),
             Self::Load(args) => ("load", &args.input.inputs),
-            Self::Migrate(_) | Self::Runs(_) | Self::Report(_) | Self::Schema => return None,
+            _ => return None,
         };
         let from_stdin = inputs.is_empty() || inputs.iter().any(|input| input == "-");
         (from_stdin && io::stdin().is_terminal()).then_some(name)
@@ -244,6 +252,7 @@ fn help_of(name: &str) -> StyledStr {
 fn documents_and_output(
     input: InputArgs,
     rejects: Option<PathBuf>,
+    config: Option<ConfigIdentity>,
     console: Console,
 ) -> Result<(DocumentSettings, ReportOutput), Failure> {
     if input.inputs.is_empty() {
@@ -266,6 +275,7 @@ fn documents_and_output(
         baseline: input.baseline,
         fail_on_new: input.fail_on_new,
         rejects,
+        config,
     };
     let output = ReportOutput {
         reports: input.report,
@@ -326,8 +336,7 @@ impl DatabaseArgs {
         if let Some(dir) = self.embedded {
             return Ok((Database::Embedded(dir), self.db_schema.unwrap_or_else(|| PUBLIC.to_owned())));
         }
-        let origin = if self.is_url_of_variable { "PROFILE_LOADER_DATABASE_URL" } else { "--database-url" };
-        let url = self.database_url.as_deref().map(|url| (origin, url));
+        let url = self.database_url.as_deref().map(|url| (self.url_origin, url));
         let target = Target::find_for(url, &|name| std::env::var_os(name))?;
         let target = target.with_connect_within(self.connect_within);
         let db_schema =

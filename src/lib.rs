@@ -65,7 +65,10 @@ use failpoint::failpoint;
 /// What the program itself, its tests and benches need of the inside; it may change with any release.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::{cli::Cli, console::Console};
+    pub use crate::{
+        cli::{Cli, Refused},
+        console::Console,
+    };
 
     pub mod document {
         pub use crate::document::{

@@ -5,7 +5,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::error::ErrorKind;
 use profile_loader::{
     exit,
     internals::{Cli, Console},
@@ -16,19 +15,14 @@ fn main() -> ExitCode {
     let _failpoints = fail::FailScenario::setup();
     let cli = match Cli::parse_from_environment() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nothing can be done about a closed terminal.
-            let _ = error.print();
-            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return ExitCode::from(if is_answer { exit::COMPLETE } else { exit::USAGE });
-        }
+        Err(refused) => return ExitCode::from(refused.tell()),
     };
     let console = cli.console();
     panic::set_hook(Box::new(move |panic| tell_bug(console, panic)));
     match panic::catch_unwind(|| cli.run()) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {
-            console.error(&failure.to_string());
+            console.failure(&failure.to_string(), failure.exit_code);
             ExitCode::from(failure.exit_code)
         }
         Err(_) => ExitCode::from(exit::BUG),
@@ -40,5 +34,6 @@ fn tell_bug(console: Console, panic: &PanicHookInfo<'_>) {
     let place =
         panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
     let version = env!("CARGO_PKG_VERSION");
-    console.error(&format!("profile-loader {version} has met a bug{place}; please report this line"));
+    let message = format!("profile-loader {version} has met a bug{place}; please report this line");
+    console.failure(&message, exit::BUG);
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::console::{Console, Verbosity};
 
@@ -24,9 +25,25 @@ const PHASE_BAR: &str = "{prefix} {wide_bar} {percent:>3} %  {msg}  {elapsed_pre
 /// What a bar of a phase is divided into.
 const PARTS: u64 = 1000;
 
+/// What a line tells that a program reads.
+#[derive(Serialize)]
+struct Figures {
+    phase: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documents: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documents_per_second: Option<u64>,
+    /// Whole per cent of the input or the work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u64>,
+}
+
 pub(crate) struct Progress {
     view: View,
     console: Console,
+    phase: &'static str,
     consumed: Cell<u64>,
     total_bytes: Option<u64>,
     started: Instant,
@@ -76,6 +93,7 @@ impl Progress {
         Self {
             view,
             console,
+            phase,
             consumed: Cell::new(0),
             total_bytes,
             started: now,
@@ -104,7 +122,7 @@ impl Progress {
             View::Lines => {
                 if self.last_line.get().elapsed() >= LINE_EVERY {
                     self.last_line.set(Instant::now());
-                    self.console.info(&self.line());
+                    self.console.progress(&self.line(), &self.figures());
                 }
             }
         }
@@ -121,15 +139,33 @@ impl Progress {
     }
 
     fn counts(&self) -> String {
-        let documents = self.documents.get();
-        let milliseconds = self.started.elapsed().as_millis().max(1);
-        let rate = u64::try_from(u128::from(documents) * 1000 / milliseconds).unwrap_or(u64::MAX);
         format!(
             "{} documents, {} rejected, {}/s",
-            HumanCount(documents),
+            HumanCount(self.documents.get()),
             HumanCount(self.rejected.get()),
-            HumanCount(rate)
+            HumanCount(self.rate())
         )
+    }
+
+    /// Documents a second.
+    fn rate(&self) -> u64 {
+        let milliseconds = self.started.elapsed().as_millis().max(1);
+        u64::try_from(u128::from(self.documents.get()) * 1000 / milliseconds).unwrap_or(u64::MAX)
+    }
+
+    fn figures(&self) -> Figures {
+        let total = self.total_bytes.filter(|total| *total > 0);
+        let percent = total.map(|total| {
+            let percent = u128::from(self.consumed.get().min(total)) * 100 / u128::from(total);
+            u64::try_from(percent).expect("at most 100")
+        });
+        Figures {
+            phase: self.phase,
+            documents: Some(self.documents.get()),
+            rejected: Some(self.rejected.get()),
+            documents_per_second: Some(self.rate()),
+            percent,
+        }
     }
 
     fn line(&self) -> String {
@@ -195,9 +231,20 @@ impl PhaseProgress {
             View::Lines => {
                 if self.last_line.get().elapsed() >= LINE_EVERY {
                     self.last_line.set(Instant::now());
-                    self.console.info(&self.line(share, what));
+                    self.console.progress(&self.line(share, what), &self.figures(share));
                 }
             }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole per cent")]
+    fn figures(&self, share: f64) -> Figures {
+        Figures {
+            phase: self.phase,
+            documents: None,
+            rejected: None,
+            documents_per_second: None,
+            percent: Some((share * 100.0) as u64),
         }
     }
 
@@ -253,5 +300,12 @@ mod tests {
             line.starts_with("12,345 documents, 6 rejected, ") && line.contains(", 25 %, about "),
             "{line}"
         );
+        let figures = serde_json::to_value(progress.figures()).unwrap();
+        assert_eq!(
+            (&figures["phase"], &figures["documents"], &figures["rejected"], &figures["percent"]),
+            (&"validate".into(), &12_345.into(), &6.into(), &25.into())
+        );
+        let figures = serde_json::to_value(PhaseProgress::start(console, "indexes").figures(0.999)).unwrap();
+        assert_eq!(figures, serde_json::json!({"phase": "indexes", "percent": 99}));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
+use crate::path_text::path_text;
+
 /// What stands between documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -159,6 +161,14 @@ impl std::fmt::Display for RejectLimits {
     }
 }
 
+/// A file of options that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigIdentity {
+    pub path: PathBuf,
+    /// Of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
 /// What every run over documents is given.
 #[derive(Debug, Clone)]
 pub struct DocumentSettings {
@@ -182,6 +192,8 @@ pub struct DocumentSettings {
     pub rejects: Option<PathBuf>,
     /// Whether the report tells what the properties look like, and which ids come more than once.
     pub has_details: bool,
+    /// The file that some of this comes from, for the report.
+    pub config: Option<ConfigIdentity>,
 }
 
 impl DocumentSettings {
@@ -199,6 +211,7 @@ impl DocumentSettings {
             fail_on_new: false,
             rejects: None,
             has_details: true,
+            config: None,
         }
     }
 }
@@ -213,6 +226,10 @@ impl DocumentSettings {
             FramingRequest::Only(Framing::Json) => Some("json"),
         };
         told.extend(framing.map(|framing| ("framing".to_owned(), framing.to_owned())));
+        told.extend(self.config.as_ref().map(|config| {
+            let identity = format!("{} (sha256:{})", path_text(&config.path), config.sha256);
+            ("config".to_owned(), identity)
+        }));
         told
     }
 }

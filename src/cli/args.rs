@@ -7,7 +7,12 @@ use clap::{
     builder::{BoolishValueParser, NonEmptyStringValueParser},
 };
 
-use super::values::{self, MaxRejects};
+use clap_complete::Shell;
+
+use super::{
+    manual::ManArgs,
+    values::{self, MaxRejects},
+};
 use crate::settings::{Framing, FramingRequest};
 
 /// The folder of `--embedded` without a value.
@@ -58,6 +63,9 @@ pub(super) struct GlobalArgs {
         hide_env = true
     )]
     pub(super) log_format: LogFormatArg,
+    /// Take from this TOML file what neither the command line nor a variable says, by the names of the options
+    #[arg(long, global = true, value_name = "FILE", env = "PROFILE_LOADER_CONFIG", hide_env = true)]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +84,14 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Print the built-in JSON Schema of a customer document
     Schema,
+    /// Print the script that completes words in a shell
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print a manual page, or write all of them to a folder
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -244,9 +260,9 @@ pub(super) struct DatabaseArgs {
         hide_env_values = true
     )]
     pub(super) database_url: Option<String>,
-    /// Whether that comes from its variable: messages say where it is.
-    #[arg(skip)]
-    pub(super) is_url_of_variable: bool,
+    /// Where that comes from, for messages.
+    #[arg(skip = "--database-url")]
+    pub(super) url_origin: &'static str,
     /// Start a private PostgreSQL server from this machine's binaries, its data in DIR, and stop it at the end
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = EMBEDDED_DIR)]
     #[arg(conflicts_with = "database_url", env = "PROFILE_LOADER_EMBEDDED", hide_env = true)]

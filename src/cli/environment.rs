@@ -1,7 +1,9 @@
-//! `PROFILE_LOADER_*` in place of options: what stands on the command line wins, and a message names the variable.
+//! `PROFILE_LOADER_*` and the file of `--config` in place of options: what stands on the command line wins, then variables,
+//! and a message names the variable, or the line of the file.
 //!
 //! clap takes a variable as if the option had been typed. So the words are parsed without variables first, and then with
-//! those that nothing typed overrides: not that of an option that was given, nor that of one which excludes it.
+//! those that nothing typed overrides: not that of an option that was given, nor that of one which excludes it. In the
+//! same way the file's options are added at last.
 
 use std::{
     any::TypeId,
@@ -16,8 +18,34 @@ use clap::{
     parser::ValueSource,
 };
 
-/// Parses words of a command line, and the variables.
-pub(super) fn parse(command: Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+use super::config::ConfigFile;
+use crate::settings::ConfigIdentity;
+
+/// What was said, wherever it was said.
+pub(super) struct Parsed {
+    pub(super) matches: ArgMatches,
+    pub(super) config: Option<ConfigIdentity>,
+    /// Where the URL of the database comes from, for messages.
+    pub(super) url_origin: &'static str,
+}
+
+/// Why nothing can be done.
+pub(super) struct Unparsed {
+    pub(super) error: Error,
+    /// Whether the file of options asks for JSON lines.
+    pub(super) config_asks_for_json: bool,
+}
+
+impl From<Error> for Unparsed {
+    fn from(error: Error) -> Self {
+        Self { error, config_asks_for_json: false }
+    }
+}
+
+/// Parses words of a command line, the variables, and the file of options where one is named.
+pub(super) fn parse(command: Command, words: &[OsString]) -> Result<Parsed, Unparsed> {
+    let mut program = command.clone();
+    program.build();
     let mut alone = command.clone();
     without_variables(&mut alone);
     let typed = alone.try_get_matches_from(words)?;
@@ -25,7 +53,39 @@ pub(super) fn parse(command: Command, words: &[OsString]) -> Result<ArgMatches, 
     keep_variables(&mut command, Some(&typed))?;
     let mut names = command.clone();
     names.build();
-    command.try_get_matches_from(words).map_err(|error| naming_variables(error, &names))
+    let matches = command.clone().try_get_matches_from(words);
+    let matches = matches.map_err(|error| naming_variables(error, &names))?;
+    let path = matches.get_one::<PathBuf>("config");
+    let Some(config) = path.map(|path| ConfigFile::read(path)).transpose()? else {
+        return Ok(Parsed { url_origin: url_origin(&matches, None), matches, config: None });
+    };
+    let failed = |error| Unparsed { error, config_asks_for_json: config.asks_for_json() };
+    let added = config.words(&program, &matches).map_err(failed)?;
+    let complete = command.try_get_matches_from(with_options(words, &added));
+    let complete = complete.map_err(|error| failed(config.naming_lines(error, &program, &matches)))?;
+    let url_origin = url_origin(&matches, Some(&config));
+    Ok(Parsed { matches: complete, url_origin, config: Some(config.identity) })
+}
+
+/// `said` is what was said before the file was read.
+fn url_origin(said: &ArgMatches, config: Option<&ConfigFile>) -> &'static str {
+    let mut innermost = said;
+    while let Some((_, further)) = innermost.subcommand() {
+        innermost = further;
+    }
+    let is_known = innermost.try_contains_id("database_url").is_ok();
+    match if is_known { innermost.value_source("database_url") } else { None } {
+        Some(ValueSource::EnvVariable) => "PROFILE_LOADER_DATABASE_URL",
+        None if config.is_some_and(|config| config.names("database-url")) => "database-url of --config",
+        _ => "--database-url",
+    }
+}
+
+/// Behind `--` there are no options.
+fn with_options(words: &[OsString], options: &[OsString]) -> Vec<OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (before, behind) = words.split_at(end);
+    [before, options, behind].concat()
 }
 
 fn without_variables(command: &mut Command) {
@@ -42,17 +102,8 @@ fn keep_variables(command: &mut Command, typed: Option<&ArgMatches>) -> Result<(
     let mut unset = Vec::new();
     for argument in command.get_arguments() {
         let Some(name) = argument.get_env() else { continue };
-        let is_typed = |argument: &Arg| is_typed(typed, argument);
-        let is_overridden = is_typed(argument)
-            || command.get_arg_conflicts_with(argument).into_iter().any(is_typed)
-            || command.get_arguments().any(|other| {
-                is_typed(other)
-                    && command
-                        .get_arg_conflicts_with(other)
-                        .iter()
-                        .any(|one| one.get_id() == argument.get_id())
-            });
-        if is_overridden || is_excluded(argument.get_id().as_str(), typed) || !is_set(argument, name)? {
+        let is_overridden = typed.is_some_and(|typed| is_overridden(command, argument, typed));
+        if is_overridden || !is_set(argument, name)? {
             unset.push(argument.get_id().clone());
         }
     }
@@ -69,25 +120,40 @@ fn keep_variables(command: &mut Command, typed: Option<&ArgMatches>) -> Result<(
     Ok(())
 }
 
-fn is_typed(matches: Option<&ArgMatches>, argument: &Arg) -> bool {
-    let id = argument.get_id().as_str();
-    let is_known = |matches: &&ArgMatches| matches.try_contains_id(id).is_ok();
-    matches.filter(is_known).and_then(|matches| matches.value_source(id)) == Some(ValueSource::CommandLine)
+/// Whether an argument does not count beside what was said: that, or an option which excludes it.
+pub(super) fn is_overridden(command: &Command, argument: &Arg, said: &ArgMatches) -> bool {
+    let is_said = |argument: &Arg| is_said(said, argument.get_id().as_str());
+    let excludes = |other: &&Arg| {
+        let excluded = command.get_arg_conflicts_with(other);
+        excluded.iter().any(|one| one.get_id() == argument.get_id())
+    };
+    is_said(argument)
+        || command.get_arg_conflicts_with(argument).into_iter().any(is_said)
+        || command.get_arguments().filter(excludes).any(is_said)
+        || is_excluded(argument.get_id().as_str(), said)
 }
 
-/// Whether a typed option excludes an argument for what it says: one transaction has one connection and merges.
-fn is_excluded(id: &str, typed: Option<&ArgMatches>) -> bool {
-    let Some(typed) = typed.filter(|typed| typed.try_contains_id("atomic").is_ok()) else { return false };
-    let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
+fn is_said(said: &ArgMatches, id: &str) -> bool {
+    let is_known = said.try_contains_id(id).is_ok();
+    let source = if is_known { said.value_source(id) } else { None };
+    matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+}
+
+/// Whether an option excludes an argument for what it says: one transaction has one connection and merges.
+fn is_excluded(id: &str, said: &ArgMatches) -> bool {
+    if said.try_contains_id("atomic").is_err() {
+        return false;
+    }
+    let is_said = |id: &str| is_said(said, id);
     let says = |id: &str, word: &str| {
-        let mut words = typed.get_raw(id).into_iter().flatten();
+        let mut words = said.get_raw(id).into_iter().flatten();
         words.any(|said| said == word)
     };
     match id {
-        "connections" | "strategy" => is_typed("atomic"),
+        "connections" | "strategy" => is_said("atomic"),
         "atomic" => {
-            is_typed("connections") && !says("connections", "1")
-                || is_typed("strategy") && says("strategy", "bulk")
+            is_said("connections") && !says("connections", "1")
+                || is_said("strategy") && says("strategy", "bulk")
         }
         _ => false,
     }

@@ -11,7 +11,9 @@ use crate::{
 impl Command {
     pub(super) fn database_mut(&mut self) -> Option<&mut DatabaseArgs> {
         match self {
-            Self::Validate(_) | Self::Report(_) | Self::Schema => None,
+            Self::Validate(_) | Self::Report(_) | Self::Schema | Self::Completions { .. } | Self::Man(_) => {
+                None
+            }
             Self::Load(args) => Some(&mut args.database),
             Self::Migrate(
                 MigrateCommand::Up(database)

@@ -2,14 +2,40 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::{
     failure::{Failure, exit},
     output::{Output, print, print_result},
 };
 use crate::{
     console::Console,
-    report::{Outcome, RunReport, summary, write_metrics_file, write_report_file},
+    report::{DocumentCounts, Outcome, RunReport, end_words, summary, write_metrics_file, write_report_file},
 };
+
+/// What a line at the end tells that a program reads.
+#[derive(Serialize)]
+struct EndFigures<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<i64>,
+    outcome: Outcome,
+    exit_code: u8,
+    elapsed_seconds: f64,
+    documents: &'a DocumentCounts,
+}
+
+impl<'a> EndFigures<'a> {
+    fn of(report: &'a RunReport) -> Self {
+        let RunReport { run_id, outcome, exit_code, elapsed_seconds, documents, .. } = report;
+        Self {
+            run_id: *run_id,
+            outcome: *outcome,
+            exit_code: *exit_code,
+            elapsed_seconds: *elapsed_seconds,
+            documents,
+        }
+    }
+}
 
 /// Who gets the report.
 #[derive(Debug)]
@@ -36,7 +62,7 @@ impl ReportOutput {
         let unwritten = reports.chain(metrics).filter_map(Result::err);
         let mut untold: Vec<_> = unwritten.map(|error| Failure::of(exit::TEMPORARY, error)).collect();
         if let Some(failure) = &report.failure {
-            self.console.error(failure);
+            self.console.failure(failure, report.exit_code);
         }
         let text = match self.output {
             Output::Text => summary(report),
@@ -45,6 +71,7 @@ impl ReportOutput {
         // A check has its exit code to tell; a load whose result nobody got is not over.
         let printed = if report.load.is_some() { print_result(&text) } else { print(&text) };
         untold.extend(printed.err());
+        self.console.end(&end_words(report), &EndFigures::of(report));
         // The last one is shown by who ends the program.
         let is_reason = !matches!(report.outcome, Outcome::Failed | Outcome::Interrupted);
         let reason = if is_reason { untold.pop() } else { None };

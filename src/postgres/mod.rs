@@ -18,7 +18,7 @@ pub(crate) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
     RelationKind,
 };
-pub(crate) use conninfo::looks_like_settings;
+pub(crate) use conninfo::{has_password, looks_like_settings};
 pub(crate) use hosts::TargetHost;
 pub use local_server::{LocalServer, LocalServerError};
 pub(crate) use parameters::SessionAttrs;

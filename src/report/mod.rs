@@ -63,6 +63,5 @@ pub use run_report::{
 pub(crate) use source_location::SourceLocation;
 pub(crate) use spill::{Spill, SpillFiles};
 pub(crate) use tally::Tally;
-pub(crate) use terminal::grouped;
-pub(crate) use terminal::summary;
+pub(crate) use terminal::{end_words, grouped, summary};
 pub use timeline::Timeline;

@@ -17,7 +17,7 @@ pub(crate) fn summary(report: &RunReport) -> String {
 }
 
 fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "{}: {}", report.command, outcome_words(report.outcome))?;
+    writeln!(out, "{}", end_words(report))?;
     write_counts(report, out)?;
     if !report.errors.is_empty() {
         write_errors(&report.errors, report.errors_not_listed, out)?;
@@ -27,6 +27,11 @@ fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
         write_dry_run(report, dry_run, out)?;
     }
     write_next(report, out)
+}
+
+/// How a run has ended, in a line.
+pub(crate) fn end_words(report: &RunReport) -> String {
+    format!("{}: {}", report.command, outcome_words(report.outcome))
 }
 
 fn outcome_words(outcome: Outcome) -> &'static str {

@@ -6,11 +6,14 @@ mod process;
 #[path = "../support/report_schema.rs"]
 mod report_schema;
 
+mod config;
 mod documents;
 mod exit_codes;
 mod folder;
 mod inputs;
 mod limits;
+mod log_lines;
+mod manual;
 mod messages;
 mod paths;
 mod personal_data;

@@ -164,6 +164,15 @@ impl ConnectionSettings {
     }
 }
 
+/// Whether a connection string holds a password, of a role or of a key. One that can't be read is refused by whoever uses
+/// it.
+pub(crate) fn has_password(text: &str) -> bool {
+    let settings = ConnectionSettings::parse(text, "");
+    settings.is_ok_and(|settings| {
+        ["password", "sslpassword"].iter().any(|keyword| settings.bytes(keyword).is_some())
+    })
+}
+
 /// Whether a value may be shown: one that holds a separator of connection strings may be a piece of one, with a password.
 pub(super) fn is_showable(text: &str) -> bool {
     !text.contains(['@', ';', '=']) && !text.contains("://") && !text.chars().any(char::is_control)
