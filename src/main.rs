@@ -9,10 +9,12 @@ use profile_loader::{
     exit,
     internals::{Cli, Console},
 };
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = fail::FailScenario::setup();
+    forbid_core_dumps();
     let cli = match Cli::parse_from_environment() {
         Ok(cli) => cli,
         Err(refused) => return ExitCode::from(refused.tell()),
@@ -27,6 +29,15 @@ fn main() -> ExitCode {
         }
         Err(_) => ExitCode::from(exit::BUG),
     }
+}
+
+/// What is in memory are customers' documents and perhaps a password, and a core dump would put it on a disk. The limit counts
+/// for programs that we start, too; where the system hands dumps to a program, only the other one counts.
+fn forbid_core_dumps() {
+    // Lowering a limit is never refused.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// Where, but not what: the words of a panic may quote a document.

@@ -5,7 +5,6 @@ use std::{
     ffi::OsString,
     fs, io,
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -13,7 +12,11 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{RunReport, csv, html, metrics, rejects_error::space_to_free};
+use super::{
+    RunReport, csv, html, metrics,
+    own_file::{self, Readers},
+    rejects_error::space_to_free,
+};
 
 /// Why a report can't be written.
 #[derive(Debug, Error)]
@@ -116,13 +119,7 @@ fn write(text: &str, path: &Path) -> Result<(), ReportFileError> {
     let failed = |source| ReportFileError { path: path.to_owned(), source };
     let mut partial = OsString::from(path);
     partial.push(".partial");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o644)
-        .open(&partial)
-        .map_err(failed)?;
+    let mut file = own_file::create(Path::new(&partial), Readers::Umask).map_err(failed)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&partial, path))

@@ -25,6 +25,7 @@ mod load_report;
 mod meaning;
 mod merge;
 mod metrics;
+mod own_file;
 mod partitions;
 mod reject_form;
 mod reject_paths;

@@ -4,11 +4,12 @@
 //! text sequence of RFC 7464: its separator, U+001E, stands in no document, whatever is wrong with it.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufRead, BufReader, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
+
+use super::own_file::{self, Readers};
 
 const SEPARATOR: u8 = 0x1e;
 
@@ -44,8 +45,7 @@ impl RejectForm {
 /// Makes a sequence of the lines in a file, by way of another one; what is written further goes to its end.
 pub(super) fn turn_into_records(path: &Path, other: &Path) -> io::Result<BufWriter<File>> {
     let mut from = BufReader::new(File::open(path)?);
-    let to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(other)?;
-    let mut to = BufWriter::new(to);
+    let mut to = BufWriter::new(own_file::create(other, Readers::Owner)?);
     while !from.fill_buf()?.is_empty() {
         RejectForm::Records.begin(&mut to)?;
         copy_until(b'\n', &mut from, &mut to)?;

@@ -7,14 +7,15 @@
 //! end leaves what that attempt brings to the same end: hence the comparison with what is there already.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, BufWriter, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use super::{
     ChunkRejects,
+    own_file::{self, Readers},
     reject_form::{RejectForm, turn_into_records},
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
@@ -63,8 +64,7 @@ impl RejectFiles {
         partial: RejectPaths,
     ) -> Result<Self, RejectsError> {
         let create = |path: &Path| {
-            let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-            options.map(BufWriter::new).map_err(error("created", path))
+            own_file::create(path, Readers::Owner).map(BufWriter::new).map_err(error("created", path))
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;

@@ -5,14 +5,14 @@
 //! and goes when the run ends. A crash leaves it; the next attempt writes it anew, byte for byte the same.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{BufReader, BufWriter, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use super::{
     SourceLocation,
+    own_file::{self, Readers},
     rejects_error::{RejectsError, error_of},
 };
 use crate::settings::Framing;
@@ -52,8 +52,9 @@ impl SpillFiles {
     pub(crate) fn create(dir: &Path, run_id: i64) -> Result<Self, RejectsError> {
         let [lines_path, places_path] = paths(dir, run_id);
         let create = |path: &Path| {
-            let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-            options.map(BufWriter::new).map_err(error_of(WHAT, "created", path))
+            own_file::create(path, Readers::Owner)
+                .map(BufWriter::new)
+                .map_err(error_of(WHAT, "created", path))
         };
         let (lines, places) = (create(&lines_path)?, create(&places_path)?);
         Ok(Self { lines_path, places_path, lines, places, documents: 0, line_count: 0 })

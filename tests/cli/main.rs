@@ -3,6 +3,9 @@
 #[path = "../support/process.rs"]
 mod process;
 
+#[path = "../support/full.rs"]
+mod full;
+
 #[path = "../support/report_schema.rs"]
 mod report_schema;
 

@@ -1,10 +1,19 @@
 //! Customer values appear in the reject file and nowhere else.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    os::unix::process::ExitStatusExt as _,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     documents::{generated, valid},
     folder::Folder,
+    process::binary,
 };
 
 /// In every value of the documents below, and in property names that may be values.
@@ -120,4 +129,27 @@ fn no_string_of_a_generated_document_is_told() {
         let is_told = told.contains(text) && !schema.contains(text);
         assert!(!is_told, "{text:?} is told");
     }
+}
+
+/// A process that is killed so that it would leave a core dump, with documents in its memory, leaves none.
+#[test]
+#[cfg(target_os = "linux")]
+fn there_are_no_core_dumps() {
+    let folder = Folder::new();
+    let program = binary();
+    // As far as the tests themselves may have them.
+    let script = "ulimit -c $(ulimit -Hc); exec \"$0\" validate -";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(program.get_program()).current_dir(folder.path("."));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    // More than a pipe holds: it is being read.
+    stdin.write_all(valid(1).repeat(1000).as_bytes()).expect("the program reads");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it runs");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    kill_process(Pid::from_child(&child), Signal::ABORT).expect("it runs");
+    let status = child.wait().expect("it ends");
+    assert!(status.signal().is_some() && !status.core_dumped(), "{status}");
+    assert_eq!(folder.names("."), [""; 0], "nothing is left");
 }

@@ -7,6 +7,7 @@ use profile_loader::internals::input::LINE_BYTES_MAX;
 use crate::{
     documents::{faulty, valid},
     folder::Folder,
+    full::make_full,
 };
 
 #[test]
@@ -123,7 +124,9 @@ fn a_full_disk_ends_with_4_and_the_next_run_writes_all() {
         let folder = Folder::with("customers.ndjson", &text);
         let full = folder.path(&format!("rejects/rejects.{full}.partial"));
         fs::create_dir(folder.path("rejects")).expect("the folder can be made");
-        std::os::unix::fs::symlink("/dev/full", &full).expect("links can be made");
+        if !make_full(&full) {
+            return;
+        }
         let words = "validate customers.ndjson --rejects rejects --chunk-bytes 1000 --report report.json";
         let output = folder.run(words);
         assert_eq!(output.code, Some(4), "{}", output.stderr);
@@ -133,7 +136,7 @@ fn a_full_disk_ends_with_4_and_the_next_run_writes_all() {
         assert!(output.stderr.starts_with(begin) && output.stderr.ends_with(end), "{}", output.stderr);
         let report = folder.read_report("report.json");
         assert_eq!((&report["outcome"], &report["exit_code"]), (&"failed".into(), &4.into()));
-        fs::remove_file(full).expect("the link can go");
+        fs::remove_file(full).expect("it can go");
         assert_eq!(folder.run(words).code, Some(1));
         assert_eq!(folder.read("rejects/rejects.ndjson"), text.as_bytes());
     }
@@ -207,4 +210,54 @@ fn a_long_line_is_kept_in_constant_memory() {
     let (long, rest) = kept.split_at(PARTS * PART_BYTES);
     assert!(long.chunks(PART_BYTES).all(|kept| kept == part), "byte for byte");
     assert_eq!(rest, b"\n{}\n");
+}
+
+/// Whoever may write to the folder would have us write customers' documents to where they read them, or over what is ours.
+#[test]
+fn links_at_their_names_are_not_followed() {
+    let words = "validate customers.ndjson --rejects rejects --report report.json";
+    for (name, code) in [
+        ("rejects/rejects.ndjson", 1),
+        ("rejects/rejects.errors.ndjson", 1),
+        ("rejects/rejects.ndjson.partial", 1),
+        ("rejects/rejects.errors.ndjson.partial", 1),
+        ("report.json", 1),
+        ("report.json.partial", 4),
+    ] {
+        let folder = Folder::with("customers.ndjson", faulty(1));
+        folder.write("elsewhere", "theirs\n");
+        fs::create_dir(folder.path("rejects")).expect("the folder can be made");
+        let link = folder.path(name);
+        std::os::unix::fs::symlink(folder.path("elsewhere"), &link).expect("links can be made");
+        let output = folder.run(words);
+        assert_eq!(output.code, Some(code), "{name}: {}", output.stderr);
+        assert_eq!(folder.read("elsewhere"), b"theirs\n", "{name}: what the link leads to is as it was");
+        assert_eq!(folder.read("rejects/rejects.ndjson"), faulty(1).as_bytes(), "{name}");
+        if code == 4 {
+            assert!(
+                output.stderr.contains("it is a link, which is not followed; remove it"),
+                "{}",
+                output.stderr
+            );
+            fs::remove_file(&link).expect("it can go");
+            assert_eq!(folder.run(words).code, Some(1), "{name}");
+        }
+        for (name, mode) in [("rejects/rejects.ndjson", 0o600), ("rejects/rejects.errors.ndjson", 0o600)] {
+            let metadata = fs::symlink_metadata(folder.path(name)).expect("it is there");
+            assert!(metadata.is_file(), "{name}");
+            assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
+        }
+    }
+}
+
+/// The files of a load's run have its number, and are not moved aside but written anew: a link there is refused.
+#[test]
+fn a_planted_partial_file_is_replaced_or_refused() {
+    let folder = Folder::with("customers.ndjson", faulty(1));
+    fs::create_dir(folder.path("rejects")).expect("the folder can be made");
+    folder.write("elsewhere", "");
+    fs::hard_link(folder.path("elsewhere"), folder.path("rejects/rejects.ndjson.partial"))
+        .expect("links can be made");
+    assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
+    assert_eq!(folder.read("elsewhere"), b"");
 }

@@ -3,6 +3,7 @@
 //! Tests that need no database declare `process` alone (`#[path = "../support/process.rs"]`).
 
 mod catalog;
+mod full;
 mod loading;
 mod mutate;
 mod process;
@@ -12,6 +13,7 @@ pub(crate) mod server;
 mod tables;
 
 pub(crate) use catalog::{catalog, catalog_differences};
+pub(crate) use full::make_full;
 pub(crate) use loading::{
     Run, Store, document_lines, generate, line_number, ndjson, run_with_stdin, surviving,
 };
