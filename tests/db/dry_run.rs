@@ -79,7 +79,7 @@ async fn its_counts_are_those_of_the_load_that_follows() {
     assert_eq!(filled.load(&[], &stored).code, Some(0));
     let empty = Store::new("dry", Tables::Foreign);
     for on_existing in ["reject", "skip", "update"] {
-        for (connections, chunk) in [("1", "1000"), ("3", "65536")] {
+        for (connections, chunk) in [("1", "10000"), ("3", "65536")] {
             let ways = ["--on-existing", on_existing, "--connections", connections, "--chunk-bytes", chunk];
             assert_foreseen(&filled.copy(), &ways, &text).await;
             for strategy in ["merge", "bulk"] {

@@ -73,10 +73,10 @@ async fn many_documents_into_tables_of_its_own() {
 }
 
 async fn many_documents(tables: Tables) {
-    let text = generate(&["--count", "200000", "--seed", "7"]);
+    let text = generate(&["--count", "50000", "--seed", "7"]);
     let store = Store::new("many", tables);
     let run = store.load(&[], &text);
-    assert_eq!((run.code, run.counts()), (Some(0), [200_000, 0, 0, 0, 0]), "{}", run.stderr);
+    assert_eq!((run.code, run.counts()), (Some(0), [50_000, 0, 0, 0, 0]), "{}", run.stderr);
     assert!(run.rejects.is_empty() && run.errors.is_empty());
     let client = store.connect().await;
     assert_stored(&client, document_lines(&text).into_iter().map(|(_, line)| line)).await;
@@ -113,7 +113,7 @@ async fn the_way_does_not_matter(on_existing: &str) {
     let template = Store::new("ways", Tables::Foreign);
     assert_eq!(template.load(&[], &stored).code, Some(0));
 
-    let chunks: [&[&str]; 3] = [&[], &["--chunk-bytes", "1000"], &["--chunk-bytes", "65536"]];
+    let chunks: [&[&str]; 3] = [&[], &["--chunk-bytes", "10000"], &["--chunk-bytes", "65536"]];
     let plain = ["1", "2", "4"].iter().flat_map(|n| chunks.map(|chunk| (Form::Plain, *n, chunk)));
     let others = [Form::Gzip, Form::Zstd, Form::Stdin].map(|form| (form, "4", chunks[2]));
     let mut first = None;

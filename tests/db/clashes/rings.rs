@@ -154,7 +154,7 @@ async fn thousands_want_what_a_swap_gives_up() {
 /// want two e-mails at once.
 #[tokio::test]
 async fn anything_goes() {
-    for seed in 0..6 {
+    for seed in 0..3 {
         let mut random = Random(seed);
         let stored: Vec<Wish> =
             (0..200)
