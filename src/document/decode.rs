@@ -15,7 +15,7 @@ use super::{
 
 pub(super) fn as_text(line: &[u8]) -> Result<&str, Fault> {
     simdutf8::compat::from_utf8(line).map_err(|error| {
-        let message = with_words("the line is not valid UTF-8", stray::words_of_bytes(line));
+        let message = with_words("the document is not valid UTF-8", stray::words_of_bytes(line));
         Fault::in_line("json:invalid_utf8", error.valid_up_to() + 1, message)
     })
 }
@@ -53,7 +53,7 @@ fn fault(text: &str) -> Fault {
 
 /// Of JSON that is no object.
 fn not_object(value: Node<'_>) -> Fault {
-    let message = with_words("the line holds JSON, but not an object", stray::words_of_value(value));
+    let message = with_words("the document is JSON, but not an object", stray::words_of_value(value));
     Fault::of_document("json:not_object", message)
 }
 

@@ -124,7 +124,7 @@ impl Fault {
     }
 }
 
-const LINE_TOO_LONG: &str = "the line is longer than 16 MiB";
+const LINE_TOO_LONG: &str = "the document is longer than 16 MiB";
 
 /// Adds a fault, unless there are enough of them.
 pub(super) fn push(faults: &mut Vec<Fault>, fault: impl FnOnce() -> Fault) {

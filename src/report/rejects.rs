@@ -50,6 +50,12 @@ impl RejectFiles {
         ))?;
         let folder = lock(dir)?;
         let partial = Self::partial_paths(dir, run_id);
+        let unfinished = Self::unfinished_records(dir, run_id).documents;
+        if let Err(source) = fs::remove_file(&unfinished)
+            && source.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error("removed", &unfinished)(source));
+        }
         if run_id.is_none() {
             // Those of a run that was stopped: its input may have been a pipe.
             partial.move_aside(dir, ".partial", false)?;
@@ -116,6 +122,11 @@ impl RejectFiles {
         (&mut self.documents, &mut self.errors)
     }
 
+    /// Where lines are turned into records.
+    fn unfinished_records(dir: &Path, run_id: Option<i64>) -> RejectPaths {
+        RejectPaths::in_dir(dir, &format!("{}.records", infix(run_id)), ".partial")
+    }
+
     /// The files that a run writes; none of them may be its input.
     pub(crate) fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
         RejectPaths::in_dir(dir, &infix(run_id), ".partial")
@@ -161,8 +172,7 @@ impl RejectFiles {
     fn turn_into_records(&mut self) -> Result<(), RejectsError> {
         let path = &self.partial.documents;
         if self.lines > 0 {
-            let other =
-                RejectPaths::in_dir(&self.dir, &format!("{}.records", infix(self.run_id)), ".partial");
+            let other = Self::unfinished_records(&self.dir, self.run_id);
             let turned = self.documents.flush().and_then(|()| turn_into_records(path, &other.documents));
             self.documents = turned.map_err(error("written", path))?;
         }

@@ -181,7 +181,10 @@ fn a_full_disk_says_what_to_free() {
 #[test]
 fn documents_over_several_lines_are_records() {
     let home = tempfile::tempdir().unwrap();
+    // Of an attempt that was killed in between.
+    fs::write(RejectFiles::unfinished_records(home.path(), Some(7)).documents, "\x1e{1").unwrap();
     let mut files = RejectFiles::create(home.path(), Some(7)).unwrap();
+    assert_eq!(names(home.path()), ["rejects.run-7.errors.ndjson.partial", "rejects.run-7.ndjson.partial"]);
     files.write(b"{1\n{2\r\n", &rejects(&[(0..3, 1), (3..7, 2)])).unwrap();
     let mut documents = ChunkRejects::of(Framing::Json);
     let rejection =
