@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod environment;
 mod manual;
+mod preview;
 mod refusal;
 mod values;
 mod words;
@@ -141,6 +142,7 @@ impl Cli {
                 commands::validate(&documents, &output)
             }
             Command::Load(args) => load(args, self.config, console),
+            Command::Map(args) => commands::map(&args.request()),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
@@ -236,6 +238,7 @@ impl Command {
         let (name, inputs) = match self {
             Self::Validate(args) => ("validate", &args.input.inputs),
             Self::Load(args) => ("load", &args.input.inputs),
+            Self::Map(args) => ("map", &args.inputs),
             _ => return None,
         };
         let from_stdin = inputs.is_empty() || inputs.iter().any(|input| input == "-");
@@ -265,6 +268,7 @@ fn documents_and_output(
         inputs: input.inputs,
         framing: input.framing.into(),
         json_schema: input.json_schema,
+        map: input.map,
         jobs: input.jobs.unwrap_or_else(cores),
         chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
         max_rejects: values::limits(input.max_rejects),

@@ -26,6 +26,8 @@ mod tables;
 
 mod rows;
 
+mod map;
+
 mod report;
 
 mod postgres;
@@ -56,8 +58,9 @@ pub use postgres::{Target, TargetError};
 pub use report::{
     Baseline, Before, Change, ChoiceField, ColumnChanges, Combination, DocumentCounts, DryRun, Duplicates,
     ErrorGroup, Estimate, Exactness, FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField,
-    LoadReport, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport, RowCounts, RunReport,
-    SampleLocation, SchemaIdentity, TableChanges, TextField, Throughput, Timeline, Tool,
+    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport,
+    RowCounts, RunReport, SampleLocation, SchemaIdentity, TableChanges, TextField, Throughput, Timeline,
+    Tool,
 };
 
 use failpoint::failpoint;
@@ -68,6 +71,7 @@ pub mod internals {
     pub use crate::{
         cli::{Cli, Refused},
         console::Console,
+        map::is_mapping,
     };
 
     pub mod document {

@@ -7,7 +7,7 @@ use std::{
 
 use profile_loader::{
     exit,
-    internals::{Cli, Console},
+    internals::{Cli, Console, is_mapping},
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -20,7 +20,11 @@ fn main() -> ExitCode {
         Err(refused) => return ExitCode::from(refused.tell()),
     };
     let console = cli.console();
-    panic::set_hook(Box::new(move |panic| tell_bug(console, panic)));
+    panic::set_hook(Box::new(move |panic| {
+        if !is_mapping() {
+            tell_bug(console, panic);
+        }
+    }));
     match panic::catch_unwind(|| cli.run()) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {

@@ -177,6 +177,8 @@ pub struct DocumentSettings {
     /// How documents are told apart in them.
     pub framing: FramingRequest,
     pub json_schema: Option<PathBuf>,
+    /// A jq filter that makes the document out of each of the input's.
+    pub map: Option<PathBuf>,
     /// CPU workers, at least 1.
     pub jobs: usize,
     /// About how long a chunk is; at least 1.
@@ -203,6 +205,7 @@ impl DocumentSettings {
             inputs: inputs.into_iter().map(Into::into).collect(),
             framing: FramingRequest::Auto,
             json_schema: None,
+            map: None,
             jobs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             chunk_bytes: 1 << 20,
             max_rejects: RejectLimits::of_all(RejectLimit::Unlimited),

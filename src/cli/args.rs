@@ -11,9 +11,9 @@ use clap_complete::Shell;
 
 use super::{
     manual::ManArgs,
-    values::{self, MaxRejects},
+    preview::MapArgs,
+    values::{self, FramingArg, MaxRejects},
 };
-use crate::settings::{Framing, FramingRequest};
 
 /// The folder of `--embedded` without a value.
 const EMBEDDED_DIR: &str = "profile-loader-data";
@@ -74,6 +74,8 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Apply missing DDL, then check, normalise and load documents
     Load(LoadArgs),
+    /// Show what a jq filter makes of the first documents of an input, and what becomes of them
+    Map(MapArgs),
     /// Create, inspect or remove the four tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -138,6 +140,9 @@ pub(super) struct InputArgs {
     /// Check against this JSON Schema instead of the built-in one (what the tables can hold is still checked)
     #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
     pub(super) json_schema: Option<PathBuf>,
+    /// Make each document with this jq filter out of what the input has: one object is the document, empty drops it
+    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_MAP", hide_env = true)]
+    pub(super) map: Option<PathBuf>,
     /// CPU workers [default: one for each core]
     #[arg(long, value_parser = values::jobs, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
     pub(super) jobs: Option<usize>,
@@ -356,23 +361,6 @@ pub(super) enum LogFormatArg {
 pub(super) enum OutputArg {
     Text,
     Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum FramingArg {
-    Auto,
-    Ndjson,
-    Json,
-}
-
-impl From<FramingArg> for FramingRequest {
-    fn from(argument: FramingArg) -> Self {
-        match argument {
-            FramingArg::Auto => Self::Auto,
-            FramingArg::Ndjson => Self::Only(Framing::Ndjson),
-            FramingArg::Json => Self::Only(Framing::Json),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

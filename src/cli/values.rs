@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::settings::{KindLimit, RejectLimit, RejectLimits};
+use clap::ValueEnum;
+
+use crate::settings::{Framing, FramingRequest, KindLimit, RejectLimit, RejectLimits};
 
 /// A chunk and the longest line together have to stay below what an offset in a chunk can tell.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
@@ -21,7 +23,7 @@ pub(super) fn max_rejects(text: &str) -> Result<MaxRejects, String> {
         None => (kind.trim(), None),
     };
     let is_code = code.split_once(':').is_some_and(|(kind, rule)| {
-        ["json", "schema", "db", "load", "report"].contains(&kind) && !rule.is_empty()
+        ["json", "map", "schema", "db", "load", "report"].contains(&kind) && !rule.is_empty()
     });
     if !is_code || pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
         return Err("name a kind of fault as reports do, such as 'schema:format /emails/*=0.5%'".to_owned());
@@ -116,6 +118,23 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=64).contains(&count) => Ok(count),
         _ => Err("give a number from 1 to 64".to_owned()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FramingArg {
+    Auto,
+    Ndjson,
+    Json,
+}
+
+impl From<FramingArg> for FramingRequest {
+    fn from(argument: FramingArg) -> Self {
+        match argument {
+            FramingArg::Auto => Self::Auto,
+            FramingArg::Ndjson => Self::Only(Framing::Ndjson),
+            FramingArg::Json => Self::Only(Framing::Json),
+        }
     }
 }
 

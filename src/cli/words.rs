@@ -11,9 +11,12 @@ use crate::{
 impl Command {
     pub(super) fn database_mut(&mut self) -> Option<&mut DatabaseArgs> {
         match self {
-            Self::Validate(_) | Self::Report(_) | Self::Schema | Self::Completions { .. } | Self::Man(_) => {
-                None
-            }
+            Self::Validate(_)
+            | Self::Map(_)
+            | Self::Report(_)
+            | Self::Schema
+            | Self::Completions { .. }
+            | Self::Man(_) => None,
             Self::Load(args) => Some(&mut args.database),
             Self::Migrate(
                 MigrateCommand::Up(database)
@@ -49,6 +52,11 @@ impl Command {
             let mut paths = drawn.reports.iter().chain(&drawn.html).chain(&drawn.report);
             return if paths.any(|path| looks_like(path)) { refuse("a REPORT") } else { Ok(()) };
         }
+        if let Self::Map(args) = &*self {
+            let mut paths =
+                args.inputs.iter().map(Path::new).chain([&*args.map]).chain(args.json_schema.as_deref());
+            return if paths.any(looks_like) { refuse("a FILE") } else { Ok(()) };
+        }
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
             Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
@@ -63,6 +71,9 @@ impl Command {
             }
             if looks_like_path(&input.json_schema) {
                 return refuse("--json-schema");
+            }
+            if looks_like_path(&input.map) {
+                return refuse("--map");
             }
             if input.report.iter().chain(&input.metrics_file).any(|path| looks_like(path)) {
                 return refuse("--report");

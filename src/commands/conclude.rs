@@ -52,6 +52,7 @@ pub(super) fn conclude(
         settings: header.settings,
         database,
         schema: header.schema,
+        map: header.map,
         inputs: inputs(&header.source_names, &finished),
         documents,
         load: load_report,

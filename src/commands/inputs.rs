@@ -16,9 +16,10 @@ use crate::{
     console::Console,
     document::DocumentSchema,
     input::{self, ChunkReader, InputError, Source},
-    pipeline::{Checker, Deferral, PipelineSettings},
+    map::DocumentMap,
+    pipeline::{Checker, Deferral, PipelineSettings, Rules},
     progress::Progress,
-    report::{RejectFiles, RejectsError, RunReport, SchemaIdentity},
+    report::{MapIdentity, RejectFiles, RejectsError, RunReport, SchemaIdentity},
     rows::RowForm,
     settings::DocumentSettings,
 };
@@ -27,6 +28,7 @@ use crate::{
 pub(super) struct OpenedInputs {
     pub(super) reader: ChunkReader,
     pub(super) schema: Arc<DocumentSchema>,
+    pub(super) map: Option<Arc<DocumentMap>>,
     baseline: Option<Arc<RunReport>>,
     started: (SystemTime, Instant),
 }
@@ -37,6 +39,7 @@ pub(super) struct ReportHeader {
     pub(super) command: &'static str,
     pub(super) source_names: Vec<String>,
     pub(super) schema: SchemaIdentity,
+    pub(super) map: Option<MapIdentity>,
     pub(super) settings: BTreeMap<String, String>,
     /// Whether rejected documents are no reason for an exit code above 0.
     pub(super) accept_rejects: bool,
@@ -89,11 +92,14 @@ impl OpenedInputs {
             Some(path) => DocumentSchema::from_file(path, &crate::path_text::path_text(path))
                 .map_err(|error| Failure::of(exit::USAGE, error))?,
         };
+        let map = |path: &PathBuf| DocumentMap::from_file(path, &crate::path_text::path_text(path));
+        let map = settings.map.as_ref().map(map).transpose();
+        let map = map.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
         let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
         let baseline = baseline.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
         let reader = ChunkReader::open(sources, settings.framing, settings.chunk_bytes);
         let reader = reader.map_err(failure_of_input)?;
-        Ok(Self { reader, schema: Arc::new(schema), baseline, started })
+        Ok(Self { reader, schema: Arc::new(schema), map, baseline, started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -114,11 +120,13 @@ impl OpenedInputs {
         let progress = Progress::start(console, command, total_bytes);
         let schema =
             SchemaIdentity { source: self.schema.source.clone(), sha256: self.schema.sha256.clone() };
+        let map = self.map.as_deref().map(MapIdentity::of);
         let (started_at, started) = self.started;
         let header = ReportHeader {
             command,
             source_names: source_names.clone(),
             schema,
+            map,
             settings: settings.told(),
             accept_rejects: settings.accept_rejects,
             baseline: self.baseline,
@@ -127,8 +135,8 @@ impl OpenedInputs {
             started,
         };
         let keep_rejects = rejects.is_some();
-        let checker =
-            Checker::new(self.schema, source_names, lanes, form, keep_rejects, settings.has_details);
+        let rules = Rules { schema: self.schema, map: self.map };
+        let checker = Checker::new(rules, source_names, lanes, form, keep_rejects, settings.has_details);
         let settings = PipelineSettings {
             checker,
             jobs: settings.jobs,
@@ -190,8 +198,11 @@ pub(super) fn refuse_unwritable_reports<'a>(
         Source::File(path) => Some(path),
         Source::Stdin => None,
     });
-    let read: Vec<_> =
-        files.chain(&settings.json_schema).filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let read: Vec<_> = files
+        .chain(&settings.json_schema)
+        .chain(&settings.map)
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .collect();
     for report in reports {
         let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
         let reason = match folder {

@@ -17,6 +17,7 @@ use super::{
     failure::{Failure, exit},
     runtime::no_threads,
 };
+use crate::map;
 
 /// Besides connections: the runtime's own, the input, reject files, the spill, a report, looking names up.
 const FILES: usize = 24;
@@ -28,13 +29,27 @@ const THREADS: usize = 6;
 const STACK_BYTES: usize = 64 * 1024;
 
 /// Refuses where a command that opens so many connections and has so many workers would fail for a limit of the process.
-pub(super) fn refuse_tight(connections: usize, jobs: usize) -> Result<(), Failure> {
+pub(super) fn refuse_tight(connections: usize, jobs: usize, has_map: bool) -> Result<(), Failure> {
     let files = FILES + connections;
     if try_files(files).is_err() {
         raise_files();
         try_files(files).map_err(|error| no_files(&error, files))?;
     }
-    try_threads(THREADS + jobs).map_err(|error| no_threads(&error))
+    try_threads(THREADS + jobs, STACK_BYTES).map_err(|error| no_threads(&error))?;
+    if has_map {
+        // One of them compiles the map.
+        try_threads(jobs.max(1), map::STACK_BYTES).map_err(|error| no_stacks(&error))?;
+    }
+    Ok(())
+}
+
+fn no_stacks(error: &io::Error) -> Failure {
+    let message = format!(
+        "the threads that apply a map can't be started: {error}; each wants an address range of {} MiB for its stack: \
+         raise the limit (ulimit -v, LimitAS= of a service) or use fewer with --jobs",
+        map::STACK_BYTES >> 20
+    );
+    Failure::new(exit::TEMPORARY, message)
 }
 
 /// Whether there may be so many open files more.
@@ -77,13 +92,13 @@ fn no_files(error: &io::Error, files: usize) -> Failure {
 }
 
 /// Whether so many threads can run at a time.
-fn try_threads(threads: usize) -> io::Result<()> {
+fn try_threads(threads: usize, stack_bytes: usize) -> io::Result<()> {
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
     let start = || {
         let gate = Arc::clone(&gate);
         let wait = move || drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
-        thread::Builder::new().stack_size(STACK_BYTES).spawn(wait)
+        thread::Builder::new().stack_size(stack_bytes).spawn(wait)
     };
     let mut started: Vec<JoinHandle<()>> = Vec::new();
     let result = iter::repeat_with(start).take(threads).try_for_each(|thread| {

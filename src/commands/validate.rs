@@ -34,7 +34,7 @@ pub(crate) fn check_all(
     signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
-    limits::refuse_tight(0, settings.jobs)?;
+    limits::refuse_tight(0, settings.jobs, settings.map.is_some())?;
     let opened = OpenedInputs::open(settings)?;
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
     let runtime = CommandRuntime::new()?;

@@ -26,8 +26,17 @@ pub(super) fn decode<'t>(
     room: &'t mut [u8],
     storage: &mut Storage,
 ) -> Result<Tree<'t>, Fault> {
-    let tree = Tree::parse(text, room, storage).ok_or_else(|| fault(text))?;
+    let tree = decode_any(text, room, storage)?;
     if tree.root().is_object() { Ok(tree) } else { Err(not_object(tree.root())) }
+}
+
+/// The same of JSON of any kind.
+pub(super) fn decode_any<'t>(
+    text: &'t str,
+    room: &'t mut [u8],
+    storage: &mut Storage,
+) -> Result<Tree<'t>, Fault> {
+    Tree::parse(text, room, storage).ok_or_else(|| fault(text))
 }
 
 /// Of a text that can't be read.

@@ -28,7 +28,7 @@ pub use limits::{
 pub use profile::{PhoneNumber, PostalAddress, Profile};
 pub use rejection::{Fault, record_bytes_max};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
-pub use tree::{Kind, Node};
+pub use tree::{DEPTH_MAX, Kind, Node, VALUES_MAX};
 pub use uuid::parse_uuid;
 
 use std::io::{self, Read as _};
@@ -116,7 +116,17 @@ pub fn check_with<T>(
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
-    let text = as_text(line)?;
+    check_text(as_text(line)?, schema, scratch, accept, reject)
+}
+
+/// The same for a text.
+pub fn check_text<T>(
+    text: &str,
+    schema: &DocumentSchema,
+    scratch: &mut Scratch,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+    reject: impl FnOnce(Node<'_>),
+) -> Result<T, Vec<Fault>> {
     let accept = match schema.rules() {
         Some(rules) => match scan::scan(text, rules, scratch.room_for(text), accept) {
             Ok(accepted) => return Ok(accepted),
@@ -127,6 +137,30 @@ pub fn check_with<T>(
     let validated = validate(text, schema, scratch, accept, reject);
     scratch.tidy();
     validated
+}
+
+/// The text of a line that is JSON of any kind, or what is wrong with it as JSON: all that [`check`] finds besides what
+/// schema and tables ask.
+pub fn sound_text<'l>(
+    line: &'l [u8],
+    schema: &DocumentSchema,
+    scratch: &mut Scratch,
+) -> Result<&'l str, Vec<Fault>> {
+    let text = as_text(line)?;
+    scratch.make_room_for(text);
+    let Scratch { room, storage, .. } = scratch;
+    let sound = decode::decode_any(text, room, storage).map_err(|fault| vec![fault]).and_then(|tree| {
+        let duplicates = tree.duplicates(DUPLICATES_MAX, |name| schema.segment(name).into_owned());
+        let mut faults = DocumentSchema::duplicate_faults(&duplicates);
+        tree.give_back(storage);
+        if faults.is_empty() {
+            return Ok(text);
+        }
+        rejection::limit(&mut faults, text.len(), true);
+        Err(faults)
+    });
+    scratch.tidy();
+    sound
 }
 
 /// What [`check`] has to agree with: every document goes to the validator, none the short way.

@@ -38,7 +38,7 @@ pub fn record_bytes_max(lines: usize, bytes: usize) -> usize {
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `json:*`, `schema:<keyword>`, `db:*` or `load:*`.
+    /// `json:*`, `map:*`, `schema:<keyword>`, `db:*` or `load:*`.
     pub code: Cow<'static, str>,
     /// JSON Pointer (RFC 6901) of the value at fault; names that the schema does not know are `?`.
     pub pointer: String,

@@ -11,11 +11,11 @@ use serde_json::Number;
 use super::place::Segment;
 
 /// How deep arrays and objects may stand in each other, the outermost counted as 1.
-pub(super) const DEPTH_MAX: usize = 128;
+pub const DEPTH_MAX: usize = 128;
 
 /// How many values a document may hold, those of its members and items included: hundreds of times as many as any
 /// customer has, and few enough to be held in memory.
-pub(super) const VALUES_MAX: usize = 100_000;
+pub const VALUES_MAX: usize = 100_000;
 
 /// What a value is; arrays and objects say how many values or members they hold.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,18 +6,43 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::lines::{Lines, line_ends, to_u64};
 use crate::{
-    document::{DocumentSchema, Fault, Node, Profile, Scratch, check_with, is_blank, record_bytes_max},
+    document::{
+        DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, record_bytes_max, sound_text,
+    },
     input::{Chunk, Piece},
+    map::{DocumentMap, MapScratch},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of},
     settings::Framing,
 };
 
+/// What documents are held against, and made with before.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub schema: Arc<DocumentSchema>,
+    pub map: Option<Arc<DocumentMap>>,
+}
+
+/// Memory for one document after another: a worker has one.
+#[derive(Debug, Default)]
+struct Scratch {
+    document: crate::document::Scratch,
+    map: MapScratch,
+}
+
+/// What a document without a fault comes to.
+enum Checked {
+    Accepted,
+    /// The map makes nothing of it.
+    Dropped,
+}
+
 /// What all workers share.
 #[derive(Debug)]
 pub(crate) struct Checker {
-    pub schema: Arc<DocumentSchema>,
+    pub rules: Rules,
     /// Names of the sources in the order of their indices.
     pub source_names: Vec<String>,
     /// 0 when nothing is loaded, and so nothing encoded.
@@ -76,21 +101,21 @@ impl CheckedChunk {
 
 impl Checker {
     pub(crate) fn new(
-        schema: Arc<DocumentSchema>,
+        rules: Rules,
         source_names: Vec<String>,
         lanes: usize,
         form: RowForm,
         keep_rejects: bool,
         has_details: bool,
     ) -> Self {
-        Self { schema, source_names, lanes, form, keep_rejects, has_details, long_line: Mutex::default() }
+        Self { rules, source_names, lanes, form, keep_rejects, has_details, long_line: Mutex::default() }
     }
 
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
         let part = |_| LanePart::of(&chunk, self.form);
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let mut tally = Tally::with_details(self.has_details);
-        let mut rejects = ChunkRejects::of(chunk.framing);
+        let mut rejects = ChunkRejects::of(chunk.framing, self.rules.map.is_some());
         match (chunk.piece, chunk.framing) {
             (Piece::Whole, Framing::Ndjson) => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
             (Piece::Whole, Framing::Json) => {
@@ -132,7 +157,8 @@ impl Checker {
                 tally.blank += 1;
             } else {
                 match self.check_document(chunk, start..end, &mut scratch, parts, tally) {
-                    Ok(()) => tally.accept(chunk.source, line),
+                    Ok(Checked::Accepted) => tally.accept(chunk.source, line),
+                    Ok(Checked::Dropped) => tally.drop(chunk.source, line),
                     Err(faults) => {
                         let byte_offset = chunk.byte_offset + to_u64(start);
                         let rejection = Rejection { line, byte_offset, faults };
@@ -157,7 +183,8 @@ impl Checker {
             line += line_ends(&chunk.bytes[counted..bytes.start]);
             counted = bytes.start;
             match self.check_document(chunk, bytes.clone(), &mut scratch, parts, tally) {
-                Ok(()) => tally.accept(chunk.source, line),
+                Ok(Checked::Accepted) => tally.accept(chunk.source, line),
+                Ok(Checked::Dropped) => tally.drop(chunk.source, line),
                 Err(faults) => {
                     let faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
                     let byte_offset = chunk.byte_offset + to_u64(bytes.start);
@@ -175,7 +202,12 @@ impl Checker {
             return faults;
         }
         let line = as_one_line(bytes);
-        check_with(&line, &self.schema, scratch, |_| (), |_| ()).err().unwrap_or(faults)
+        let (schema, scratch) = (&self.rules.schema, &mut scratch.document);
+        match &self.rules.map {
+            None => check_with(&line, schema, scratch, |_| (), |_| ()).err(),
+            Some(_) => sound_text(&line, schema, scratch).err(),
+        }
+        .unwrap_or(faults)
     }
 
     /// Hands the document to its lane, or says all that is wrong with it.
@@ -187,10 +219,22 @@ impl Checker {
         scratch: &mut Scratch,
         parts: &mut [LanePart],
         tally: &mut Tally,
-    ) -> Result<(), Vec<Fault>> {
+    ) -> Result<Checked, Vec<Fault>> {
         let (start, bytes) = (place.start, &chunk.bytes[place]);
+        let Rules { schema, map } = &self.rules;
         let _alone = (bytes.len() > ALONE_BYTES)
             .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
+        let mapped = match map {
+            None => None,
+            Some(map) => {
+                let text = sound_text(bytes, schema, &mut scratch.document)?;
+                match map.apply(text, &mut scratch.map).map_err(|fault| vec![fault])? {
+                    Some(text) => Some(text),
+                    None => return Ok(Checked::Dropped),
+                }
+            }
+        };
+        let bytes = mapped.map_or(bytes, str::as_bytes);
         let details = RefCell::new(tally.details.as_deref_mut());
         let accept = |profile: &Profile<'_>| {
             if !parts.is_empty() {
@@ -205,7 +249,12 @@ impl Checker {
                 details.add_rejected(document, bytes);
             }
         };
-        check_with(bytes, &self.schema, scratch, accept, reject)
+        let scratch = &mut scratch.document;
+        match mapped {
+            None => check_with(bytes, schema, scratch, accept, reject),
+            Some(text) => check_text(text, schema, scratch, accept, reject),
+        }
+        .map(|()| Checked::Accepted)
     }
 
     fn reject(
@@ -246,39 +295,6 @@ impl Checker {
     }
 }
 
-/// The lines or documents of a chunk by their offsets in it, which have to rise.
-pub(super) struct Lines<'c> {
-    chunk: &'c Chunk,
-    counted: usize,
-    line: u64,
-}
-
-impl<'c> Lines<'c> {
-    pub(super) fn of(chunk: &'c Chunk) -> Self {
-        Self { chunk, counted: 0, line: chunk.first_line }
-    }
-
-    /// Where the document's bytes are in the chunk, of NDJSON all of its line, and its place.
-    pub(super) fn at(&mut self, offset: u32) -> (Range<usize>, SourceLocation) {
-        let chunk = self.chunk;
-        let start = usize::try_from(offset).expect("an offset in a chunk");
-        self.line += line_ends(&chunk.bytes[self.counted..start]);
-        self.counted = start;
-        let end = match chunk.framing {
-            Framing::Ndjson => {
-                let rest = &chunk.bytes[start..];
-                start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)
-            }
-            Framing::Json => {
-                let index = chunk.documents.binary_search_by_key(&start, |document| document.range().start);
-                chunk.documents[index.expect("a document begins at the offset")].range().end
-            }
-        };
-        let byte_offset = chunk.byte_offset + to_u64(start);
-        (start..end, SourceLocation { source: chunk.source, line: self.line, byte_offset })
-    }
-}
-
 fn place(chunk: &Chunk, rejection: &Rejection) -> SourceLocation {
     SourceLocation { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
 }
@@ -297,18 +313,6 @@ fn as_one_line(bytes: &[u8]) -> Vec<u8> {
         }
     };
     bytes.iter().map(in_place_of).collect()
-}
-
-/// Counts the line ends of a document, which is short: a search, however quick, costs more to begin.
-fn line_ends(bytes: &[u8]) -> u64 {
-    /// As many as a byte can count.
-    const COUNTED_AT_ONCE: usize = 255;
-    let of_few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();
-    bytes.chunks(COUNTED_AT_ONCE).map(|bytes| u64::from(of_few(bytes))).sum()
-}
-
-fn to_u64(length: usize) -> u64 {
-    u64::try_from(length).expect("a length has 64 bits")
 }
 
 #[cfg(test)]
@@ -345,7 +349,8 @@ mod tests {
     fn every_line_is_accounted_for() {
         let text = format!("{}\n\r\n{{}}\n{}\n \n{{", document(1), document(2));
         let schema = Arc::new(DocumentSchema::built_in());
-        let checker = Checker::new(schema, vec!["a".to_owned()], 2, RowForm::Staged, true, false);
+        let rules = Rules { schema, map: None };
+        let checker = Checker::new(rules, vec!["a".to_owned()], 2, RowForm::Staged, true, false);
         let mut checked = checker.check(chunk(&text));
         let tally = &checked.tally;
         assert_eq!((tally.read, tally.accepted, tally.rejected, tally.blank), (4, 2, 2, 2));

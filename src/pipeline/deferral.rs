@@ -1,6 +1,9 @@
 //! What a bulk load does with documents that it defers until the indexes are restored.
 
-use super::check::{CheckedChunk, Checker, Lines};
+use super::{
+    check::{CheckedChunk, Checker},
+    lines::Lines,
+};
 use crate::{
     document::Fault,
     report::{RejectsError, Spill, SpillFiles, Tally},

@@ -9,6 +9,7 @@ mod collect;
 mod deferral;
 mod end;
 mod event;
+mod lines;
 mod window;
 
 use std::{
@@ -23,8 +24,8 @@ use std::{
 
 use tokio::{runtime, sync::watch};
 
-pub(crate) use check::Checker;
 use check::charge_before;
+pub(crate) use check::{Checker, Rules};
 use collect::{Collector, LaneHandles};
 pub(crate) use deferral::Deferral;
 pub(crate) use end::{End, Finished, Signal};
@@ -35,6 +36,7 @@ use crate::{
     document::is_cut_off,
     input::{ChunkReader, InputError},
     load::{ForeseeContext, LaneContext, LaneEvent, LaneInput, Stop, run_foreseeing_lane, run_lane},
+    map,
     progress::Progress,
     report::RejectFiles,
     runs::{LaneState, LoadCounts, RunError},
@@ -231,11 +233,12 @@ fn start_reader(
     report_verified: watch::Sender<bool>,
 ) {
     let (checker, window, events) = (Arc::clone(checker), Arc::clone(window), events.clone());
-    let workers = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .thread_name(|index| format!("check-{index}"))
-        .build()
-        .expect("threads can be started");
+    let mut workers =
+        rayon::ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("check-{index}"));
+    if checker.rules.map.is_some() {
+        workers = workers.stack_size(map::STACK_BYTES);
+    }
+    let workers = workers.build().expect("threads can be started");
     let mut read = move |events: &SyncSender<Event>| {
         let mut error = None;
         while let Some(buffer) = window.wait_for_room(reader.is_verified()) {

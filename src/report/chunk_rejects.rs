@@ -11,6 +11,8 @@ use crate::{document::Fault, settings::Framing};
 #[derive(Debug)]
 pub(crate) struct ChunkRejects {
     pub(super) framing: Framing,
+    /// Whether a map made the documents that were checked.
+    pub(super) is_mapped: bool,
     pub lines: Vec<RejectedLine>,
     pub(super) records: Vec<u8>,
 }
@@ -48,18 +50,22 @@ struct RecordError<'a> {
     pointer: &'a str,
     schema_path: &'a str,
     message: Cow<'a, str>,
+    /// Of which document the pointer is, where that is not the one in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'static str>,
 }
 
 impl ChunkRejects {
     /// None yet of a chunk with this framing.
-    pub(crate) fn of(framing: Framing) -> Self {
-        Self { framing, lines: Vec::new(), records: Vec::new() }
+    pub(crate) fn of(framing: Framing, is_mapped: bool) -> Self {
+        Self { framing, is_mapped, lines: Vec::new(), records: Vec::new() }
     }
 
     /// Adds a rejected line, the one after those added so far.
     pub(crate) fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
         let start = self.records.len();
-        let errors = rejection.faults.iter().map(|fault| record_error(fault, self.framing)).collect();
+        let errors =
+            rejection.faults.iter().map(|fault| record_error(fault, self.framing, self.is_mapped)).collect();
         let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
         serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
         self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
@@ -76,7 +82,7 @@ impl ChunkRejects {
     }
 }
 
-fn record_error(fault: &Fault, framing: Framing) -> RecordError<'_> {
+fn record_error(fault: &Fault, framing: Framing, is_mapped: bool) -> RecordError<'_> {
     let whole = match framing {
         Framing::Ndjson => "line",
         Framing::Json => "document",
@@ -85,5 +91,13 @@ fn record_error(fault: &Fault, framing: Framing) -> RecordError<'_> {
         Some(column) => format!("{} (byte {column} of the {whole})", fault.message).into(),
         None => fault.message.as_str().into(),
     };
-    RecordError { code: &fault.code, pointer: &fault.pointer, schema_path: &fault.schema_path, message }
+    // What is wrong with JSON is found before the map, and what is wrong with the map has no place.
+    let is_of_mapped = is_mapped && !fault.code.starts_with("json:") && !fault.code.starts_with("map:");
+    RecordError {
+        code: &fault.code,
+        pointer: &fault.pointer,
+        schema_path: &fault.schema_path,
+        message,
+        of: is_of_mapped.then_some("the mapped document"),
+    }
 }

@@ -130,7 +130,7 @@ mod tests {
     /// Rejected documents as (source, line).
     fn write(files: &mut RejectFiles, names: &[String], documents: &[(usize, u64)]) {
         for &(source, line) in documents {
-            let mut rejects = ChunkRejects::of(Framing::Ndjson);
+            let mut rejects = ChunkRejects::of(Framing::Ndjson, false);
             let bytes = format!("{source} {line}\n");
             let rejection = Rejection {
                 line,

@@ -23,6 +23,11 @@ const MEANINGS: &[(&str, &str, &str)] = &[
     ("json:too_deep", "Arrays and objects are nested more than 128 deep.", "Write the flat form."),
     ("json:lone_surrogate", "A text holds half of a surrogate pair, which is no character.", "Do not cut texts in the middle of a character."),
     ("json:line_too_long", "The line is longer than 16 MiB.", "Look for a missing line end."),
+    ("map:error", "The map fails on the document: it finds another shape than it was made for.", "Look at it with profile-loader map; let the map take the other shape (.a?, //, select), or drop it (empty)."),
+    ("map:many", "The map makes several documents of one.", "Let it make one; what holds several has to be split before."),
+    ("map:not_object", "The map makes something else than an object.", "Let it make an object, or drop the document (empty)."),
+    ("map:not_json", "The map makes something that JSON does not have: no number, bytes, or a name that is no text.", "Look at it with profile-loader map."),
+    ("map:limit", "The map does more for the document than it may: steps, nesting, or length.", "Look for a loop that does not end, or for a document that is much larger than the others."),
     ("schema:type", "A value has another JSON type than it has to have; null counts as one.", "Write the right type; leave a property out in place of null."),
     ("schema:pattern", "A text does not match the pattern.", "Correct it at its source."),
     ("schema:enum", "A value is none of those allowed.", "Map it to one of them."),
@@ -47,6 +52,7 @@ const MEANINGS: &[(&str, &str, &str)] = &[
 const KINDS: &[(&str, &str, &str)] = &[
     ("json", "The line is not a JSON document as it has to be.", "Correct it at its source."),
     ("schema", "The document breaks this rule of the JSON Schema.", "Correct it at its source."),
+    ("map", "The map makes no document of it.", "Look at it with profile-loader map."),
     ("db", "The document passes the JSON Schema, but the tables or their owner's rules refuse it.", "The message names the column or constraint; correct the document, or ask the database's owner."),
 ];
 

@@ -84,6 +84,7 @@ impl RunReport {
         documents.read += later.documents.read;
         documents.accepted += later.documents.accepted;
         documents.rejected += later.documents.rejected;
+        documents.dropped += later.documents.dropped;
         documents.blank += later.documents.blank;
         let bytes =
             self.throughput.bytes(self.elapsed_seconds) + later.throughput.bytes(later.elapsed_seconds);

@@ -60,7 +60,8 @@ pub(super) fn text(report: &RunReport, before: &str, now: f64) -> String {
 
 fn outcomes(report: &RunReport) -> Vec<(&'static str, u64)> {
     let rejected = ("rejected", report.documents.rejected);
-    match &report.load {
+    let dropped = report.map.is_some().then_some(("dropped", report.documents.dropped));
+    let mut outcomes = match &report.load {
         None => vec![("accepted", report.documents.accepted), rejected],
         Some(load) => vec![
             ("inserted", load.inserted),
@@ -71,7 +72,9 @@ fn outcomes(report: &RunReport) -> Vec<(&'static str, u64)> {
             ("unknown", load.unknown),
             rejected,
         ],
-    }
+    };
+    outcomes.extend(dropped);
+    outcomes
 }
 
 fn known_success(before: &str, label: &str) -> Option<f64> {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{document::Fault, report::Rejection};
 
 fn rejects(lines: &[(Range<usize>, u64)]) -> ChunkRejects {
-    let mut rejects = ChunkRejects::of(Framing::Ndjson);
+    let mut rejects = ChunkRejects::of(Framing::Ndjson, false);
     for (bytes, line) in lines {
         let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
         rejects.push(bytes.clone(), "a.ndjson", &Rejection { line: *line, byte_offset: 7, faults });
@@ -34,7 +34,7 @@ fn lines_are_kept_byte_for_byte() {
     let dir = home.path().join("new/rejects");
     let mut files = RejectFiles::create(&dir, None).unwrap();
     files.write(b"{\r\n{}\n\xff\n", &rejects(&[(0..3, 1), (6..8, 3)])).unwrap();
-    let mut long = ChunkRejects::of(Framing::Ndjson);
+    let mut long = ChunkRejects::of(Framing::Ndjson, false);
     long.push_part(0..3);
     files.write(b"xxx", &long).unwrap();
     files.write(b"yy", &rejects(&[(0..2, 4)])).unwrap();
@@ -186,17 +186,17 @@ fn documents_over_several_lines_are_records() {
     let mut files = RejectFiles::create(home.path(), Some(7)).unwrap();
     assert_eq!(names(home.path()), ["rejects.run-7.errors.ndjson.partial", "rejects.run-7.ndjson.partial"]);
     files.write(b"{1\n{2\r\n", &rejects(&[(0..3, 1), (3..7, 2)])).unwrap();
-    let mut documents = ChunkRejects::of(Framing::Json);
+    let mut documents = ChunkRejects::of(Framing::Json, false);
     let rejection =
         |line| Rejection { line, byte_offset: 9, faults: vec![Fault::of_document("json:syntax", "x")] };
     documents.push(1..3, "a", &rejection(3));
     documents.push(4..8, "a", &rejection(3));
     files.write(b"[{3,{\n4}]", &documents).unwrap();
     // One above the limit comes in pieces.
-    let mut parts = ChunkRejects::of(Framing::Json);
+    let mut parts = ChunkRejects::of(Framing::Json, false);
     parts.push_part(0..2);
     files.write(b"{\n", &parts).unwrap();
-    let mut end = ChunkRejects::of(Framing::Json);
+    let mut end = ChunkRejects::of(Framing::Json, false);
     end.push(0..2, "a", &rejection(5));
     files.write(b"5}", &end).unwrap();
     files.write(b"{6\n", &rejects(&[(0..3, 6)])).unwrap();

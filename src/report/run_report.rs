@@ -8,6 +8,7 @@ use super::{
     Baseline, Combination, DryRun, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport,
     Tally, Timeline, fault_groups::SortedGroups, fix_order::fix_order,
 };
+use crate::map::DocumentMap;
 
 /// Format number of [`RunReport`]; fields are only ever added under one number.
 const FORMAT: u32 = 2;
@@ -31,6 +32,9 @@ pub struct RunReport {
     /// Name and version of the server; none without one.
     pub database: Option<String>,
     pub schema: SchemaIdentity,
+    /// What made the documents out of those of the input: places of faults are places in what it made.
+    #[serde(default)]
+    pub map: Option<MapIdentity>,
     pub inputs: Vec<Input>,
     pub documents: DocumentCounts,
     pub load: Option<LoadReport>,
@@ -113,6 +117,19 @@ pub struct SchemaIdentity {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapIdentity {
+    /// The file's path.
+    pub source: String,
+    pub sha256: String,
+}
+
+impl MapIdentity {
+    pub(crate) fn of(map: &DocumentMap) -> Self {
+        Self { source: map.source.clone(), sha256: map.sha256.clone() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     pub source: String,
     /// Decompressed bytes; `null` for a source that was not read to its end.
@@ -125,12 +142,15 @@ pub struct Input {
     pub digest: Option<String>,
 }
 
-/// read = accepted + rejected.
+/// read = accepted + rejected + dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {
     pub read: u64,
     pub accepted: u64,
     pub rejected: u64,
+    /// Of which the map made nothing, as it was told to.
+    #[serde(default)]
+    pub dropped: u64,
     /// Lines without a document.
     pub blank: u64,
 }
@@ -178,7 +198,10 @@ impl RunReport {
                 == documents.accepted + load.settled_earlier
         });
         let checks = [
-            (documents.read == documents.accepted + documents.rejected, "read = accepted + rejected"),
+            (
+                documents.read == documents.accepted + documents.rejected + documents.dropped,
+                "read = accepted + rejected + dropped",
+            ),
             (documents.read == sum(|input| input.documents), "the documents of the inputs"),
             (documents.rejected == sum(|input| input.rejected), "the rejected documents of the inputs"),
             (documents.rejected == combined + self.combinations_not_listed, "the combinations of faults"),
@@ -209,7 +232,8 @@ impl RunReport {
 
 impl DocumentCounts {
     pub(crate) fn of(tally: &Tally) -> Self {
-        Self { read: tally.read, accepted: tally.accepted, rejected: tally.rejected, blank: tally.blank }
+        let &Tally { read, accepted, rejected, dropped, blank, .. } = tally;
+        Self { read, accepted, rejected, dropped, blank }
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) read: u64,
     pub(crate) accepted: u64,
     pub(crate) rejected: u64,
+    /// Those of which a map makes nothing.
+    pub(crate) dropped: u64,
     pub(crate) blank: u64,
     pub(crate) faults: FaultGroups,
     /// By source.
@@ -45,6 +47,7 @@ impl Default for Tally {
             read: 0,
             accepted: 0,
             rejected: 0,
+            dropped: 0,
             blank: 0,
             faults: FaultGroups::default(),
             rejected_of: BTreeMap::new(),
@@ -65,6 +68,13 @@ impl Tally {
     pub(crate) fn accept(&mut self, source: usize, line: u64) {
         self.read += 1;
         self.accepted += 1;
+        self.read_at.add(source, line);
+    }
+
+    /// Counts a document of which a map makes nothing.
+    pub(crate) fn drop(&mut self, source: usize, line: u64) {
+        self.read += 1;
+        self.dropped += 1;
         self.read_at.add(source, line);
     }
 
@@ -91,6 +101,7 @@ impl Tally {
     pub(crate) fn merge(&mut self, later: Self) {
         self.read += later.read;
         self.accepted += later.accepted;
+        self.dropped += later.dropped;
         self.blank += later.blank;
         self.read_at.merge(&later.read_at);
         if let (Some(details), Some(later)) = (&mut self.details, &later.details) {

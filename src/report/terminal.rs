@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, DryRun, ErrorGroup, Outcome, RunReport};
+use super::{Change, DryRun, Outcome, RunReport};
 use crate::path_text::visible_lines;
 
 /// How many groups of faults are shown; the report and the reject files have all of them.
@@ -20,7 +20,7 @@ fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", end_words(report))?;
     write_counts(report, out)?;
     if !report.errors.is_empty() {
-        write_errors(&report.errors, report.errors_not_listed, out)?;
+        write_errors(report, out)?;
     }
     write_since(report, out)?;
     if let Some(dry_run) = &report.dry_run {
@@ -79,6 +79,9 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
         }
     }
     writeln!(out, "  {:>13}  rejected", grouped(documents.rejected))?;
+    if report.map.is_some() || documents.dropped > 0 {
+        writeln!(out, "  {:>13}  dropped by the map", grouped(documents.dropped))?;
+    }
     if documents.blank > 0 {
         writeln!(out, "  {:>13}  blank lines", grouped(documents.blank))?;
     }
@@ -89,15 +92,18 @@ fn write_counts(report: &RunReport, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_errors(errors: &[ErrorGroup], not_listed: u64, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\n      documents  what is wrong")?;
+fn write_errors(report: &RunReport, out: &mut String) -> std::fmt::Result {
+    let RunReport { errors, errors_not_listed: not_listed, map, .. } = report;
+    let is_mapped = map.is_some();
+    let of_what = if is_mapped { " (places are those of the mapped documents)" } else { "" };
+    writeln!(out, "\n      documents  what is wrong{of_what}")?;
     for group in errors.iter().take(GROUPS_SHOWN) {
         let place = if group.pointer.is_empty() { String::new() } else { format!(" {}", group.pointer) };
         writeln!(out, "  {:>13}  {}{place}: {}", grouped(group.documents), group.code, group.message)?;
         writeln!(out, "  {:>13}  first at {}, line {}", "", group.first.source, group.first.line)?;
     }
     let more = errors.len().saturating_sub(GROUPS_SHOWN);
-    if more > 0 || not_listed > 0 {
+    if more > 0 || *not_listed > 0 {
         writeln!(out, "  {:>13}  and {more} other kinds of faults (--output json lists them)", "")?;
     }
     Ok(())

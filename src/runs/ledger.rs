@@ -56,7 +56,7 @@ pub(crate) async fn insert(
                 &strategy.name(),
                 &key.atomic,
                 &key.on_existing(),
-                &key.json_schema_sha256,
+                &key.rules_sha256(),
                 &env!("CARGO_PKG_VERSION"),
                 &lanes,
                 &head_bytes,

@@ -21,4 +21,4 @@ pub(crate) use error::{failed, within};
 pub(crate) use lane_row::LaneState;
 pub(crate) use pace::{Pace, paces};
 pub(crate) use plan::RunPlan;
-pub(crate) use run::{Ending, InputIdentity, Run, RunKey, SessionRole, UnfinishedRun};
+pub(crate) use run::{Ending, InputIdentity, Run, RunKey, SessionRole, UnfinishedRun, split_rules};

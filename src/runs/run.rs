@@ -15,6 +15,7 @@ pub(crate) struct RunKey {
     pub(crate) db_schema: String,
     pub(crate) on_existing: OnExisting,
     pub(crate) json_schema_sha256: String,
+    pub(crate) map_sha256: Option<String>,
     pub(crate) atomic: bool,
     /// Whichever a run was begun with is gone on with, unless one was asked for.
     pub(crate) strategy: StrategyRequest,
@@ -80,12 +81,31 @@ pub(crate) enum SessionRole {
     Watch,
 }
 
+/// What stands between the digests of JSON Schema and map.
+const BEFORE_MAP: &str = " map ";
+
+/// The digests of JSON Schema and map, of what the ledger has.
+pub(crate) fn split_rules(rules: &str) -> (&str, Option<&str>) {
+    match rules.split_once(BEFORE_MAP) {
+        Some((schema, map)) => (schema, Some(map)),
+        None => (rules, None),
+    }
+}
+
 impl RunKey {
     pub(crate) fn on_existing(&self) -> &'static str {
         match self.on_existing {
             OnExisting::Reject => "reject",
             OnExisting::Skip => "skip",
             OnExisting::Update => "update",
+        }
+    }
+
+    /// What the ledger has in its column `json_schema_sha256`. A release that knows no maps takes it for another schema.
+    pub(crate) fn rules_sha256(&self) -> String {
+        match &self.map_sha256 {
+            None => self.json_schema_sha256.clone(),
+            Some(map) => format!("{}{BEFORE_MAP}{map}", self.json_schema_sha256),
         }
     }
 
@@ -97,12 +117,14 @@ impl RunKey {
     }
 
     pub(crate) fn differs_in(&self, row: &Row) -> Vec<&'static str> {
+        let (schema, map) = split_rules(row.get("json_schema_sha256"));
         let is_same = |column, wanted: &str| row.get::<_, &str>(column) == wanted;
         [
             ("--strategy", self.takes_strategy(row.get("strategy"))),
             ("--atomic", row.get::<_, bool>("atomic") == self.atomic),
             ("--on-existing", is_same("on_existing", self.on_existing())),
-            ("the JSON Schema", is_same("json_schema_sha256", &self.json_schema_sha256)),
+            ("the JSON Schema", schema == self.json_schema_sha256),
+            ("--map", map == self.map_sha256.as_deref()),
             ("the version of profile-loader", is_same("tool_version", env!("CARGO_PKG_VERSION"))),
         ]
         .into_iter()

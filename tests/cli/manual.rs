@@ -4,7 +4,8 @@ use std::process::Command;
 
 use crate::{folder::Folder, process::run};
 
-const COMMANDS: [&str; 8] = ["validate", "load", "migrate", "runs", "report", "schema", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["validate", "load", "map", "migrate", "runs", "report", "schema", "completions", "man"];
 
 #[test]
 fn each_command_has_a_page() {

@@ -9,11 +9,10 @@ use std::{cell::RefCell, mem, sync::Arc, time::Instant};
 use super::context::{AttemptContext, Phase};
 use crate::{
     commands::{database::exit_code_of, failure::exit, interrupts::Interrupts, pending::show_pending},
-    document::DocumentSchema,
     failpoint,
     input::{ChunkReader, InputError, Source},
     load::bulk::{self, RestoreProgress, Restoring},
-    pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings},
+    pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings, Rules},
     progress::{PhaseProgress, Progress},
     report::{RejectFiles, RejectsError, Spill, Tally, merge_deferred_rejects},
     rows::RowForm,
@@ -24,7 +23,7 @@ use crate::{
 
 pub(super) struct Finisher<'a> {
     pub(super) context: AttemptContext<'a>,
-    pub(super) schema: Arc<DocumentSchema>,
+    pub(super) rules: Rules,
     pub(super) source_names: &'a [String],
     pub(super) watch: &'a Arc<Watch>,
     pub(super) interrupts: &'a Interrupts,
@@ -176,9 +175,9 @@ impl Finisher<'_> {
         lanes: usize,
     ) -> PipelineSettings {
         let settings = &self.context.request.documents;
-        let schema = Arc::clone(&self.schema);
         let source_names = self.source_names.to_vec();
-        let checker = Checker::new(schema, source_names, lanes, RowForm::Staged, rejects.is_some(), false);
+        let checker =
+            Checker::new(self.rules.clone(), source_names, lanes, RowForm::Staged, rejects.is_some(), false);
         PipelineSettings {
             checker,
             jobs: settings.jobs,

@@ -18,10 +18,9 @@ use crate::{
         interrupts::Interrupts,
         reject_files::end_or_hold,
     },
-    document::DocumentSchema,
     input::{InputError, Source},
     load::Control,
-    pipeline::{self, Deferral, End, Finished},
+    pipeline::{self, Deferral, End, Finished, Rules},
     report::{RunReport, SpillFiles},
     rows::RowForm,
     runs::SessionRole,
@@ -45,13 +44,13 @@ pub(super) fn complete(
         Ok(files) => files,
         Err(failure) => return finish.failed(failure),
     };
-    let schema = Arc::clone(&opened.schema);
+    let rules = Rules { schema: Arc::clone(&opened.schema), map: opened.map.clone() };
     let form = if run.plan.copies { RowForm::Tables } else { RowForm::Staged };
     let rows = RowsFor { lanes: run.lanes.len(), form };
     let started = opened.start("load", request.documents, request.console, files, rows);
     let mut header = started.header.clone();
     header.settings.extend(request.settings.told());
-    let (mut finished, finish) = work(started, schema, finish);
+    let (mut finished, finish) = work(started, rules, finish);
     if matches!(finished.end, End::Panicked) {
         return finish.failed(Failure::new(
             exit::BUG,
@@ -83,7 +82,7 @@ fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFi
 }
 
 /// The pipeline and, for a bulk load and deferred documents, what comes after it, while a task holds the target.
-fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>) -> (Finished, Finish<'_>) {
+fn work(started: PipelineInput, rules: Rules, finish: Finish<'_>) -> (Finished, Finish<'_>) {
     let Finish { context, control } = finish;
     let AttemptContext { request, target, runtime, run, .. } = context;
     let (report_lost, interrupts) = Interrupts::new(context.signals.clone());
@@ -106,7 +105,7 @@ fn work(started: PipelineInput, schema: Arc<DocumentSchema>, finish: Finish<'_>)
     lane_context.end_sessions();
     if run.strategy == Strategy::Bulk || run.plan.defers {
         let source_names = &started.header.source_names;
-        let finisher = Finisher { context, schema, source_names, watch: &watch, interrupts: &interrupts };
+        let finisher = Finisher { context, rules, source_names, watch: &watch, interrupts: &interrupts };
         finished = finisher.complete(finished);
     }
     let control = runtime.block_on(held.release());

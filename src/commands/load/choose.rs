@@ -72,6 +72,7 @@ pub(super) async fn choose_run(
         db_schema: settings.db_schema.clone(),
         on_existing: settings.on_existing,
         json_schema_sha256: opened.schema.sha256.clone(),
+        map_sha256: opened.map.as_ref().map(|map| map.sha256.clone()),
         atomic: settings.atomic,
         strategy: settings.strategy,
     };

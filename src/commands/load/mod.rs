@@ -70,7 +70,8 @@ pub(crate) fn load_all(
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
     refuse_reserved_schema(&request.settings.db_schema)?;
-    limits::refuse_tight(request.settings.connections + OTHER_CONNECTIONS, request.documents.jobs)?;
+    let LoadRequest { settings, documents, .. } = request;
+    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, documents.jobs, documents.map.is_some())?;
     if request.settings.dry_run {
         return dry_run::foresee_all(request, database, signals, tell);
     }

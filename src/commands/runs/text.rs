@@ -154,11 +154,12 @@ fn write_run(run: &RunRecord, out: &mut String) -> std::fmt::Result {
         ("into", Some(format!("schema {}", settings.db_schema))),
         ("settings", Some(shape)),
         ("JSON Schema", Some(format!("sha256:{}", settings.json_schema_sha256))),
+        ("map", settings.map_sha256.as_ref().map(|sha256| format!("sha256:{sha256}"))),
         ("by", Some(format!("profile-loader {}, as {}{from}", settings.tool_version, run.started_by))),
         ("started", Some(run.started_at.clone())),
         ("attempts", attempts),
         ("ended", run.ended_at.clone()),
-        ("documents", Some(documents_text(&run.documents))),
+        ("documents", Some(documents_text(run))),
         ("committed", Some(committed_text(&run.load))),
         ("rows written", Some(grouped(run.load.rows.total()))),
         ("failure", run.failure.clone()),
@@ -173,12 +174,16 @@ fn write_run(run: &RunRecord, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn documents_text(documents: &RunDocuments) -> String {
-    let RunDocuments { read, accepted, rejected } = *documents;
+fn documents_text(run: &RunRecord) -> String {
+    let RunDocuments { read, accepted, rejected, dropped } = run.documents;
     if read.is_none() {
         return "not known: the last attempt did not come to an end".to_owned();
     }
-    format!("{} read, {} accepted, {} rejected", or_dash(read), or_dash(accepted), or_dash(rejected))
+    let dropped = match run.settings.map_sha256 {
+        Some(_) => format!(", {} dropped by the map", or_dash(dropped)),
+        None => String::new(),
+    };
+    format!("{} read, {} accepted, {} rejected{dropped}", or_dash(read), or_dash(accepted), or_dash(rejected))
 }
 
 fn committed_text(load: &CommittedCounts) -> String {

@@ -20,6 +20,10 @@ pub(super) fn section(report: &RunReport) -> Markup {
                 dt { "Began" } dd { (report.started_at) }
                 dt { "Took" } dd { (format!("{:.3} s", report.elapsed_seconds)) }
                 dt { "JSON Schema" } dd { (shown(&report.schema.source)) ", SHA-256 " code { (shown(&report.schema.sha256)) } }
+                @if let Some(map) = &report.map {
+                    dt { "Map" }
+                    dd { (shown(&map.source)) ", SHA-256 " code { (shown(&map.sha256)) } "; places of faults are those of the mapped documents" }
+                }
                 @for (name, value) in &report.settings { dt { "--" (shown(name)) } dd { (shown(value)) } }
                 @if let Some(rejects) = &report.rejects {
                     dt { "Rejected lines" } dd { code { (shown(&rejects.documents)) } }
@@ -82,6 +86,8 @@ fn commands(report: &RunReport) -> Vec<(&'static str, Option<String>)> {
     let sources: Vec<_> = report.inputs.iter().take(3).map(|input| quoted(&input.source)).collect();
     let more = if report.inputs.len() > sources.len() { " …" } else { "" };
     let inputs = format!("{}{more}", sources.join(" "));
+    // The reject files have documents as they were in the input.
+    let map = report.map.as_ref().map_or_else(String::new, |map| format!(" --map {}", quoted(&map.source)));
     let mut steps = Vec::new();
     match report.outcome {
         Outcome::Failed | Outcome::Interrupted => {
@@ -92,14 +98,15 @@ fn commands(report: &RunReport) -> Vec<(&'static str, Option<String>)> {
     if report.documents.rejected > 0 {
         match &report.rejects {
             Some(rejects) => {
-                let command = format!("profile-loader {} {}", report.command, quoted(&rejects.documents));
+                let command =
+                    format!("profile-loader {} {}{map}", report.command, quoted(&rejects.documents));
                 steps.push((
                     "Fix the rejected lines in place, then run the same command on their file:",
                     Some(command),
                 ));
             }
             None => {
-                let command = format!("profile-loader {} {inputs} --rejects rejects", report.command);
+                let command = format!("profile-loader {} {inputs}{map} --rejects rejects", report.command);
                 steps.push(("Keep the rejected lines, each with its reasons, in a folder:", Some(command)));
             }
         }
@@ -107,7 +114,7 @@ fn commands(report: &RunReport) -> Vec<(&'static str, Option<String>)> {
     if report.load.is_none() && report.documents.accepted > 0 {
         steps.push((
             "Load what is sound; what is not goes to the reject files:",
-            Some(format!("profile-loader load {inputs} --database-url 'postgresql://…'")),
+            Some(format!("profile-loader load {inputs}{map} --database-url 'postgresql://…'")),
         ));
     }
     if steps.is_empty() {

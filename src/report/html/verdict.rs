@@ -72,9 +72,16 @@ fn counts(report: &RunReport) -> Markup {
             li { b { (grouped(counts.read)) } "documents read" }
             li { b { (grouped(counts.accepted)) } "accepted, " (percent(counts.accepted, counts.read)) }
             li { b { (grouped(counts.rejected)) } "rejected, " (percent(counts.rejected, counts.read)) }
+            @if report.map.is_some() || counts.dropped > 0 {
+                li { b { (grouped(counts.dropped)) } "dropped by the map" }
+            }
             @if counts.blank > 0 { li { b { (grouped(counts.blank)) } "blank lines" } }
         }
-        p.quiet { "Read = accepted + rejected; blank lines hold no document." }
+        p.quiet {
+            "Read = accepted + rejected"
+            @if report.map.is_some() || counts.dropped > 0 { " + dropped" }
+            "; blank lines hold no document."
+        }
     }
 }
 

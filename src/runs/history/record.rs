@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use crate::{
     migrate::MigrateError,
     report::{Outcome, RowCounts},
-    runs::counts::ROW_COLUMNS,
+    runs::{counts::ROW_COLUMNS, split_rules},
 };
 
 /// How a run stands. What the ledger has as running without a loader at work on it is `Killed`.
@@ -91,6 +91,7 @@ pub(crate) struct RecordedSettings {
     pub atomic: bool,
     pub on_existing: String,
     pub json_schema_sha256: String,
+    pub map_sha256: Option<String>,
     pub lanes: i32,
     pub tool_version: String,
     /// What the input is recognised by: so many bytes at its beginning, and their digest.
@@ -112,6 +113,8 @@ pub(crate) struct RunDocuments {
     pub read: Option<i64>,
     pub accepted: Option<i64>,
     pub rejected: Option<i64>,
+    /// Of which a map made nothing: what is left of those read.
+    pub dropped: Option<i64>,
 }
 
 /// Documents that are committed, and rows written for them.
@@ -168,23 +171,29 @@ pub(super) fn run(row: &Row) -> Result<RunRecord, MigrateError> {
         started_by: row.get("started_by"),
         host: row.get("host"),
         inputs: inputs.map(|((source, bytes), digest)| RunInput { source, bytes, digest }).collect(),
-        documents: RunDocuments {
-            read: row.get("documents_read"),
-            accepted: row.get("documents_accepted"),
-            rejected: row.get("documents_rejected"),
-        },
+        documents: documents(row),
         load: committed(row),
         failure: row.get("failure"),
     })
 }
 
+fn documents(row: &Row) -> RunDocuments {
+    let [read, accepted, rejected]: [Option<i64>; 3] =
+        ["documents_read", "documents_accepted", "documents_rejected"].map(|column| row.get(column));
+    let dropped =
+        read.zip(accepted).zip(rejected).map(|((read, accepted), rejected)| read - accepted - rejected);
+    RunDocuments { read, accepted, rejected, dropped }
+}
+
 fn settings(row: &Row) -> RecordedSettings {
+    let (schema, map) = split_rules(row.get("json_schema_sha256"));
     RecordedSettings {
         db_schema: row.get("db_schema"),
         strategy: row.get("strategy"),
         atomic: row.get("atomic"),
         on_existing: row.get("on_existing"),
-        json_schema_sha256: row.get("json_schema_sha256"),
+        json_schema_sha256: schema.to_owned(),
+        map_sha256: map.map(str::to_owned),
         lanes: row.get("lanes"),
         tool_version: row.get("tool_version"),
         head_bytes: row.get("head_bytes"),

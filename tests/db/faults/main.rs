@@ -20,6 +20,7 @@ mod in_order;
 mod killed;
 mod library;
 mod lock_regained;
+mod mapped;
 mod names;
 mod people;
 mod privileges;
