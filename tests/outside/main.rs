@@ -7,6 +7,7 @@ mod process;
 
 mod cures;
 mod inputs;
+mod json_torture;
 mod processes;
 mod settings;
 mod streams;
