@@ -6,6 +6,7 @@ mod environment;
 mod manual;
 mod preview;
 mod refusal;
+mod retry;
 mod values;
 mod words;
 
@@ -97,6 +98,9 @@ impl Cli {
             if let Some(database) = cli.command.database_mut() {
                 database.url_origin = parsed.url_origin;
             }
+            if let Command::Runs(RunsCommand::Retry(args)) = &mut cli.command {
+                args.said = environment::said(&parsed.matches);
+            }
             cli.config = parsed.config;
             Ok(cli)
         });
@@ -147,6 +151,7 @@ impl Cli {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
             }
+            Command::Runs(RunsCommand::Retry(args)) => commands::retry(args.request(self.config, console)?),
             Command::Runs(command) => {
                 let (action, output, args) = command.split();
                 let (database, db_schema) = args.find().map_err(|error| Failure::of(exit::USAGE, error))?;
@@ -167,6 +172,15 @@ impl Cli {
 }
 
 fn load(args: LoadArgs, config: Option<ConfigIdentity>, console: Console) -> Result<u8, Failure> {
+    let (documents, settings, database, output) = load_settings(args, config, console)?;
+    commands::load(&documents, &settings, database, &output)
+}
+
+fn load_settings(
+    args: LoadArgs,
+    config: Option<ConfigIdentity>,
+    console: Console,
+) -> Result<(DocumentSettings, LoadSettings, Database, ReportOutput), Failure> {
     let (database, db_schema) = args.database.find().map_err(|error| Failure::of(exit::USAGE, error))?;
     let connections = connections(args.connections, args.atomic)?;
     let strategy = strategy(args.strategy, args.atomic)?;
@@ -192,7 +206,7 @@ fn load(args: LoadArgs, config: Option<ConfigIdentity>, console: Console) -> Res
         missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
     };
     let (documents, output) = documents_and_output(args.input, Some(args.rejects), config, console)?;
-    commands::load(&documents, &settings, database, &output)
+    Ok((documents, settings, database, output))
 }
 
 fn report_request(args: ReportArgs) -> ReportsRequest {
@@ -331,6 +345,7 @@ impl RunsCommand {
             Self::Abandon(RunArgs { id, output, database }) => {
                 (RunsAction::Abandon { id }, output.output, database)
             }
+            Self::Retry(_) => unreachable!("it is a load"),
         }
     }
 }

@@ -58,7 +58,7 @@ pub use postgres::{Target, TargetError};
 pub use report::{
     Baseline, Before, Change, ChoiceField, ColumnChanges, Combination, DocumentCounts, DryRun, Duplicates,
     ErrorGroup, Estimate, Exactness, FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField,
-    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport,
+    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport, RetryOf,
     RowCounts, RunReport, SampleLocation, SchemaIdentity, TableChanges, TextField, Throughput, Timeline,
     Tool,
 };

@@ -60,6 +60,21 @@ pub enum OnExisting {
     Update,
 }
 
+impl OnExisting {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Skip => "skip",
+            Self::Update => "update",
+        }
+    }
+
+    /// None where it is the name of none.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Reject, Self::Skip, Self::Update].into_iter().find(|policy| policy.name() == name)
+    }
+}
+
 /// How many rejected documents a run puts up with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RejectLimit {
@@ -259,14 +274,9 @@ impl Default for LoadSettings {
 impl LoadSettings {
     /// What shapes the result, by the names of the options.
     pub(crate) fn told(&self) -> BTreeMap<String, String> {
-        let on_existing = match self.on_existing {
-            OnExisting::Reject => "reject",
-            OnExisting::Skip => "skip",
-            OnExisting::Update => "update",
-        };
         BTreeMap::from([
             ("db-schema".to_owned(), self.db_schema.clone()),
-            ("on-existing".to_owned(), on_existing.to_owned()),
+            ("on-existing".to_owned(), self.on_existing.name().to_owned()),
             ("atomic".to_owned(), self.atomic.to_string()),
         ])
     }

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use super::{
     manual::ManArgs,
     preview::MapArgs,
+    retry::RetryArgs,
     values::{self, FramingArg, MaxRejects},
 };
 
@@ -323,6 +324,9 @@ pub(super) enum RunsCommand {
         #[command(flatten)]
         run: RunArgs,
     },
+    /// Load the rejected documents of a run again, once they are fixed, and say how many are; takes the options of load, and by
+    /// default the policy, tables and folder of the run
+    Retry(Box<RetryArgs>),
     /// Abandon an unfinished run; what it has loaded stays
     Abandon(RunArgs),
 }

@@ -81,6 +81,16 @@ fn url_origin(said: &ArgMatches, config: Option<&ConfigFile>) -> &'static str {
     }
 }
 
+/// The arguments of the command at hand that were said, wherever that was.
+pub(super) fn said(matches: &ArgMatches) -> Vec<String> {
+    let mut innermost = matches;
+    while let Some((_, further)) = innermost.subcommand() {
+        innermost = further;
+    }
+    let names = innermost.ids().map(ToString::to_string);
+    names.filter(|id| is_said(innermost, id)).collect()
+}
+
 /// Behind `--` there are no options.
 fn with_options(words: &[OsString], options: &[OsString]) -> Vec<OsString> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());

@@ -30,6 +30,7 @@ impl Command {
                 | RunsCommand::Show { run: RunArgs { database, .. }, .. }
                 | RunsCommand::Abandon(RunArgs { database, .. }),
             ) => Some(database),
+            Self::Runs(RunsCommand::Retry(args)) => Some(&mut args.load.database),
         }
     }
 
@@ -60,6 +61,7 @@ impl Command {
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
             Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
+            Self::Runs(RunsCommand::Retry(args)) => (Some(&args.load.input), Some(&*args.load.rejects)),
             _ => (None, None),
         };
         if let Some(input) = input {

@@ -56,6 +56,7 @@ pub(super) fn conclude(
         inputs: inputs(&header.source_names, &finished),
         documents,
         load: load_report,
+        retry: None,
         dry_run: None,
         errors: Vec::new(),
         errors_not_listed: 0,

@@ -27,7 +27,7 @@ use crate::{
 const CONNECTIONS: usize = 2;
 
 /// Where to load into.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Database {
     Target(Box<Target>),
     /// A private server with its data in this folder.

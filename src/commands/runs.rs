@@ -146,7 +146,7 @@ fn json(value: &impl Serialize) -> String {
     text
 }
 
-fn failure_of_history(error: HistoryError) -> Failure {
+pub(super) fn failure_of_history(error: HistoryError) -> Failure {
     let code = match &error {
         HistoryError::Restore { source, .. } | HistoryError::Run { source } => exit_code_of(source.class()),
         HistoryError::Unknown { .. } | HistoryError::NoReport { .. } | HistoryError::Ended { .. } => {

@@ -61,6 +61,7 @@ impl RunReport {
         self.fields = both(self.fields.take(), later.fields, |one, other| one.merge(&other));
         self.duplicates = both(self.duplicates.take(), later.duplicates, |one, other| one.merge(&other));
         self.load = both(self.load.take(), later.load, |one, other| one.merge(&other));
+        self.retry = None;
         self.dry_run = both(self.dry_run.take(), later.dry_run, DryRun::merge);
         Ok(())
     }

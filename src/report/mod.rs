@@ -59,8 +59,8 @@ pub(crate) use reject_paths::RejectPaths;
 pub(crate) use rejects::RejectFiles;
 pub(crate) use rejects_error::RejectsError;
 pub use run_report::{
-    DocumentCounts, Input, MapIdentity, Outcome, RejectFilesReport, RunReport, SchemaIdentity, Throughput,
-    Tool,
+    DocumentCounts, Input, MapIdentity, Outcome, RejectFilesReport, RetryOf, RunReport, SchemaIdentity,
+    Throughput, Tool,
 };
 pub(crate) use source_location::SourceLocation;
 pub(crate) use spill::{Spill, SpillFiles};

@@ -38,6 +38,9 @@ pub struct RunReport {
     pub inputs: Vec<Input>,
     pub documents: DocumentCounts,
     pub load: Option<LoadReport>,
+    /// Of `runs retry`.
+    #[serde(default)]
+    pub retry: Option<RetryOf>,
     /// Where nothing of the load was done.
     #[serde(default)]
     pub dry_run: Option<DryRun>,
@@ -65,6 +68,16 @@ pub struct RunReport {
     pub throughput: Throughput,
     /// None of merged reports.
     pub timeline: Option<Timeline>,
+}
+
+/// The run whose rejected documents were loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryOf {
+    pub run_id: i64,
+    /// How many it had rejected.
+    pub rejected: u64,
+    /// How many of these are loaded now.
+    pub fixed: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +192,12 @@ impl RunReport {
         self.combinations_not_listed = sorted.other_documents;
         let documents: Vec<_> = self.errors.iter().map(|group| group.documents).collect();
         self.fix_order = fix_order(&documents, &self.combinations);
+    }
+
+    /// Documents that are loaded, or would be.
+    pub(crate) fn settled(&self) -> u64 {
+        let open = self.load.as_ref().map_or(0, |load| load.not_loaded + load.unknown);
+        self.documents.accepted.saturating_sub(open)
     }
 
     /// Checks what has to add up; a failure is a bug of ours, and no report is better than a wrong one.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, DryRun, Outcome, RunReport};
+use super::{Change, DryRun, Outcome, RetryOf, RunReport};
 use crate::path_text::visible_lines;
 
 /// How many groups of faults are shown; the report and the reject files have all of them.
@@ -18,6 +18,9 @@ pub(crate) fn summary(report: &RunReport) -> String {
 
 fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", end_words(report))?;
+    if let Some(RetryOf { run_id, rejected, fixed }) = report.retry {
+        writeln!(out, "retry of run {run_id}: {} of {} fixed", grouped(fixed), grouped(rejected))?;
+    }
     write_counts(report, out)?;
     if !report.errors.is_empty() {
         write_errors(report, out)?;

@@ -115,6 +115,21 @@ pub(crate) async fn report(client: &mut Client, id: i64) -> Result<String, Histo
     row.map(|row| row.get("report")).ok_or(HistoryError::NoReport { id })
 }
 
+/// A later run that has kept its rejected documents in the same file.
+pub(crate) async fn later_with_rejects(
+    client: &mut Client,
+    id: i64,
+    documents: &str,
+) -> Result<Option<i64>, HistoryError> {
+    let transaction = begin_to_look(client).await?;
+    let needed = migrate::grant_to_look(&role(&transaction).await?);
+    let row = transaction
+        .query_one(include_str!("../../sql/runs/later_with_rejects.sql"), &[&id, &documents])
+        .await
+        .map_err(denied_or_failed("reading profile_loader.run_reports", &needed))?;
+    Ok(row.get(0))
+}
+
 /// What a bulk load has dropped and not restored.
 pub(crate) async fn read_pending(client: &Client, run: &RunRecord) -> Result<Vec<PendingStep>, HistoryError> {
     let pending = pending_steps(client, &run.settings.db_schema).await;

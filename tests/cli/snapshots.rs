@@ -45,6 +45,7 @@ fn help() {
         ("help_load", "load --help"),
         ("help_runs", "runs --help"),
         ("help_runs_list", "runs list --help"),
+        ("help_runs_retry", "runs retry --help"),
     ] {
         assert_transcript(name, &stdout_of(words));
     }

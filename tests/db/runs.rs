@@ -2,6 +2,7 @@
 
 mod commands;
 mod reports;
+mod retry;
 mod target_lock;
 
 use tokio_postgres::Client;

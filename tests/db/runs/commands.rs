@@ -164,7 +164,7 @@ async fn all_that_is_known_of_a_run_is_shown() {
         ("/ended_at", Value::Null),
         ("/host", json!("10.0.0.1")),
         ("/inputs/0", json!({"source": "export/one.ndjson.gz", "bytes": 4096, "digest": "aa"})),
-        ("/documents", json!({"read": null, "accepted": null, "rejected": null})),
+        ("/documents", json!({"read": null, "accepted": null, "rejected": null, "dropped": null})),
         ("/load/inserted", json!(1000)),
         ("/load/rows/customer_profile_emails", json!(1100)),
         ("/lanes/0/watermark", json!({"source": 1, "byte_offset": 2048, "digest": "bb"})),
