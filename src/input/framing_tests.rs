@@ -287,6 +287,12 @@ enum Frame {
     Records,
 }
 
+/// What an error says, but for the names of files, which are temporary.
+fn unnamed(error: &impl ToString) -> String {
+    let is_name = |word: &&str| word.contains("/.tmp");
+    error.to_string().split(' ').filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")
+}
+
 proptest! {
     #[test]
     fn documents_are_those_of_a_simple_splitter(
@@ -343,8 +349,7 @@ proptest! {
         let (chunks, error) = read(text.as_bytes(), JSON, chunk_bytes);
         let (whole, whole_error) = read(text.as_bytes(), JSON, 1 << 20);
         prop_assert_eq!(places(text.as_bytes(), &chunks), places(text.as_bytes(), &whole));
-        prop_assert_eq!(error.as_ref().map(ToString::to_string).map(|m| m.split_once(' ').map(|m| m.1.to_owned())),
-            whole_error.as_ref().map(ToString::to_string).map(|m| m.split_once(' ').map(|m| m.1.to_owned())));
+        prop_assert_eq!(error.as_ref().map(unnamed), whole_error.as_ref().map(unnamed));
         let mut outside: Vec<u8> = Vec::new();
         for chunk in &chunks {
             let mut at = 0;

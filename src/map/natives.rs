@@ -2,7 +2,7 @@
 
 use jaq_core::{
     Cv, Error, Exn, ValX,
-    load::parse::Def,
+    load::{self, parse::Def},
     native::{Fun, bome, run, unary, v},
     val::ValXs,
 };
@@ -45,20 +45,33 @@ const REPLACED: [&str; 3] = ["halt", "range", "fromjson"];
 /// An integer of more digits is no number of a document, and reading it takes the square of its length.
 const DIGITS_MAX: usize = 400;
 
+/// jq's own gathers the text in a `reduce`, which keeps each state of it: documents would decide how much memory that takes.
+const SUB: &str = r#"
+def sub(re; f; flags):
+  def one: if length == 1 then .[0] else error("a replacement is one text") end;
+  [split_captures(re; flags)[] | if isstring then . else [f] | one end] | joined;
+"#;
+
 pub(super) fn definitions() -> impl Iterator<Item = Def<&'static str>> {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    all.filter(|def| !LEFT_OUT.contains(&def.name))
+    let own = load::parse(SUB, |parser| parser.defs()).expect("it is jq");
+    let own = move |def: Def<&'static str>| {
+        let same = own.iter().find(|own| own.name == def.name && own.args.len() == def.args.len());
+        same.cloned().unwrap_or(def)
+    };
+    all.filter(|def| !LEFT_OUT.contains(&def.name)).map(own)
 }
 
 pub(super) fn functions() -> impl Iterator<Item = Fun<OneDocument>> {
     let all = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
     let all = all.filter(|(name, ..)| !REPLACED.contains(name));
-    let own: [Fun<OneDocument>; 5] = [
+    let own: [Fun<OneDocument>; 6] = [
         run((guard::STEP, v(0), |cv| step(&cv))),
         run((guard::TIMES, v(2), |cv| times(cv))),
         run(("range", v(3), |cv| range(cv))),
         run(("fromjson", v(0), |cv| from_json(cv))),
         run(("uuid5", v(1), |cv| uuid5(cv))),
+        run(("joined", v(0), |cv| joined(&cv))),
     ];
     all.chain(own).chain(regexes::functions())
 }
@@ -161,6 +174,23 @@ fn from_json(cv: Cv<'_, OneDocument>) -> Outputs<'_> {
         }
     }
     Box::new(values.into_iter())
+}
+
+/// The texts of an array as one.
+fn joined<'a>(cv: &Cv<'a, OneDocument>) -> Outputs<'a> {
+    let Val::Arr(parts) = &cv.1 else { return bome(Err(Error::typ(cv.1.clone(), "array"))) };
+    let length = parts.iter().filter_map(|part| part.as_bytes()).map(<[u8]>::len).sum();
+    if let Err(limit) = cv.0.data().budget.check_length(length) {
+        return once(over(limit));
+    }
+    let mut text = String::with_capacity(length);
+    for part in parts.iter() {
+        match regexes::text_of(part) {
+            Ok(part) => text.push_str(part),
+            Err(error) => return bome(Err(error)),
+        }
+    }
+    bome(Ok(Val::from(text)))
 }
 
 /// A UUID of version 5 (RFC 9562 section 5.5) of a text in a namespace.

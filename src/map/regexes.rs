@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use jaq_core::{
-    Cv, Error,
+    Cv, Error, ValT as _,
     native::{Fun, bome, run, v},
     val::ValR,
 };
@@ -31,22 +31,35 @@ struct Pattern {
     ignores_empty: bool,
 }
 
-pub(super) fn functions() -> [Fun<OneDocument>; 3] {
+/// What is wanted of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Matches,
+    /// With the texts between them.
+    Split,
+    /// Texts between matches alone.
+    Between,
+    /// Texts between matches, and of these an object of what was captured by name.
+    Captures,
+}
+
+pub(super) fn functions() -> [Fun<OneDocument>; 4] {
     [
-        run(("matches", v(2), |cv| look(cv, false, true))),
-        run(("split_matches", v(2), |cv| look(cv, true, true))),
-        run(("split_", v(2), |cv| look(cv, true, false))),
+        run(("matches", v(2), |cv| look(cv, Wanted::Matches))),
+        run(("split_matches", v(2), |cv| look(cv, Wanted::Split))),
+        run(("split_", v(2), |cv| look(cv, Wanted::Between))),
+        run(("split_captures", v(2), |cv| look(cv, Wanted::Captures))),
     ]
 }
 
-fn look(mut cv: Cv<'_, OneDocument>, between: bool, matches: bool) -> Outputs<'_> {
+fn look(mut cv: Cv<'_, OneDocument>, wanted: Wanted) -> Outputs<'_> {
     let (flags, pattern) = (cv.0.pop_var(), cv.0.pop_var());
     let regexes = cv.0.data().regexes;
-    let found = regexes.get(&pattern, &flags).and_then(|pattern| parts(&cv.1, &pattern, between, matches));
+    let found = regexes.get(&pattern, &flags).and_then(|pattern| parts(&cv.1, &pattern, wanted));
     bome(found)
 }
 
-fn text_of(value: &Val) -> Result<&str, Error<Val>> {
+pub(super) fn text_of(value: &Val) -> Result<&str, Error<Val>> {
     let bytes = value.as_utf8_bytes().ok_or_else(|| Error::typ(value.clone(), "string"))?;
     std::str::from_utf8(bytes).map_err(Error::str)
 }
@@ -93,39 +106,58 @@ impl Pattern {
 
 /// Texts between matches, and matches as arrays of their groups, in order, as the definitions of jq's standard library
 /// want them.
-fn parts(value: &Val, pattern: &Pattern, between: bool, matches: bool) -> ValR<Val> {
+fn parts(value: &Val, pattern: &Pattern, wanted: Wanted) -> ValR<Val> {
     let text = text_of(value)?;
     let sub = |part: &str| value.as_sub_str(part.as_bytes());
     let (mut last, mut out) = (0, Vec::new());
+    // So many characters stand before the last match.
+    let (mut counted, mut characters) = (0, 0);
     for captures in pattern.regex.captures_iter(text) {
         let whole = captures.get(0).expect("a match has a text");
         if pattern.ignores_empty && whole.is_empty() {
             continue;
         }
-        if between {
+        if wanted != Wanted::Matches {
             out.push(sub(&text[last..whole.start()]));
             last = whole.end();
         }
-        if matches {
-            out.push(groups(text, &captures, pattern, sub)?);
+        match wanted {
+            Wanted::Between => {}
+            Wanted::Captures => out.push(named(&captures, pattern, sub)),
+            Wanted::Matches | Wanted::Split => {
+                characters += text[counted..whole.start()].chars().count();
+                counted = whole.start();
+                out.push(groups(&captures, pattern, characters, sub)?);
+            }
         }
         if !pattern.is_global {
             break;
         }
     }
-    if between {
+    if wanted != Wanted::Matches {
         out.push(sub(&text[last..]));
     }
     Ok(out.into_iter().collect())
 }
 
-fn groups(text: &str, captures: &Captures<'_>, pattern: &Pattern, sub: impl Fn(&str) -> Val) -> ValR<Val> {
-    use jaq_core::ValT as _;
+/// What the groups with names have captured.
+fn named(captures: &Captures<'_>, pattern: &Pattern, sub: impl Fn(&str) -> Val) -> Val {
+    let group = |(group, name): (Option<regex::Match<'_>>, Option<&str>)| {
+        Some((Val::from(name?.to_owned()), sub(group?.as_str())))
+    };
+    Val::from_map(captures.iter().zip(pattern.regex.capture_names()).filter_map(group))
+        .expect("names are texts")
+}
+
+/// `before` is how many characters stand before the match.
+fn groups(captures: &Captures<'_>, pattern: &Pattern, before: usize, sub: impl Fn(&str) -> Val) -> ValR<Val> {
+    let whole = captures.get(0).expect("a match has a text");
     let group = |(group, name): (Option<regex::Match<'_>>, Option<&str>)| {
         let group = group?;
         let key = |name: &str| Val::from(name.to_owned());
+        let offset = before + whole.as_str()[..group.start() - whole.start()].chars().count();
         let members = [
-            (key("offset"), Val::from(text[..group.start()].chars().count())),
+            (key("offset"), Val::from(offset)),
             (key("length"), Val::from(group.as_str().chars().count())),
             (key("string"), sub(group.as_str())),
         ];

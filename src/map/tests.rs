@@ -115,11 +115,23 @@ fn the_guard_changes_nothing_else() {
     }
 }
 
+/// jq's own keeps each state of the text: 4 GB for this.
+#[test]
+fn many_matches_take_little() {
+    let document = format!(r#"{{"a":"{}"}}"#, "a".repeat(100_000));
+    assert_eq!(mapped("{a: (.a | gsub(\"a\"; \"bc\") | length)}", &document), r#"{"a":200000}"#);
+    assert_eq!(mapped("{a: ([.a | scan(\"a\")] | length)}", &document), r#"{"a":100000}"#);
+    assert_eq!(mapped("{a: (.a | gsub(\"a\"; \"b\", \"c\"))}", &document), "map:error");
+}
+
 #[test]
 fn regular_expressions_are_jqs() {
     for (map, expected) in [
         ("gsub(\"\\\\s\"; \"\")", "a1b22"),
         ("sub(\"(?<d>[0-9]+)\"; \"<\\(.d)>\")", "a <1> b 22"),
+        ("gsub(\"(?<d>[0-9])\"; .d + .d)", "a 11 b 2222"),
+        ("gsub(\"\"; \"-\")", "-a- -1- -b- -2-2-"),
+        ("[\"zä1ö2\" | match(\"[0-9]\"; \"g\").offset] | tostring", "[2,4]"),
         ("if test(\"B\"; \"i\") then \"yes\" else \"no\" end", "yes"),
         ("[match(\"[0-9]+\"; \"g\").offset] | tostring", "[2,6]"),
         ("[scan(\"[0-9]\")] | join(\",\")", "1,2,2"),
