@@ -65,7 +65,9 @@ impl Spelling {
         };
         let places: Vec<_> =
             self.text.char_indices().map(|(at, _)| at).filter(|at| !is_within(*at)).collect();
-        self.text.insert_str(*random.pick(&places), character);
+        // Where other places say everything, there is no text.
+        let place = if places.is_empty() { 0 } else { *random.pick(&places) };
+        self.text.insert_str(place, character);
         self
     }
 
