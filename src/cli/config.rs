@@ -4,19 +4,18 @@
 //! A message names the file's line in place of an option. Passwords are refused: such files are read by others, kept
 //! with other people's, and shown.
 
-use std::{ffi::OsString, fmt::Write as _, fs, path::Path};
+use std::{ffi::OsString, fs, path::Path};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command,
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
-use sha2::{Digest as _, Sha256};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use crate::{path_text::path_text, postgres::has_password, settings::ConfigIdentity};
+use crate::{document::sha256_hex, path_text::path_text, postgres::has_password, settings::ConfigIdentity};
 
 /// Longer files are something else.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -69,10 +68,7 @@ impl ConfigFile {
             entries.push(entry.map_err(|reason| refusal(format!("{name}, line {line}: {reason}")))?);
         }
         entries.sort_by_key(|entry| entry.line);
-        let sha256 = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a String");
-            hex
-        });
+        let sha256 = sha256_hex(&bytes);
         Ok(Self { identity: ConfigIdentity { path: path.to_owned(), sha256 }, entries })
     }
 

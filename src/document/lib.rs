@@ -5,6 +5,7 @@
 
 mod cursor;
 mod decode;
+mod digest;
 mod formats;
 mod limits;
 mod meant;
@@ -22,6 +23,7 @@ mod uuid;
 mod validator;
 mod value_shape;
 
+pub use digest::sha256_hex;
 pub use limits::{
     COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, HOLE_BYTES_MIN, LINE_BYTES_MAX, NUMBER_CHARS_MAX, PHONE_TYPES,
 };

@@ -3,14 +3,14 @@
 //! The only user of the jsonschema crate. Its own messages quote the instance, so none of them is used;
 //! neither are `$ref`s to anything outside the schema (the crate is built without its resolvers).
 
-use std::{borrow::Cow, fmt::Write as _, fs, io, path::Path};
+use std::{borrow::Cow, fs, io, path::Path};
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
+    digest::sha256_hex,
     meant::{Meant, Remembered},
     place::Segment,
     rejection::{FAULTS_MAX, Fault},
@@ -105,10 +105,7 @@ impl DocumentSchema {
                 .map_or(Finder::None, |finder| Finder::OfShapes(Box::new(finder))),
         };
         let names = Meant::of_schema(&schema);
-        let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a String");
-            hex
-        });
+        let sha256 = sha256_hex(text);
         let rules = Rules::of_schema(&schema, validator.draft()).map(Box::new);
         Ok(Self { validator, finder, names, rules, source: name.to_owned(), sha256 })
     }

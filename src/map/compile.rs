@@ -1,14 +1,14 @@
 //! The file of a map to a filter, or to what is wrong with it and where.
 
-use std::{fmt::Write as _, fs, io, path::Path, thread};
+use std::{fs, io, path::Path, thread};
 
 use jaq_core::{
     Compiler,
     load::{Arena, File, Lexer, Loader, Parser, lex::Token, parse::Def, span},
 };
-use sha2::{Digest as _, Sha256};
 
 use super::{DocumentMap, OneDocument, budget::STACK_BYTES, guard, natives};
+use crate::document::sha256_hex;
 
 /// A longer file is no map that somebody wrote; what is nested in it is looked at by calls that are nested as deep.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -40,10 +40,7 @@ impl DocumentMap {
 
     /// Of its text; `name` is how it is called in messages.
     pub(crate) fn compile(text: &str, name: &str) -> Result<Self, MapError> {
-        let sha256 = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a String");
-            hex
-        });
+        let sha256 = sha256_hex(text);
         let compiled = thread::scope(|scope| {
             let compile = || {
                 let arena = Arena::default();

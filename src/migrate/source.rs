@@ -1,9 +1,7 @@
 //! The migrations that this program brings along: pairs of SQL files, embedded. An applied file never changes;
 //! its checksum would tell.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
+use crate::document::sha256_hex;
 
 /// One step of the tables' history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +24,7 @@ pub static MIGRATIONS: [Migration; 1] = [Migration {
 impl Migration {
     /// SHA-256 of the up file, in hexadecimal.
     pub fn checksum(&self) -> String {
-        Sha256::digest(self.up).iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a String");
-            hex
-        })
+        sha256_hex(self.up)
     }
 }
 
