@@ -68,7 +68,12 @@ impl Preview {
         let mut left = first;
         while left > 0 {
             let Some(chunk) = opened.reader.next_chunk(Vec::new()).map_err(failure_of_input)? else { break };
-            if matches!(chunk.piece, Piece::Long { .. }) {
+            if let Piece::Long { line, ends, .. } = chunk.piece {
+                if ends {
+                    left -= 1;
+                    self.begin(&names[chunk.source], line);
+                    self.reject(None, &[Fault::line_too_long()]);
+                }
                 continue;
             }
             for (line, bytes) in documents(&chunk).into_iter().take(left) {
@@ -85,7 +90,7 @@ impl Preview {
     }
 
     fn add(&mut self, source: &str, line: u64, bytes: &[u8], map: &DocumentMap, schema: &DocumentSchema) {
-        let _ = writeln!(self.text, "{}, line {line}", visible(source));
+        self.begin(source, line);
         self.show("before", &String::from_utf8_lossy(bytes));
         match verdict(bytes, map, schema, &mut self.scratch, &mut self.map_scratch) {
             Verdict::Accepted(after) => {
@@ -93,20 +98,26 @@ impl Preview {
                 self.text.push_str("  verdict  accepted\n\n");
             }
             Verdict::Dropped => self.text.push_str("  verdict  dropped\n\n"),
-            Verdict::Rejected(after, faults) => {
-                self.rejected += 1;
-                if let Some(after) = after {
-                    self.show("after", &after);
-                }
-                self.text.push_str("  verdict  rejected\n");
-                for Fault { code, pointer, message, .. } in &faults {
-                    let place = if pointer.is_empty() { String::new() } else { format!(" {pointer}") };
-                    let words = format!("{code}{place}: {message}");
-                    let _ = writeln!(self.text, "           {}", visible(&words));
-                }
-                self.text.push('\n');
-            }
+            Verdict::Rejected(after, faults) => self.reject(after.as_deref(), &faults),
         }
+    }
+
+    fn begin(&mut self, source: &str, line: u64) {
+        let _ = writeln!(self.text, "{}, line {line}", visible(source));
+    }
+
+    fn reject(&mut self, after: Option<&str>, faults: &[Fault]) {
+        self.rejected += 1;
+        if let Some(after) = after {
+            self.show("after", after);
+        }
+        self.text.push_str("  verdict  rejected\n");
+        for Fault { code, pointer, message, .. } in faults {
+            let place = if pointer.is_empty() { String::new() } else { format!(" {pointer}") };
+            let words = format!("{code}{place}: {message}");
+            let _ = writeln!(self.text, "           {}", visible(&words));
+        }
+        self.text.push('\n');
     }
 
     fn show(&mut self, what: &str, document: &str) {
