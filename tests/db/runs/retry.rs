@@ -77,6 +77,22 @@ async fn what_is_fixed_is_loaded_and_counted() {
     assert_eq!(count, ["6"]);
 }
 
+/// The reject file has what the input had, so the run's map makes the documents again.
+#[tokio::test]
+async fn what_a_map_made_is_made_again() {
+    let store = Store::new("retry_mapped", Tables::Migrated);
+    let (good, spoilt) = documents();
+    let other = |text: &str| text.replace("\"firstName\"", "\"first\"");
+    store.file("input.ndjson", other(&spoilt).as_bytes());
+    store.file("map.jq", b".firstName = .first | del(.first)");
+    end(&store, "load input.ndjson --map map.jq --rejects rejects", 1);
+    fs::write(store.path("rejects/rejects.ndjson"), other(&lines(&good, 0, 3))).expect("it is ours");
+    let output = end(&store, "runs retry 1", 0);
+    assert!(output.stdout.contains("retry of run 1: 3 of 3 fixed\n"), "{}", output.stdout);
+    let count = texts(&store.connect().await, "SELECT count(*)::text FROM customer_profiles").await;
+    assert_eq!(count, ["6"]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_retried_is_refused() {
     let store = Store::new("retry_refused", Tables::Migrated);
