@@ -63,6 +63,18 @@ fn lists_flags_and_options_of_other_commands_are_understood() {
 }
 
 #[test]
+fn the_example_of_a_nightly_load_is_understood() {
+    let folder = folder(include_str!("../../examples/systemd/nightly.toml"));
+    let output = folder.run(VALIDATE);
+    assert_eq!(output.code, Some(3), "more than its share is rejected: {}", output.stderr);
+    for name in ["rejects", "last.html", "last.json"] {
+        assert!(folder.path(name).exists(), "{name}: {}", output.stderr);
+    }
+    let output = folder.run("load customers.ndjson --config nightly.toml");
+    assert!(output.stderr.contains("/etc/profile-loader/ca.pem"), "{}", output.stderr);
+}
+
+#[test]
 fn contradictions_are_refused_within_the_file_and_overridden_from_outside() {
     let folder = folder("atomic = true\nconnections = 4\n");
     let output =
