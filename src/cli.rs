@@ -3,7 +3,9 @@
 mod args;
 mod config;
 mod environment;
+mod inputs;
 mod manual;
+mod planning;
 mod preview;
 mod refusal;
 mod retry;
@@ -13,14 +15,11 @@ mod words;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write as _},
-    num::NonZeroUsize,
-    path::PathBuf,
-    thread,
 };
 
 use args::{
-    Command, DatabaseArgs, GlobalArgs, InputArgs, LoadArgs, LogFormatArg, MigrateCommand, OnExistingArg,
-    OutputArg, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
+    Command, DatabaseArgs, GlobalArgs, LoadArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
+    ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use clap::{
     ColorChoice, CommandFactory, FromArgMatches, Parser,
@@ -46,8 +45,6 @@ use crate::{
 
 /// The PostgreSQL schema of the tables when nobody names one.
 const PUBLIC: &str = "public";
-
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// Lanes, when nobody says otherwise.
 const CONNECTIONS: usize = 4;
@@ -141,12 +138,17 @@ impl Cli {
         self.command.refuse_settings_as_words()?;
         match self.command {
             Command::Validate(args) => {
-                let (documents, output) =
-                    documents_and_output(args.input, args.rejects, self.config, console)?;
-                commands::validate(&documents, &output)
+                let (rejects, config) = (args.rejects, self.config);
+                let split = args.split.request();
+                let (documents, output) = match &split {
+                    None => args.input.settings(rejects, config, console)?,
+                    Some(_) => args.input.settings_without_inputs(rejects, config, console),
+                };
+                commands::validate(&documents, split.as_ref(), &output)
             }
             Command::Load(args) => load(args, self.config, console),
             Command::Map(args) => commands::map(&args.request()),
+            Command::Plan(args) => commands::plan(&args.request()?),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })
@@ -205,7 +207,7 @@ fn load_settings(
         on_existing: args.on_existing.into(),
         missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
     };
-    let (documents, output) = documents_and_output(args.input, Some(args.rejects), config, console)?;
+    let (documents, output) = args.input.settings(Some(args.rejects), config, console)?;
     Ok((documents, settings, database, output))
 }
 
@@ -250,8 +252,9 @@ impl Command {
     /// The name of a command that would read documents from a terminal.
     fn waits_for_keyboard(&self) -> Option<&'static str> {
         let (name, inputs) = match self {
-            Self::Validate(args) => ("validate", &args.input.inputs),
-            Self::Load(args) => ("load", &args.input.inputs),
+            Self::Validate(args) if args.split.plan.is_some() => return None,
+            Self::Validate(args) => ("validate", &args.input.documents.inputs),
+            Self::Load(args) => ("load", &args.input.documents.inputs),
             Self::Map(args) => ("map", &args.inputs),
             _ => return None,
         };
@@ -264,48 +267,6 @@ fn help_of(name: &str) -> StyledStr {
     let mut command = Cli::command();
     command.build();
     command.find_subcommand_mut(name).expect("a command of ours").render_help()
-}
-
-fn documents_and_output(
-    input: InputArgs,
-    rejects: Option<PathBuf>,
-    config: Option<ConfigIdentity>,
-    console: Console,
-) -> Result<(DocumentSettings, ReportOutput), Failure> {
-    if input.inputs.is_empty() {
-        return Err(Failure::new(
-            exit::USAGE,
-            "no input is named; give files, quoted globs, or - for standard input (see --help)",
-        ));
-    }
-    let documents = DocumentSettings {
-        inputs: input.inputs,
-        framing: input.framing.into(),
-        json_schema: input.json_schema,
-        map: input.map,
-        jobs: input.jobs.unwrap_or_else(cores),
-        chunk_bytes: input.chunk_bytes.unwrap_or(CHUNK_BYTES),
-        max_rejects: values::limits(input.max_rejects),
-        accept_rejects: input.accept_rejects,
-        has_details: !input.report.is_empty()
-            || input.baseline.is_some()
-            || matches!(input.output, OutputArg::Json),
-        baseline: input.baseline,
-        fail_on_new: input.fail_on_new,
-        rejects,
-        config,
-    };
-    let output = ReportOutput {
-        reports: input.report,
-        metrics: input.metrics_file,
-        output: input.output.into(),
-        console,
-    };
-    Ok((documents, output))
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 impl MigrateCommand {

@@ -30,6 +30,8 @@ mod map;
 
 mod report;
 
+mod plan;
+
 mod postgres;
 
 mod migrate;
@@ -58,9 +60,9 @@ pub use postgres::{Target, TargetError};
 pub use report::{
     Baseline, Before, Change, ChoiceField, ColumnChanges, Combination, DocumentCounts, DryRun, Duplicates,
     ErrorGroup, Estimate, Exactness, FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField,
-    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, ReadReportError, RejectFilesReport, RetryOf,
-    RowCounts, RunReport, SampleLocation, SchemaIdentity, TableChanges, TextField, Throughput, Timeline,
-    Tool,
+    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, PlanShare, ReadReportError,
+    RejectFilesReport, RetryOf, RowCounts, RunReport, SampleLocation, SchemaIdentity, TableChanges,
+    TextField, Throughput, Timeline, Tool,
 };
 
 use failpoint::failpoint;

@@ -1,6 +1,6 @@
 //! The arguments of the command line; their doc comments are the help.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args, ColorChoice, Subcommand, ValueEnum,
@@ -10,10 +10,12 @@ use clap::{
 use clap_complete::Shell;
 
 use super::{
+    inputs::InputArgs,
     manual::ManArgs,
+    planning::{PlanArgs, SplitArgs},
     preview::MapArgs,
     retry::RetryArgs,
-    values::{self, FramingArg, MaxRejects},
+    values,
 };
 
 /// The folder of `--embedded` without a value.
@@ -77,6 +79,8 @@ pub(super) enum Command {
     Load(LoadArgs),
     /// Show what a jq filter makes of the first documents of an input, and what becomes of them
     Map(MapArgs),
+    /// Cut inputs into splits that many machines check, each by itself
+    Plan(PlanArgs),
     /// Create, inspect or remove the four tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -129,64 +133,14 @@ pub(super) struct DrawnArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct InputArgs {
-    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, or - for standard input;
-    /// gzip and zstd are recognised by content
-    #[arg(value_name = "INPUT")]
-    pub(super) inputs: Vec<OsString>,
-    /// How documents are told apart: ndjson by lines; json by their brackets, in arrays, one after another or behind
-    /// the separators of RFC 7464; auto as the first bytes of each input ask for
-    #[arg(long, value_name = "HOW", default_value = "auto", env = "PROFILE_LOADER_FRAMING", hide_env = true)]
-    pub(super) framing: FramingArg,
-    /// Check against this JSON Schema instead of the built-in one (what the tables can hold is still checked)
-    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
-    pub(super) json_schema: Option<PathBuf>,
-    /// Make each document with this jq filter out of what the input has: one object is the document, empty drops it
-    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_MAP", hide_env = true)]
-    pub(super) map: Option<PathBuf>,
-    /// CPU workers [default: one for each core]
-    #[arg(long, value_parser = values::jobs, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
-    pub(super) jobs: Option<usize>,
-    /// Stop when more than N documents, or P% of them, were rejected (a share counts from 1000 documents on); also for
-    /// one kind of fault, such as 'schema:format /emails/*=0.5%', and more than once
-    #[arg(long, value_name = "[KIND=]N|P%", value_parser = values::max_rejects, allow_hyphen_values = true, env = "PROFILE_LOADER_MAX_REJECTS", hide_env = true)]
-    pub(super) max_rejects: Vec<MaxRejects>,
-    /// Also write the report to this .html, .csv or .json file; may be given more than once
-    #[arg(long, value_name = "FILE", value_parser = values::report, env = "PROFILE_LOADER_REPORT", hide_env = true)]
-    pub(super) report: Vec<PathBuf>,
-    /// Also write the figures of the run to this .prom file, for the textfile collector of Prometheus
-    #[arg(long, value_name = "FILE", value_parser = values::metrics, env = "PROFILE_LOADER_METRICS_FILE", hide_env = true)]
-    pub(super) metrics_file: Option<PathBuf>,
-    /// End with exit code 0 where rejected documents alone would make it 1
-    #[arg(long, env = "PROFILE_LOADER_ACCEPT_REJECTS", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub(super) accept_rejects: bool,
-    /// Compare with this JSON report of an earlier run
-    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_BASELINE", hide_env = true)]
-    pub(super) baseline: Option<PathBuf>,
-    /// End with exit code 3 where there are kinds of faults that the baseline does not have
-    #[arg(long, requires = "baseline", env = "PROFILE_LOADER_FAIL_ON_NEW", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub(super) fail_on_new: bool,
-    /// What standard output gets: a summary, or the JSON report
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        env = "PROFILE_LOADER_OUTPUT",
-        hide_env = true
-    )]
-    pub(super) output: OutputArg,
-    /// About how much input a worker gets at once
-    #[arg(long, value_name = "BYTES", value_parser = values::chunk_bytes, env = "PROFILE_LOADER_CHUNK_BYTES", hide = true)]
-    pub(super) chunk_bytes: Option<usize>,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
     /// Keep rejected lines and the reasons in this folder
     #[arg(long, value_name = "DIR", env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) split: SplitArgs,
 }
 
 #[derive(Debug, Args)]

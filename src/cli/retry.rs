@@ -29,9 +29,9 @@ impl RetryArgs {
         config: Option<ConfigIdentity>,
         console: Console,
     ) -> Result<RetryRequest, Failure> {
-        let inputs = mem::take(&mut self.load.input.inputs);
+        let inputs = mem::take(&mut self.load.input.documents.inputs);
         // Those of the run are not known yet.
-        self.load.input.inputs.push("-".into());
+        self.load.input.documents.inputs.push("-".into());
         let (mut documents, settings, database, output) = load_settings(self.load, config, console)?;
         documents.inputs = inputs;
         let says = |name: &str| self.said.iter().any(|said| said == name);

@@ -104,6 +104,26 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes, or one with a unit.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("", 0)];
+    let size = units.into_iter().find_map(|(unit, shift)| {
+        let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        number.checked_mul(1 << shift).filter(|size| *size > 0)
+    });
+    size.ok_or_else(|| "give a number of bytes, or one with a unit such as 64MiB or 1GiB".to_owned())
+}
+
+/// Documents of each part are gathered at the same time.
+const PARTS_MAX: u32 = 4096;
+
+pub(super) fn parts(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(count) if (1..=PARTS_MAX).contains(&count) => Ok(count),
+        _ => Err(format!("give a number from 1 to {PARTS_MAX}")),
+    }
+}
+
 /// More threads than any machine has cores are a mistake.
 const JOBS_MAX: usize = 1024;
 
@@ -148,6 +168,15 @@ mod tests {
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert!(duration("-1").is_err() && duration("soon").is_err() && duration("").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units_or_are_bytes() {
+        assert_eq!(size("1"), Ok(1));
+        assert_eq!((size("3KiB"), size("128MiB"), size("1 GiB")), (Ok(3 << 10), Ok(128 << 20), Ok(1 << 30)));
+        for wrong in ["", "0", "0MiB", "MiB", "-1", "1.5GiB", "99999999999TiB", "1MB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

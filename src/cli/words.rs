@@ -13,6 +13,7 @@ impl Command {
         match self {
             Self::Validate(_)
             | Self::Map(_)
+            | Self::Plan(_)
             | Self::Report(_)
             | Self::Schema
             | Self::Completions { .. }
@@ -58,6 +59,13 @@ impl Command {
                 args.inputs.iter().map(Path::new).chain([&*args.map]).chain(args.json_schema.as_deref());
             return if paths.any(looks_like) { refuse("a FILE") } else { Ok(()) };
         }
+        if let Self::Plan(args) = &*self {
+            let documents = &args.documents;
+            let others = [Some(&args.plan), documents.json_schema.as_ref(), documents.map.as_ref()];
+            let others = others.into_iter().flatten().map(PathBuf::as_path);
+            let mut paths = documents.inputs.iter().map(Path::new).chain(others);
+            return if paths.any(looks_like) { refuse("a FILE") } else { Ok(()) };
+        }
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
             Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
@@ -65,19 +73,19 @@ impl Command {
             _ => (None, None),
         };
         if let Some(input) = input {
-            if input.inputs.iter().any(|input| looks_like(Path::new(input))) {
+            if input.documents.inputs.iter().any(|input| looks_like(Path::new(input))) {
                 return refuse("an INPUT");
             }
-            if looks_like_path(&input.baseline) {
+            if looks_like_path(&input.check.baseline) {
                 return refuse("--baseline");
             }
-            if looks_like_path(&input.json_schema) {
+            if looks_like_path(&input.documents.json_schema) {
                 return refuse("--json-schema");
             }
-            if looks_like_path(&input.map) {
+            if looks_like_path(&input.documents.map) {
                 return refuse("--map");
             }
-            if input.report.iter().chain(&input.metrics_file).any(|path| looks_like(path)) {
+            if input.check.report.iter().chain(&input.check.metrics_file).any(|path| looks_like(path)) {
                 return refuse("--report");
             }
         }

@@ -54,6 +54,7 @@ pub(super) fn conclude(
         schema: header.schema,
         map: header.map,
         inputs: inputs(&header.source_names, &finished),
+        plan: header.plan,
         documents,
         load: load_report,
         retry: None,

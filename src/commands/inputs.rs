@@ -19,9 +19,9 @@ use crate::{
     map::DocumentMap,
     pipeline::{Checker, Deferral, PipelineSettings, Rules},
     progress::Progress,
-    report::{MapIdentity, RejectFiles, RejectsError, RunReport, SchemaIdentity},
+    report::{MapIdentity, PlanShare, RejectFiles, RejectsError, RunReport, SchemaIdentity},
     rows::RowForm,
-    settings::DocumentSettings,
+    settings::{DocumentSettings, FramingRequest},
 };
 
 /// Inputs that were found and looked at, and the schema they will be held against.
@@ -29,8 +29,12 @@ pub(super) struct OpenedInputs {
     pub(super) reader: ChunkReader,
     pub(super) schema: Arc<DocumentSchema>,
     pub(super) map: Option<Arc<DocumentMap>>,
-    baseline: Option<Arc<RunReport>>,
-    started: (SystemTime, Instant),
+    /// Of a split.
+    pub(super) share: Option<PlanShare>,
+    /// The one that was requested.
+    pub(super) framing: FramingRequest,
+    pub(super) baseline: Option<Arc<RunReport>>,
+    pub(super) started: (SystemTime, Instant),
 }
 
 /// What the report says about a run besides what it found.
@@ -41,6 +45,8 @@ pub(super) struct ReportHeader {
     pub(super) schema: SchemaIdentity,
     pub(super) map: Option<MapIdentity>,
     pub(super) settings: BTreeMap<String, String>,
+    /// Of a split.
+    pub(super) plan: Option<PlanShare>,
     /// Whether rejected documents are no reason for an exit code above 0.
     pub(super) accept_rejects: bool,
     pub(super) baseline: Option<Arc<RunReport>>,
@@ -95,11 +101,11 @@ impl OpenedInputs {
         let map = |path: &PathBuf| DocumentMap::from_file(path, &crate::path_text::path_text(path));
         let map = settings.map.as_ref().map(map).transpose();
         let map = map.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
-        let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
-        let baseline = baseline.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
+        let baseline = read_baseline(settings)?;
         let reader = ChunkReader::open(sources, settings.framing, settings.chunk_bytes);
         let reader = reader.map_err(failure_of_input)?;
-        Ok(Self { reader, schema: Arc::new(schema), map, baseline, started })
+        let (share, framing) = (None, settings.framing);
+        Ok(Self { reader, schema: Arc::new(schema), map, share, framing, baseline, started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -127,7 +133,8 @@ impl OpenedInputs {
             source_names: source_names.clone(),
             schema,
             map,
-            settings: settings.told(),
+            settings: DocumentSettings { framing: self.framing, ..settings.clone() }.told(),
+            plan: self.share,
             accept_rejects: settings.accept_rejects,
             baseline: self.baseline,
             fail_on_new: settings.fail_on_new,
@@ -149,6 +156,11 @@ impl OpenedInputs {
     }
 }
 
+pub(super) fn read_baseline(settings: &DocumentSettings) -> Result<Option<Arc<RunReport>>, Failure> {
+    let baseline = settings.baseline.as_deref().map(RunReport::from_file).transpose();
+    baseline.map(|baseline| baseline.map(Arc::new)).map_err(|error| Failure::of(exit::USAGE, error))
+}
+
 /// `run_id` is that of a load's run.
 pub(super) fn create_reject_files(
     settings: &DocumentSettings,
@@ -166,7 +178,11 @@ pub(super) fn failure_of_rejects(error: RejectsError) -> Failure {
 }
 
 /// The run would cut its own input off.
-fn refuse_own_files(sources: &[Source], rejects: Option<&Path>, run_id: Option<i64>) -> Result<(), Failure> {
+pub(super) fn refuse_own_files(
+    sources: &[Source],
+    rejects: Option<&Path>,
+    run_id: Option<i64>,
+) -> Result<(), Failure> {
     let Some(dir) = rejects else { return Ok(()) };
     let partial = RejectFiles::partial_paths(dir, run_id);
     for source in sources {
@@ -195,14 +211,20 @@ pub(super) fn refuse_unwritable_reports<'a>(
 ) -> Result<(), Failure> {
     let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
     let files = sources.iter().filter_map(|source| match source {
-        Source::File(path) => Some(path),
+        Source::File(path) => Some(path.as_path()),
         Source::Stdin => None,
     });
-    let read: Vec<_> = files
-        .chain(&settings.json_schema)
-        .chain(&settings.map)
-        .filter_map(|path| fs::canonicalize(path).ok())
-        .collect();
+    let others = settings.json_schema.as_deref().into_iter().chain(settings.map.as_deref());
+    refuse_unwritable("the report", reports, files.chain(others))
+}
+
+/// The same for a command that reads these files; `what` it would write, for messages.
+pub(super) fn refuse_unwritable<'a, 'r>(
+    what: &str,
+    reports: impl Iterator<Item = &'a PathBuf>,
+    read: impl Iterator<Item = &'r Path>,
+) -> Result<(), Failure> {
+    let read: Vec<_> = read.filter_map(|path| fs::canonicalize(path).ok()).collect();
     for report in reports {
         let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
         let reason = match folder {
@@ -217,7 +239,7 @@ pub(super) fn refuse_unwritable_reports<'a>(
         };
         return Err(Failure::new(
             exit::USAGE,
-            format!("the report {} can't be written: {reason}", crate::path_text::path_text(report)),
+            format!("{what} {} can't be written: {reason}", crate::path_text::path_text(report)),
         ));
     }
     Ok(())
@@ -229,7 +251,9 @@ pub(super) fn failure_of_input(error: InputError) -> Failure {
 
 pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
     match error {
-        InputError::Changed { .. } | InputError::Damaged { .. } => exit::NEEDS_A_PERSON,
+        InputError::Changed { .. } | InputError::NotAsPlanned { .. } | InputError::Damaged { .. } => {
+            exit::NEEDS_A_PERSON
+        }
         error if error.is_temporary() => exit::TEMPORARY,
         _ => exit::USAGE,
     }

@@ -11,6 +11,8 @@ mod map;
 mod migrate;
 mod output;
 mod pending;
+mod plan;
+mod planned;
 mod reject_files;
 mod reports;
 mod retry;
@@ -28,6 +30,8 @@ pub(crate) use load::load;
 pub(crate) use map::{MapRequest, map};
 pub(crate) use migrate::{MigrateAction, MigrateRequest, migrate};
 pub(crate) use output::{Output, print};
+pub(crate) use plan::{PlanFileRequest, plan};
+pub(crate) use planned::SplitRequest;
 pub(crate) use reports::{ReportsRequest, reports};
 pub(crate) use retry::{RetryRequest, retry};
 pub(crate) use runs::{RunsAction, RunsRequest, runs};
@@ -43,7 +47,8 @@ use signals::Signals;
 
 /// Checks documents without printing anything.
 pub(crate) fn validate_silently(settings: &DocumentSettings) -> Result<RunReport, Failure> {
-    validate::check_all(settings, Console::SILENT, |_| Ok(Signals::none()), |_| Ok(()))
+    let request = validate::CheckRequest { documents: settings, split: None, console: Console::SILENT };
+    validate::check_all(&request, |_| Ok(Signals::none()), |_| Ok(()))
 }
 
 /// Loads documents without printing anything.

@@ -20,9 +20,14 @@ pub(crate) struct ReportsRequest {
 }
 
 pub(crate) fn reports(request: &ReportsRequest) -> Result<u8, Failure> {
+    let read = |path: &PathBuf| RunReport::from_file(path).map_err(|error| Failure::of(exit::USAGE, error));
+    let mut reports: Vec<_> = request.reports.iter().map(read).collect::<Result<_, _>>()?;
+    // Names of files may sort split 10 before split 2; what is bounded keeps what comes first in the input.
+    if reports.iter().all(|report| report.plan.is_some()) {
+        reports.sort_by_key(|report| report.plan.as_ref().and_then(|plan| plan.of.first().copied()));
+    }
     let mut merged: Option<RunReport> = None;
-    for path in &request.reports {
-        let report = RunReport::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?;
+    for report in reports {
         match &mut merged {
             None => merged = Some(report),
             Some(merged) => merged.merge(report).map_err(|error| Failure::of(exit::USAGE, error))?,

@@ -7,6 +7,7 @@ use super::{
     failure::{Failure, exit},
     inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files, refuse_unwritable_reports},
     limits,
+    planned::{OpenedSplit, SplitRequest},
     reject_files::end_reject_files,
     runtime::CommandRuntime,
     signals::Signals,
@@ -20,22 +21,44 @@ use crate::{
     settings::DocumentSettings,
 };
 
-/// Gives the report out; returns the exit code of a run that came to an end of some kind.
-pub(crate) fn validate(settings: &DocumentSettings, output: &ReportOutput) -> Result<u8, Failure> {
-    refuse_unwritable_reports(output.files(), settings)?;
-    let report = check_all(settings, output.console, Signals::catch, |report| output.tell(report))?;
+/// Gives the report out; returns the exit code of a run that came to an end of some kind. Of a plan, a split is checked in
+/// place of the inputs of `settings`.
+pub(crate) fn validate(
+    settings: &DocumentSettings,
+    split: Option<&SplitRequest>,
+    output: &ReportOutput,
+) -> Result<u8, Failure> {
+    let split = split.map(OpenedSplit::read).transpose()?;
+    match &split {
+        None => refuse_unwritable_reports(output.files(), settings)?,
+        Some(split) => split.refuse_unwritable_reports(output.files())?,
+    }
+    let request = CheckRequest { documents: settings, split: split.as_ref(), console: output.console };
+    let report = check_all(&request, Signals::catch, |report| output.tell(report))?;
     Ok(report.exit_code)
 }
 
+/// What is checked.
+pub(super) struct CheckRequest<'a> {
+    pub(super) documents: &'a DocumentSettings,
+    /// In place of the inputs.
+    pub(super) split: Option<&'a OpenedSplit>,
+    pub(super) console: Console,
+}
+
 /// Checks all documents. A second signal is heard until `tell` has given the report out.
-pub(crate) fn check_all(
-    settings: &DocumentSettings,
-    console: Console,
+pub(super) fn check_all(
+    request: &CheckRequest<'_>,
     signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
-    limits::refuse_tight(0, settings.jobs, settings.map.is_some())?;
-    let opened = OpenedInputs::open(settings)?;
+    let CheckRequest { documents: settings, split, console } = *request;
+    let has_map = split.map_or(settings.map.is_some(), OpenedSplit::has_map);
+    limits::refuse_tight(0, settings.jobs, has_map)?;
+    let opened = match split {
+        None => OpenedInputs::open(settings)?,
+        Some(split) => split.open(settings)?,
+    };
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;

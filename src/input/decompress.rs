@@ -64,6 +64,9 @@ pub(super) enum FaultKind {
 struct Trailing;
 
 impl Decompressed {
+    /// The form of what is not compressed.
+    pub(super) const PLAIN: &str = "plain";
+
     /// Wraps `stored`; `consumed` counts its bytes as they are used, for progress.
     pub(super) fn new(mut stored: Box<dyn Read + Send>, consumed: Arc<AtomicU64>) -> io::Result<Self> {
         consumed.store(0, Ordering::Relaxed);
@@ -77,7 +80,7 @@ impl Decompressed {
         };
         let text_before_member = Arc::new(AtomicU64::new(0));
         let (form, stream): (_, Box<dyn Read + Send>) = match Form::of(&magic) {
-            Form::Plain => ("plain", Box::new(counted)),
+            Form::Plain => (Self::PLAIN, Box::new(counted)),
             Form::Gzip => ("gzip", Box::new(Members::new(counted, Arc::clone(&text_before_member)))),
             Form::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(counted)?;
@@ -86,6 +89,16 @@ impl Decompressed {
             }
         };
         Ok(Self { stream, form, consumed, stored_read_failed, text_before_member })
+    }
+
+    /// Takes `stored` as it is, whatever it begins with.
+    pub(super) fn plain(stored: Box<dyn Read + Send>, consumed: Arc<AtomicU64>) -> Self {
+        consumed.store(0, Ordering::Relaxed);
+        let stored_read_failed = Arc::new(AtomicBool::new(false));
+        let inner = BufReader::with_capacity(STORED_BUFFER_BYTES, stored);
+        let stream = Box::new(Counted { inner, consumed: Arc::clone(&consumed) });
+        let text_before_member = Arc::new(AtomicU64::new(0));
+        Self { stream, form: Self::PLAIN, consumed, stored_read_failed, text_before_member }
     }
 
     /// Where in the text the member began that is read now.
@@ -100,7 +113,7 @@ impl Decompressed {
     fn kind_of(&self, error: &io::Error) -> FaultKind {
         let words = error.to_string();
         let says = |words_of_zstd: &str| self.form == "zstd" && words.contains(words_of_zstd);
-        if self.form == "plain" || self.stored_read_failed.load(Ordering::Relaxed) {
+        if self.form == Self::PLAIN || self.stored_read_failed.load(Ordering::Relaxed) {
             FaultKind::Unreadable
         } else if error.kind() == ErrorKind::UnexpectedEof {
             FaultKind::BrokenOff

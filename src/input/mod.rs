@@ -12,10 +12,12 @@ mod documents;
 mod open_source;
 mod pattern;
 mod reader;
+mod section;
 mod sniff;
 mod source;
 mod splitter;
 mod stream_digest;
+mod survey;
 
 #[cfg(test)]
 mod framing_tests;
@@ -31,8 +33,10 @@ use thiserror::Error;
 pub use chunk::{Chunk, LINE_BYTES_MAX};
 pub(crate) use chunk::{Piece, Position, SourceDigest, Watermark};
 pub use reader::ChunkReader;
+pub(crate) use section::Section;
 pub use source::Source;
 pub(crate) use source::resolve;
+pub(crate) use survey::{Survey, survey};
 
 /// Why the input can't be read; each variant names the source.
 #[derive(Debug, Error)]
@@ -107,6 +111,14 @@ pub enum InputError {
     NoEnd { name: String, line: u64, byte_offset: u64, found: &'static str, found_line: u64, found_byte: u64 },
     #[error("{}", change.message(name, *byte_offset))]
     Changed { name: String, byte_offset: u64, change: Change },
+    #[error(
+        "{name} is not what it was when the plan was made: {reason}; bring back what it was, or make the plan anew"
+    )]
+    NotAsPlanned { name: String, reason: String },
+    #[error(
+        "{name} is no file that can be read more than once, as a plan needs; store it as one, and plan that"
+    )]
+    NoFile { name: String },
     #[error("{name} can't be read from byte {byte_offset}")]
     Read { name: String, byte_offset: u64, source: io::Error },
 }

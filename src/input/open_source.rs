@@ -9,6 +9,7 @@ use super::{
     cut::{Cut, after_line_end, has_hole},
     decompress::{Decompressed, Fault, FaultKind},
     documents::{Documents, DocumentsFault},
+    section::Section,
     sniff::{self, HEAD_BYTES},
     splitter::{Missing, Rest},
 };
@@ -38,6 +39,8 @@ pub(super) struct OpenSource {
     /// The framing, where its first bytes have another one, until the first chunk.
     pub(super) overridden: Option<Framing>,
     at_start: bool,
+    /// The framing that was found when the source was looked at before.
+    known: Option<Framing>,
     ended: bool,
     failed: Option<io::Error>,
     /// Where the member began that was read last, in the text, and the line there.
@@ -58,10 +61,22 @@ impl OpenSource {
             documents: None,
             overridden: None,
             at_start: true,
+            known: None,
             ended: false,
             failed: None,
             member_starts_at: 0,
             member_line: 1,
+        }
+    }
+
+    /// `stream` is that of the section.
+    pub(super) fn of_section(index: usize, stream: Decompressed, section: &Section) -> Self {
+        Self {
+            byte_offset: section.range.start,
+            line: section.first_line,
+            at_start: section.range.start == 0,
+            known: Some(section.framing),
+            ..Self::new(index, stream)
         }
     }
 
@@ -84,10 +99,14 @@ impl OpenSource {
             buffer.remove_front(bom);
             self.byte_offset += bom as u64;
             let head = whole_lines(buffer.filled(), self.failed.is_some());
-            if recognise(head, framing, name, self.stream.form)? == Framing::Json {
+            let found = self.known.map_or_else(|| recognise(head, framing, name, self.stream.form), Ok)?;
+            if found == Framing::Json {
                 self.documents = Some(Documents::new(self.byte_offset));
             }
-            if framing != FramingRequest::Auto && sniff::is_overridden(head, self.framing()) {
+            if self.known.is_none()
+                && framing != FramingRequest::Auto
+                && sniff::is_overridden(head, self.framing())
+            {
                 self.overridden = Some(self.framing());
             }
         }

@@ -17,15 +17,18 @@ use super::{
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
     open_source::{NextChunk, OpenSource, recognise, whole_lines},
+    section::{self, Section, SeenBytes},
     sniff::{self, HEAD_BYTES},
     stream_digest::StreamDigest,
 };
-use crate::settings::FramingRequest;
+use crate::settings::{Framing, FramingRequest};
 
 /// Reads sources one after another and hands out their chunks.
 pub struct ChunkReader {
     sources: Vec<Source>,
     framing: FramingRequest,
+    /// Of the one source, where it is not all of it that is read.
+    section: Option<(Section, SeenBytes)>,
     chunk_bytes: usize,
     /// Stored bytes used up of the source that is being read.
     consumed: Arc<AtomicU64>,
@@ -58,22 +61,46 @@ impl ChunkReader {
         framing: FramingRequest,
         chunk_bytes: usize,
     ) -> Result<Self, InputError> {
-        assert!(chunk_bytes > 0, "a chunk holds at least one byte");
         for source in &sources {
             if source.stored_bytes().is_some() {
                 probe(source, framing)?;
             }
         }
+        Self::begin(sources, framing, None, chunk_bytes)
+    }
+
+    /// Reads a section of a file that was looked at before: what is no document in it is the fault of its line.
+    pub(crate) fn open_section(
+        source: Source,
+        section: Section,
+        chunk_bytes: usize,
+    ) -> Result<Self, InputError> {
+        let framing = FramingRequest::Only(section.framing);
+        Self::begin(vec![source], framing, Some((section, SeenBytes::default())), chunk_bytes)
+    }
+
+    fn begin(
+        sources: Vec<Source>,
+        framing: FramingRequest,
+        section: Option<(Section, SeenBytes)>,
+        chunk_bytes: usize,
+    ) -> Result<Self, InputError> {
+        assert!(chunk_bytes > 0, "a chunk holds at least one byte");
+        let mut digest = StreamDigest::new();
+        if let Some((section, _)) = &section {
+            digest.begin_at(section.range.start);
+        }
         let mut reader = Self {
             sources,
             framing,
+            section,
             chunk_bytes,
             consumed: Arc::default(),
             consumed_before: 0,
             current: None,
             next_source: 0,
             next_sequence: 0,
-            digest: StreamDigest::new(),
+            digest,
             ended_before: 0,
             head: Vec::new(),
             first: None,
@@ -135,9 +162,14 @@ impl ChunkReader {
                 self.current = Some(self.open_next()?);
                 continue;
             };
-            let name = || self.sources[open.index].name();
+            let index = open.index;
+            let name = || self.sources[index].name();
             match open.read_chunk(buffer, self.chunk_bytes, self.framing, &name())? {
                 NextChunk::Chunk(mut chunk, spare) => {
+                    if let (true, Some((section, seen))) = (chunk.is_unterminated, &self.section) {
+                        // Before its last document is taken for one that is cut off.
+                        seen.verify(section, &name())?;
+                    }
                     self.spare = spare;
                     if let Some(framing) = open.overridden.take() {
                         self.digest.begin_overridden(framing);
@@ -154,7 +186,13 @@ impl ChunkReader {
                 NextChunk::Ended(unused) => {
                     buffer = unused;
                     self.consumed_before += self.consumed.load(Ordering::Relaxed);
-                    self.digest.finish_source(open.byte_offset);
+                    match &self.section {
+                        None => self.digest.finish_source(open.byte_offset),
+                        Some((section, seen)) => {
+                            seen.verify(section, &name())?;
+                            self.digest.finish_section(open.byte_offset, section);
+                        }
+                    }
                 }
             }
         }
@@ -164,14 +202,27 @@ impl ChunkReader {
         let index = self.next_source;
         self.next_source += 1;
         let source = &self.sources[index];
-        let stream = Decompressed::new(source.open()?, Arc::clone(&self.consumed))
-            .map_err(|error| InputError::Open { name: source.name(), source: error })?;
-        Ok(OpenSource::new(index, stream))
+        let stored = match &self.section {
+            None => source.open()?,
+            Some((section, seen)) => section::open(source, section, seen)?,
+        };
+        let consumed = Arc::clone(&self.consumed);
+        let stream = match &self.section {
+            // What stands at the beginning of a line is no mark of compression.
+            Some((section, _)) if !section.is_compressed => Ok(Decompressed::plain(stored, consumed)),
+            _ => Decompressed::new(stored, consumed),
+        };
+        let stream = stream.map_err(|error| InputError::Open { name: source.name(), source: error })?;
+        Ok(match &self.section {
+            None => OpenSource::new(index, stream),
+            Some((section, _)) => OpenSource::of_section(index, stream, section),
+        })
     }
 }
 
-/// Refuses a file whose first bytes are those of no documents; damage is left to the read that meets it.
-fn probe(source: &Source, framing: FramingRequest) -> Result<(), InputError> {
+/// What a file is wrapped in, and its framing. Refuses one whose first bytes are those of no documents; damage is left to
+/// the read that meets it.
+pub(super) fn probe(source: &Source, framing: FramingRequest) -> Result<(&'static str, Framing), InputError> {
     let name = source.name();
     let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
         .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
@@ -179,5 +230,6 @@ fn probe(source: &Source, framing: FramingRequest) -> Result<(), InputError> {
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
     let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
-    recognise(whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged), framing, &name, form).map(|_| ())
+    let head = whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged);
+    recognise(head, framing, &name, form).map(|framing| (form, framing))
 }

@@ -39,6 +39,16 @@ impl Source {
         }
     }
 
+    /// Whether it is known not to be there.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::File(path) => {
+                fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            }
+            Self::Stdin => false,
+        }
+    }
+
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, InputError> {
         match self {
             Self::File(path) => match File::open(path) {

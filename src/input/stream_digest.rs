@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Change, InputError, LINE_BYTES_MAX, Source,
+    Change, InputError, LINE_BYTES_MAX, Section, Source,
     chunk::{Chunk, Piece, Position, SourceDigest, Watermark},
     sniff,
 };
@@ -37,6 +37,11 @@ impl StreamDigest {
             cost_bytes: 0,
             required: VecDeque::new(),
         }
+    }
+
+    /// For a stream that begins at this byte of its source.
+    pub(super) fn begin_at(&mut self, byte_offset: u64) {
+        self.bytes = byte_offset;
     }
 
     pub(super) fn require_watermarks(&mut self, mut watermarks: Vec<Watermark>) {
@@ -104,6 +109,16 @@ impl StreamDigest {
         self.earlier.update(digest.as_bytes());
         self.finished.push(SourceDigest { bytes, digest: digest.to_hex().to_string() });
         self.bytes = 0;
+    }
+
+    /// Takes in that the section at hand has ended at this byte of its source.
+    pub(super) fn finish_section(&mut self, end: u64, section: &Section) {
+        self.finish_source(end);
+        let finished = self.finished.last_mut().expect("it was just added");
+        finished.bytes = end - section.range.start;
+        if let Some(digest) = &section.text_digest {
+            finished.digest.clone_from(digest);
+        }
     }
 
     /// Takes in that there are no more sources.

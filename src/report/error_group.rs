@@ -76,10 +76,10 @@ impl ErrorGroup {
         }
     }
 
-    /// The group as it is counted, its sources behind so many others.
-    pub(super) fn into_group(self, sources: usize) -> FaultGroup {
+    /// The group as it is counted, with other indices for its sources.
+    pub(super) fn into_group(self, sources: &[usize]) -> FaultGroup {
         let place = |place: &Place| SourceLocation {
-            source: place.input + sources,
+            source: sources[place.input],
             line: place.line,
             byte_offset: place.byte_offset,
         };
@@ -93,7 +93,7 @@ impl ErrorGroup {
             only_fault_of: self.only_fault_of,
             first: place(&self.first),
             last: place(&self.last),
-            cells: self.at.behind(sources).bounded(GROUP_CELLS_MAX),
+            cells: self.at.at_sources(sources).bounded(GROUP_CELLS_MAX),
             samples: self
                 .samples
                 .into_iter()

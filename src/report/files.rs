@@ -20,8 +20,9 @@ use super::{
 
 /// Why a report can't be written.
 #[derive(Debug, Error)]
-#[error("the report {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
+#[error("{what} {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
 pub(crate) struct ReportFileError {
+    what: &'static str,
     path: PathBuf,
     source: io::Error,
 }
@@ -105,18 +106,19 @@ fn text_for(report: &RunReport, path: &Path) -> String {
 }
 
 pub(crate) fn write_report_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
-    write(&text_for(report, path), path)
+    write_file("the report", &text_for(report, path), path)
 }
 
 /// For Prometheus' textfile collector, which must never find half a file.
 pub(crate) fn write_metrics_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
     let before = fs::read_to_string(path).unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    write(&metrics::text(report, &before, now.as_secs_f64()), path)
+    write_file("the report", &metrics::text(report, &before, now.as_secs_f64()), path)
 }
 
-fn write(text: &str, path: &Path) -> Result<(), ReportFileError> {
-    let failed = |source| ReportFileError { path: path.to_owned(), source };
+/// Writes a file as a whole; `what` it is, for messages.
+pub(crate) fn write_file(what: &'static str, text: &str, path: &Path) -> Result<(), ReportFileError> {
+    let failed = |source| ReportFileError { what, path: path.to_owned(), source };
     let mut partial = OsString::from(path);
     partial.push(".partial");
     let mut file = own_file::create(Path::new(&partial), Readers::Umask).map_err(failed)?;

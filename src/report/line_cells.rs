@@ -73,9 +73,14 @@ impl LineCells {
         self.coarsen();
     }
 
-    /// The same with sources that come behind so many others.
-    pub(crate) fn behind(mut self, sources: usize) -> Self {
-        self.cells.iter_mut().for_each(|cell| cell.source += sources);
+    /// Whether there are so many sources at least.
+    pub(crate) fn has_sources_within(&self, sources: usize) -> bool {
+        self.cells.iter().all(|cell| cell.source < sources)
+    }
+
+    /// The same with other indices for the sources, which rise as they did.
+    pub(crate) fn at_sources(mut self, indices: &[usize]) -> Self {
+        self.cells.iter_mut().for_each(|cell| cell.source = indices[cell.source]);
         self
     }
 

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{
     DryRun, LineCells, LoadReport, Outcome, RunReport, Throughput, fault_groups::FaultGroups,
-    tally::CELLS_MAX,
+    plan_share::Placed, tally::CELLS_MAX,
 };
 
 /// Why reports can't be merged.
@@ -18,11 +18,15 @@ pub enum MergeError {
         "one report tells what a load did, and another what one would do; only reports of a kind can be added up"
     )]
     DryRun,
+    #[error("split {split} is in two of the reports, so its documents would be counted twice")]
+    SameSplit { split: u64 },
 }
 
 impl RunReport {
     /// Adds the report of what comes behind in the input. What can't be known of both together is none: the run's id,
     /// its reject files, documents over time.
+    ///
+    /// Reports of splits of one plan may come in any order; what they are of is told with them.
     pub fn merge(&mut self, later: Self) -> Result<(), MergeError> {
         if self.schema.sha256 != later.schema.sha256 {
             let name =
@@ -32,13 +36,13 @@ impl RunReport {
         if self.load.is_some() && later.load.is_some() && self.dry_run.is_some() != later.dry_run.is_some() {
             return Err(MergeError::DryRun);
         }
-        let sources = self.inputs.len();
+        let Placed { mine, theirs, inputs } = self.place_inputs(&later)?;
         let (mut faults, mut sorted) = (FaultGroups::default(), Vec::new());
         let mut not_listed = self.combinations_not_listed + later.combinations_not_listed;
         faults.ungrouped_faults = self.errors_not_listed + later.errors_not_listed;
-        for (report, behind) in [(&mut *self, 0), (&mut later.clone(), sources)] {
+        for (report, at) in [(&mut *self, &mine), (&mut later.clone(), &theirs)] {
             let groups = std::mem::take(&mut report.errors).into_iter();
-            let index: Vec<_> = groups.map(|group| faults.merge_group(group.into_group(behind))).collect();
+            let index: Vec<_> = groups.map(|group| faults.merge_group(group.into_group(at))).collect();
             for one in &report.combinations {
                 sorted.push((
                     one.errors.iter().map(|at| index[*at]).collect::<Option<Vec<_>>>(),
@@ -51,9 +55,13 @@ impl RunReport {
             faults.add_combination(groups, documents);
         }
         self.merge_head(&later);
-        self.inputs.extend(later.inputs);
-        merge_cells(&mut self.read_at, &later.read_at.behind(sources));
-        merge_cells(&mut self.rejected_at, &later.rejected_at.behind(sources));
+        self.inputs = inputs;
+        for (cells, later) in [(&mut self.read_at, later.read_at), (&mut self.rejected_at, later.rejected_at)]
+        {
+            let placed = std::mem::replace(cells, LineCells::new(CELLS_MAX)).at_sources(&mine);
+            *cells = placed.bounded(CELLS_MAX);
+            cells.merge(&later.at_sources(&theirs));
+        }
         let sorted = faults.into_sorted();
         not_listed += sorted.other_documents;
         self.set_faults(sorted);
@@ -64,6 +72,21 @@ impl RunReport {
         self.retry = None;
         self.dry_run = both(self.dry_run.take(), later.dry_run, DryRun::merge);
         Ok(())
+    }
+
+    /// Takes the inputs of both reports together, and the splits of a plan that both are of.
+    fn place_inputs(&mut self, later: &Self) -> Result<Placed, MergeError> {
+        let theirs = later.inputs.clone();
+        match (&mut self.plan, &later.plan) {
+            (Some(plan), Some(other)) if plan.digest == other.digest => {
+                plan.add(other).map_err(|split| MergeError::SameSplit { split })?;
+                Ok(plan.place(std::mem::take(&mut self.inputs), other, theirs))
+            }
+            (plan, _) => {
+                *plan = None;
+                Ok(Placed::behind(std::mem::take(&mut self.inputs), theirs))
+            }
+        }
     }
 
     fn merge_head(&mut self, later: &Self) {
@@ -104,12 +127,6 @@ fn worse(outcome: Outcome) -> u8 {
         Outcome::Interrupted => 3,
         Outcome::Failed => 4,
     }
-}
-
-fn merge_cells(cells: &mut LineCells, later: &LineCells) {
-    let mut merged = std::mem::replace(cells, LineCells::new(CELLS_MAX)).bounded(CELLS_MAX);
-    merged.merge(later);
-    *cells = merged;
 }
 
 /// What is known of both; none where it is not known of one.

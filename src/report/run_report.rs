@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Baseline, Combination, DryRun, Duplicates, ErrorGroup, FieldProfile, FixStep, LineCells, LoadReport,
-    Tally, Timeline, fault_groups::SortedGroups, fix_order::fix_order,
+    PlanShare, Tally, Timeline, fault_groups::SortedGroups, fix_order::fix_order,
 };
 use crate::map::DocumentMap;
 
@@ -36,6 +36,9 @@ pub struct RunReport {
     #[serde(default)]
     pub map: Option<MapIdentity>,
     pub inputs: Vec<Input>,
+    /// Of splits of a plan.
+    #[serde(default)]
+    pub plan: Option<PlanShare>,
     pub documents: DocumentCounts,
     pub load: Option<LoadReport>,
     /// Of `runs retry`.
@@ -224,8 +227,16 @@ impl RunReport {
             (documents.read == sum(|input| input.documents), "the documents of the inputs"),
             (documents.rejected == sum(|input| input.rejected), "the rejected documents of the inputs"),
             (documents.rejected == combined + self.combinations_not_listed, "the combinations of faults"),
+            (
+                [&self.read_at, &self.rejected_at].iter().all(|at| at.has_sources_within(self.inputs.len())),
+                "the inputs that documents are in",
+            ),
             (documents.read == self.read_at.total(), "where the documents are"),
             (documents.rejected == self.rejected_at.total(), "where the rejected documents are"),
+            (
+                self.plan.as_ref().is_none_or(|plan| plan.is_sound(self.inputs.len())),
+                "the splits of the plan",
+            ),
             (settled, "what became of the accepted documents"),
             (
                 self.combinations.iter().all(|one| one.errors.iter().all(refers_to)),
@@ -238,7 +249,8 @@ impl RunReport {
             ),
             (
                 self.errors.iter().all(|group| {
-                    is_input(group.first.input)
+                    group.at.has_sources_within(self.inputs.len())
+                        && is_input(group.first.input)
                         && is_input(group.last.input)
                         && group.samples.iter().all(|sample| is_input(sample.place.input))
                 }),

@@ -21,6 +21,9 @@ fn write_summary(report: &RunReport, out: &mut String) -> std::fmt::Result {
     if let Some(RetryOf { run_id, rejected, fixed }) = report.retry {
         writeln!(out, "retry of run {run_id}: {} of {} fixed", grouped(fixed), grouped(rejected))?;
     }
+    if let Some(plan) = &report.plan {
+        writeln!(out, "{}", plan.words())?;
+    }
     write_counts(report, out)?;
     if !report.errors.is_empty() {
         write_errors(report, out)?;

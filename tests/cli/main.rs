@@ -22,6 +22,7 @@ mod map;
 mod messages;
 mod paths;
 mod personal_data;
+mod plan;
 mod rejects;
 mod report;
 mod signals;

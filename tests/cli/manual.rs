@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::{folder::Folder, process::run};
 
-const COMMANDS: [&str; 9] =
-    ["validate", "load", "map", "migrate", "runs", "report", "schema", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["validate", "load", "map", "plan", "migrate", "runs", "report", "schema", "completions", "man"];
 
 #[test]
 fn each_command_has_a_page() {

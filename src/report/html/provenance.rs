@@ -24,6 +24,9 @@ pub(super) fn section(report: &RunReport) -> Markup {
                     dt { "Map" }
                     dd { (shown(&map.source)) ", SHA-256 " code { (shown(&map.sha256)) } "; places of faults are those of the mapped documents" }
                 }
+                @if let Some(plan) = &report.plan {
+                    dt { "Plan" } dd { (plan.words()) ", BLAKE3 " code { (shown(&plan.digest)) } }
+                }
                 @for (name, value) in &report.settings { dt { "--" (shown(name)) } dd { (shown(value)) } }
                 @if let Some(rejects) = &report.rejects {
                     dt { "Rejected lines" } dd { code { (shown(&rejects.documents)) } }

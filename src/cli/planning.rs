@@ -1,0 +1,84 @@
+//! The words of `plan`, and those that name a split of one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    args::OutputArg,
+    inputs::{DocumentArgs, cores},
+    values,
+};
+use crate::commands::{Failure, PlanFileRequest, SplitRequest, exit};
+
+/// How many parts when nobody says otherwise.
+const PARTS: u32 = 16;
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) documents: DocumentArgs,
+    /// Write the plan to this file
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub(super) plan: PathBuf,
+    /// About how long a split of a plain NDJSON file is; other files are one split each
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = values::size, env = "PROFILE_LOADER_SPLIT_SIZE", hide_env = true)]
+    pub(super) split_size: u64,
+    /// Into how many parts documents are put by their ids
+    #[arg(long, value_name = "N", value_parser = values::parts, default_value_t = PARTS, env = "PROFILE_LOADER_PARTS", hide_env = true)]
+    pub(super) parts: u32,
+    /// How many files are read at a time [default: one for each core]
+    #[arg(long, value_parser = values::jobs, value_name = "N", env = "PROFILE_LOADER_JOBS", hide_env = true)]
+    pub(super) jobs: Option<usize>,
+    /// What standard output gets: a summary, or the plan
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "PROFILE_LOADER_OUTPUT",
+        hide_env = true
+    )]
+    pub(super) output: OutputArg,
+}
+
+impl PlanArgs {
+    pub(super) fn request(self) -> Result<PlanFileRequest, Failure> {
+        let DocumentArgs { inputs, framing, json_schema, map } = self.documents;
+        if inputs.is_empty() {
+            return Err(Failure::new(
+                exit::USAGE,
+                "no input is named; give files or quoted globs (see --help)",
+            ));
+        }
+        Ok(PlanFileRequest {
+            inputs,
+            framing: framing.into(),
+            json_schema,
+            map,
+            split_bytes: self.split_size,
+            parts: self.parts,
+            jobs: self.jobs.unwrap_or_else(cores),
+            plan: self.plan,
+            output: self.output.into(),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SplitArgs {
+    /// Check a split of this plan in place of INPUT, with the framing, JSON Schema and map that the plan has
+    #[arg(long, value_name = "FILE", requires = "split", env = "PROFILE_LOADER_PLAN", hide_env = true)]
+    #[arg(conflicts_with_all = ["inputs", "framing", "json_schema", "map"])]
+    pub(super) plan: Option<PathBuf>,
+    /// The number of the split, counted from 0
+    #[arg(long, value_name = "N", requires = "plan", env = "PROFILE_LOADER_SPLIT", hide_env = true)]
+    #[arg(conflicts_with_all = ["inputs", "framing", "json_schema", "map"])]
+    pub(super) split: Option<usize>,
+}
+
+impl SplitArgs {
+    pub(super) fn request(self) -> Option<SplitRequest> {
+        let (plan, split) = self.plan.zip(self.split)?;
+        Some(SplitRequest { plan, split })
+    }
+}

@@ -1,0 +1,101 @@
+//! Inputs, JSON Schema and map of a split, which its plan has.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    failure::{Failure, exit},
+    inputs::{OpenedInputs, failure_of_input, read_baseline, refuse_own_files, refuse_unwritable},
+};
+use crate::{
+    document::DocumentSchema,
+    input::{ChunkReader, Source},
+    map::DocumentMap,
+    plan::Plan,
+    report::PlanShare,
+    settings::DocumentSettings,
+};
+
+/// Which split of which plan.
+#[derive(Debug)]
+pub(crate) struct SplitRequest {
+    pub(crate) plan: PathBuf,
+    /// Counted from 0.
+    pub(crate) split: usize,
+}
+
+/// A split of a plan that was read.
+#[derive(Debug)]
+pub(super) struct OpenedSplit {
+    pub(super) plan: Plan,
+    pub(super) split: usize,
+    path: PathBuf,
+}
+
+impl OpenedSplit {
+    pub(super) fn read(request: &SplitRequest) -> Result<Self, Failure> {
+        let plan = Plan::read(&request.plan).map_err(|error| Failure::of(exit::USAGE, error))?;
+        let opened = Self { plan, split: request.split, path: request.plan.clone() };
+        opened.section().map(|_| opened)
+    }
+
+    fn section(&self) -> Result<(Source, crate::input::Section), Failure> {
+        self.plan.section(self.split, &self.path).map_err(|error| Failure::of(exit::USAGE, error))
+    }
+
+    /// The index of its source in the plan.
+    pub(super) fn source_index(&self) -> usize {
+        self.plan.splits[self.split].source
+    }
+
+    /// Refuses reports that can't be written.
+    pub(super) fn refuse_unwritable_reports<'a>(
+        &self,
+        reports: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), Failure> {
+        let (source, _) = self.section()?;
+        let read: Vec<&Path> = match &source {
+            Source::File(path) => vec![&self.path, path],
+            Source::Stdin => vec![&self.path],
+        };
+        refuse_unwritable("the report", reports, read.into_iter())
+    }
+
+    /// Opens what it reads; nothing has been written when this fails.
+    pub(super) fn open(&self, settings: &DocumentSettings) -> Result<OpenedInputs, Failure> {
+        let started = (SystemTime::now(), Instant::now());
+        let (source, section) = self.section()?;
+        refuse_own_files(std::slice::from_ref(&source), settings.rejects.as_deref(), None)?;
+        let usage = |error: &dyn std::error::Error| Failure::new(exit::USAGE, error.to_string());
+        let schema = match &self.plan.settings.json_schema {
+            None => DocumentSchema::built_in(),
+            Some(schema) => {
+                DocumentSchema::compile(&schema.text, &schema.source).map_err(|error| usage(&error))?
+            }
+        };
+        let map = self.plan.settings.map.as_ref();
+        let map = map.map(|map| DocumentMap::compile(&map.text, &map.source)).transpose();
+        let map = map.map_err(|error| usage(&error))?.map(Arc::new);
+        let baseline = read_baseline(settings)?;
+        let reader =
+            ChunkReader::open_section(source, section, settings.chunk_bytes).map_err(failure_of_input)?;
+        let to_u64 = |count: usize| u64::try_from(count).expect("a count has 64 bits");
+        let share = PlanShare::of_split(
+            self.plan.digest.clone(),
+            to_u64(self.plan.splits.len()),
+            to_u64(self.split),
+            self.source_index(),
+        );
+        let framing = self.plan.framing();
+        let schema = Arc::new(schema);
+        Ok(OpenedInputs { reader, schema, map, share: Some(share), framing, baseline, started })
+    }
+
+    /// Whether its documents go through a map.
+    pub(super) fn has_map(&self) -> bool {
+        self.plan.settings.map.is_some()
+    }
+}

@@ -1,0 +1,93 @@
+//! A section of a file that was looked at before: some of its bytes, with what a reader that begins in the middle of a
+//! file can't know, and their digest, so that nobody takes other bytes for them.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek as _, SeekFrom},
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{InputError, Source};
+use crate::settings::Framing;
+
+/// Which bytes of a file are read, and what is known of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section {
+    /// How long the file is, as it is stored.
+    pub(crate) file_bytes: u64,
+    /// Of a compressed file, or one that is no NDJSON, all of it; else whole lines.
+    pub(crate) range: Range<u64>,
+    /// The 1-based number of its first line in the file.
+    pub(crate) first_line: u64,
+    pub(crate) is_compressed: bool,
+    pub(crate) framing: Framing,
+    /// BLAKE3 of these bytes, in hexadecimal.
+    pub(crate) digest: String,
+    /// BLAKE3 of the text of the whole file, in hexadecimal, where the section is a part of it.
+    pub(crate) text_digest: Option<String>,
+}
+
+/// What was read of a section so far.
+#[derive(Clone, Default)]
+pub(super) struct SeenBytes(Arc<Mutex<blake3::Hasher>>);
+
+impl SeenBytes {
+    /// Refuses a section that was read to its end and is not what it was.
+    pub(super) fn verify(&self, section: &Section, name: &str) -> Result<(), InputError> {
+        let digest = self.0.lock().unwrap_or_else(PoisonError::into_inner).finalize();
+        if digest.to_hex().as_str() == section.digest {
+            return Ok(());
+        }
+        let Range { start, end } = section.range;
+        Err(changed(name, format!("bytes {start} to {end} of it have another digest")))
+    }
+}
+
+struct Watched<R> {
+    stored: R,
+    seen: SeenBytes,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stored.read(buffer)?;
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// The section's bytes as they are stored.
+pub(super) fn open(
+    source: &Source,
+    section: &Section,
+    seen: &SeenBytes,
+) -> Result<Box<dyn Read + Send>, InputError> {
+    let failed = |error| InputError::Open { name: source.name(), source: error };
+    let mut file = open_file(source)?;
+    let file_bytes = file.metadata().map_err(failed)?.len();
+    if file_bytes != section.file_bytes {
+        let reason = format!("it had {} bytes and has {file_bytes}", section.file_bytes);
+        return Err(changed(&source.name(), reason));
+    }
+    file.seek(SeekFrom::Start(section.range.start)).map_err(failed)?;
+    let stored = file.take(section.range.end - section.range.start);
+    Ok(Box::new(Watched { stored, seen: seen.clone() }))
+}
+
+/// A file that can be read again from anywhere.
+pub(super) fn open_file(source: &Source) -> Result<File, InputError> {
+    match source {
+        Source::File(path) if source.stored_bytes().is_some() => {
+            File::open(path).map_err(|error| InputError::Open { name: source.name(), source: error })
+        }
+        Source::File(_) if source.is_missing() => {
+            Err(InputError::Missing { name: source.name(), similar: None })
+        }
+        _ => Err(InputError::NoFile { name: source.name() }),
+    }
+}
+
+fn changed(name: &str, reason: String) -> InputError {
+    InputError::NotAsPlanned { name: name.to_owned(), reason }
+}

@@ -1,0 +1,215 @@
+//! A plan: what a load or a check reads, cut into splits that processes on many machines work at, each by itself.
+//!
+//! It holds all that decides on the result, the texts of JSON Schema and map included, so that a machine needs nothing but
+//! the plan and the files. Its digest is what reports, and whatever else is made of its splits, are recognised by.
+
+mod make;
+
+pub(crate) use make::{MakeError, PlanRequest, make};
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    input::{Section, Source},
+    path_text::path_text,
+    settings::{Framing, FramingRequest},
+};
+
+/// Format number of [`Plan`].
+const FORMAT: u32 = 1;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    format: u32,
+    /// BLAKE3 of the rest, in hexadecimal.
+    pub(crate) digest: String,
+    /// The version that made it: another one may judge documents otherwise.
+    version: String,
+    pub(crate) settings: PlanSettings,
+    /// Into how many shares, by a hash of their ids, documents are put.
+    pub(crate) parts: u32,
+    pub(crate) sources: Vec<PlannedSource>,
+    pub(crate) splits: Vec<PlannedSplit>,
+}
+
+/// What shapes the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanSettings {
+    /// The one that was requested; none for `auto`.
+    framing: Option<FramingName>,
+    /// None for the built-in one.
+    pub(crate) json_schema: Option<PlannedText>,
+    pub(crate) map: Option<PlannedText>,
+}
+
+/// A file of the operator's, in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedText {
+    /// Its name, for reports and messages.
+    pub(crate) source: String,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedSource {
+    /// The path as it was given.
+    path: PathBuf,
+    /// As they are stored.
+    pub(crate) bytes: u64,
+    /// BLAKE3 of the stored bytes, in hexadecimal.
+    digest: String,
+    /// `plain`, `gzip` or `zstd`.
+    pub(crate) compression: String,
+    framing: FramingName,
+}
+
+/// A range of a source's stored bytes: all of them, or of plain NDJSON some whole lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedSplit {
+    /// Index of the source.
+    pub(crate) source: usize,
+    start: u64,
+    pub(crate) bytes: u64,
+    first_line: u64,
+    digest: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FramingName {
+    Ndjson,
+    Json,
+}
+
+impl From<Framing> for FramingName {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::Ndjson => Self::Ndjson,
+            Framing::Json => Self::Json,
+        }
+    }
+}
+
+impl From<FramingName> for Framing {
+    fn from(name: FramingName) -> Self {
+        match name {
+            FramingName::Ndjson => Self::Ndjson,
+            FramingName::Json => Self::Json,
+        }
+    }
+}
+
+/// Why a plan can't be used.
+#[derive(Debug, Error)]
+pub(crate) enum PlanError {
+    #[error("the plan {name} can't be read")]
+    Read { name: String, source: io::Error },
+    #[error("{name} is not a plan of profile-loader")]
+    NotAPlan { name: String, source: serde_json::Error },
+    #[error("the plan {name} has format {format}, and this release reads format {FORMAT}; make it anew")]
+    Format { name: String, format: u32 },
+    #[error(
+        "the plan {name} is of profile-loader {version}, and this is {VERSION}; use the same everywhere, or make the plan anew"
+    )]
+    Version { name: String, version: String },
+    #[error("the plan {name} was changed after it was made; make it anew")]
+    Changed { name: String },
+    #[error("the plan {name} has no split {split}: there are {splits}, counted from 0")]
+    NoSplit { name: String, split: usize, splits: usize },
+    #[error("the name {name} is not UTF-8, as names in a plan have to be; rename the file")]
+    Name { name: String },
+}
+
+impl Plan {
+    /// Reads a plan, and makes sure that it is as it was made.
+    pub(crate) fn read(path: &Path) -> Result<Self, PlanError> {
+        let name = || path_text(path);
+        let text = fs::read(path).map_err(|source| PlanError::Read { name: name(), source })?;
+        let not_a_plan = |source| PlanError::NotAPlan { name: name(), source };
+        let Format { format } = serde_json::from_slice(&text).map_err(not_a_plan)?;
+        if format != FORMAT {
+            return Err(PlanError::Format { name: name(), format });
+        }
+        let plan: Self = serde_json::from_slice(&text).map_err(not_a_plan)?;
+        if plan.digest != plan.computed_digest() || !plan.is_sound() {
+            return Err(PlanError::Changed { name: name() });
+        }
+        if plan.version != VERSION {
+            return Err(PlanError::Version { name: name(), version: plan.version });
+        }
+        Ok(plan)
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan is plain data");
+        text.push('\n');
+        text
+    }
+
+    fn computed_digest(&self) -> String {
+        let bare = Self { digest: String::new(), ..self.clone() };
+        let bytes = serde_json::to_vec(&bare).expect("a plan is plain data");
+        blake3::hash(&bytes).to_hex().to_string()
+    }
+
+    /// Whether its splits are of its sources.
+    fn is_sound(&self) -> bool {
+        let is_within = |split: &PlannedSplit| {
+            self.sources.get(split.source).is_some_and(|source| {
+                split.start.checked_add(split.bytes).is_some_and(|end| end <= source.bytes)
+            })
+        };
+        self.parts > 0 && self.splits.iter().all(is_within)
+    }
+
+    pub(crate) fn framing(&self) -> FramingRequest {
+        match self.settings.framing {
+            None => FramingRequest::Auto,
+            Some(framing) => FramingRequest::Only(framing.into()),
+        }
+    }
+
+    /// As messages have it.
+    pub(crate) fn source_name(&self, source: usize) -> String {
+        path_text(&self.sources[source].path)
+    }
+
+    /// The source of a split, and which section of it the split is; `path` is the plan's, for messages.
+    pub(crate) fn section(&self, split: usize, path: &Path) -> Result<(Source, Section), PlanError> {
+        let Some(planned) = self.splits.get(split) else {
+            let splits = self.splits.len();
+            return Err(PlanError::NoSplit { name: path_text(path), split, splits });
+        };
+        let PlannedSource { path, bytes, digest, compression, framing } = &self.sources[planned.source];
+        let range = planned.start..planned.start + planned.bytes;
+        let is_whole = range == (0..*bytes);
+        let section = Section {
+            file_bytes: *bytes,
+            range,
+            first_line: planned.first_line,
+            is_compressed: compression != make::PLAIN,
+            framing: (*framing).into(),
+            digest: planned.digest.clone(),
+            text_digest: (!is_whole).then(|| digest.clone()),
+        };
+        Ok((Source::File(path.clone()), section))
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
