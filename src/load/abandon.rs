@@ -42,7 +42,8 @@ pub(crate) async fn abandon(
     if !run.state.can_resume() && run.state != RunState::RUNNING {
         return Err(HistoryError::Ended { id, state: run.state });
     }
-    let taken = target_lock::try_take(client, &db_schema).await.map_err(failed("locking the target"))?;
+    let taken =
+        target_lock::take_once_free(client, &db_schema).await.map_err(failed("locking the target"))?;
     taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
     let left = if run.settings.strategy == Strategy::Bulk.name() {
         restore(client, target, &run).await?

@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time};
 use super::{
     begin::{self, BegunRun, NewRun},
     bulk::{self, Obstacle},
-    check::{self, Unfit},
+    check,
 };
 use crate::{
     input::Watermark,
@@ -24,15 +24,11 @@ use crate::{
         within,
     },
     session::{Backend, Client, Retries, SessionError, SessionPool},
-    settings::{OnExisting, Timeouts, WhenHeld},
+    settings::{Timeouts, WhenHeld},
 };
 
 /// How long the connection may take to answer when it is looked after.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The session of a loader that was just killed is gone within this time.
-const LOCK_GRACE: Duration = Duration::from_secs(1);
-const LOCK_EVERY: Duration = Duration::from_millis(200);
 
 /// The session of a lost connection, if it could not be ended, is gone when its keepalives fail.
 const REGAIN_GRACE: Duration = Duration::from_secs(90);
@@ -79,7 +75,7 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let control = Self::looking(pool, client, db_schema, timeouts).await?;
         let client = control.client.as_ref().expect("it was just made");
-        let grace = time::Instant::now() + LOCK_GRACE;
+        let grace = time::Instant::now() + target_lock::GRACE;
         let mut has_reported = false;
         while let Some(holder) = within(timeouts.answer, try_take(client, db_schema)).await.flatten()? {
             if time::Instant::now() >= grace {
@@ -91,7 +87,7 @@ impl Control {
                     WhenHeld::Wait => {}
                 }
             }
-            time::sleep(LOCK_EVERY).await;
+            time::sleep(target_lock::EVERY).await;
         }
         Ok(control)
     }
@@ -190,16 +186,6 @@ impl Control {
         pending.ok().map(|steps| !steps.is_empty())
     }
 
-    /// Whether the role may load, as far as the catalog says.
-    pub(crate) async fn check_role(
-        &mut self,
-        db_schema: &str,
-        on_existing: OnExisting,
-    ) -> Result<Option<Unfit>, RunError> {
-        let answer = self.timeouts.answer;
-        within(answer, check::check_role(self.client(), db_schema, on_existing)).await.flatten()
-    }
-
     /// A new run; nothing is begun where something stands in the way of a bulk load.
     pub(crate) async fn begin(&mut self, new: NewRun<'_>) -> Result<Result<BegunRun, Obstacle>, RunError> {
         let answer = self.timeouts.answer;
@@ -292,7 +278,7 @@ impl Control {
             if time::Instant::now() >= until {
                 return Err(SessionError::Stalled { seconds: REGAIN_GRACE.as_secs() }.into());
             }
-            time::sleep(LOCK_EVERY).await;
+            time::sleep(target_lock::EVERY).await;
         }
         if let Some(name) = &self.name {
             within(answer, set_name(&client, name)).await.flatten()?;

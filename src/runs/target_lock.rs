@@ -3,12 +3,22 @@
 //! The server gives it back when the session ends, in whatever way, so a loader that was killed leaves nothing
 //! to be cleaned up. Two schemas whose names have the same hash share a lock; that refuses, and harms nothing.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
+use tokio::time::{self, Instant};
 use tokio_postgres::{Client, Error, error::SqlState};
 
 /// The first key of the lock, `prld`; the second is the hash of the schema's name. The SQL files have it, too.
 const CLASS: i32 = i32::from_be_bytes(*b"prld");
+
+/// The session of a program that has just ended, in whatever way, is gone within this time.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// How often whoever waits for the lock tries to take it.
+pub(crate) const EVERY: Duration = Duration::from_millis(200);
 
 /// How often to try while the holder leaves between the attempt to lock and the look at who it is.
 const TRIES_MAX: u32 = 5;
@@ -42,6 +52,18 @@ pub async fn try_take(client: &Client, db_schema: &str) -> Result<Result<(), Hol
         }
     }
     Ok(Err(Holder::default()))
+}
+
+/// The same, once the session of a program that has just ended is gone.
+pub(crate) async fn take_once_free(client: &Client, db_schema: &str) -> Result<Result<(), Holder>, Error> {
+    let until = Instant::now() + GRACE;
+    loop {
+        let taken = try_take(client, db_schema).await?;
+        if taken.is_ok() || Instant::now() >= until {
+            return Ok(taken);
+        }
+        time::sleep(EVERY).await;
+    }
 }
 
 /// Who has the lock; none where nobody has.
@@ -115,8 +137,6 @@ impl fmt::Display for Holder {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
