@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod doctor;
 mod environment;
 mod inputs;
 mod manual;
@@ -149,6 +150,7 @@ impl Cli {
             Command::Load(args) => load(args, self.config, console),
             Command::Map(args) => commands::map(&args.request()),
             Command::Plan(args) => commands::plan(&args.request()?),
+            Command::Doctor(args) => commands::doctor(&args.request(console)?),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;
                 commands::migrate(MigrateRequest { action, database, db_schema, console })

@@ -13,8 +13,9 @@ needed AS (
     JOIN tables AS t ON t.relname = p.relname
 ),
 missing AS (
-    SELECT 1 AS part, pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', $1::text, current_user) AS statement
-    WHERE NOT pg_catalog.has_schema_privilege($1::text, 'USAGE')
+    SELECT 1 AS part, pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, current_user) AS statement
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = $1::text AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
     UNION ALL
     SELECT 2, pg_catalog.format('GRANT %s ON TABLE %I.%I TO %I', pg_catalog.string_agg(n.privilege, ', ' ORDER BY n.position),
                                 n.nspname, n.relname, current_user)

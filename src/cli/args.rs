@@ -10,6 +10,7 @@ use clap::{
 use clap_complete::Shell;
 
 use super::{
+    doctor::DoctorArgs,
     inputs::InputArgs,
     manual::ManArgs,
     planning::{PlanArgs, SplitArgs},
@@ -81,6 +82,8 @@ pub(super) enum Command {
     Map(MapArgs),
     /// Cut inputs into splits that many machines check, each by itself
     Plan(PlanArgs),
+    /// Show all that is in the way of a load, with the statements that change it; loads and changes nothing
+    Doctor(DoctorArgs),
     /// Create, inspect or remove the four tables
     #[command(subcommand)]
     Migrate(MigrateCommand),

@@ -19,6 +19,7 @@ impl Command {
             | Self::Completions { .. }
             | Self::Man(_) => None,
             Self::Load(args) => Some(&mut args.database),
+            Self::Doctor(args) => Some(&mut args.database),
             Self::Migrate(
                 MigrateCommand::Up(database)
                 | MigrateCommand::Down { database, .. }

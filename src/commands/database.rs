@@ -9,15 +9,16 @@ use super::{
     failure::{Failure, exit},
     limits,
     output::print,
+    preflight::{Finding, Severity, in_the_way, look_at_server, look_at_settings},
     runtime::CommandRuntime,
     signals::{self, Signals},
 };
 use crate::{
     console::Console,
-    load::{self, ControlError},
+    load::ControlError,
     migrate::MigrateError,
     path_text::path_text,
-    postgres::{ErrorClass, LocalServer, Target, refuse_unsuitable},
+    postgres::{ErrorClass, LocalServer, Target},
     runs::RunError,
     session::{Client, SessionError, SessionPool, SessionSettings},
     settings::Timeouts,
@@ -79,7 +80,7 @@ pub(super) fn on_database(
     let pool = SessionPool::new(&target, SessionSettings::Control, 1);
     let (text, exit_code) = runtime.block_on(async {
         let work = async {
-            let mut client = connect(&pool, &target, &timeouts, console).await?;
+            let mut client = connect(&pool, &target, &timeouts, console, true).await?;
             work(&mut client, &target).await
         };
         tokio::select! {
@@ -95,50 +96,46 @@ pub(super) fn on_database(
     Ok(exit_code)
 }
 
-/// The first connection: to a server that can be used.
+/// The first connection: to a server that can be used. `needs_writes`: a standby is refused.
 pub(super) async fn connect(
-    pool: &SessionPool,
-    target: &Target,
-    timeouts: &Timeouts,
-    console: Console,
-) -> Result<Client, Failure> {
-    connect_for(pool, target, timeouts, console, true).await
-}
-
-/// The same, to a standby as well where nothing is to be written.
-pub(super) async fn connect_for(
     pool: &SessionPool,
     target: &Target,
     timeouts: &Timeouts,
     console: Console,
     needs_writes: bool,
 ) -> Result<Client, Failure> {
+    let client = connect_anyhow(pool, target, timeouts, console).await?;
+    let mut findings = Vec::new();
+    let looked = time::timeout(timeouts.answer, look_at_server(&client, needs_writes, &mut findings));
+    looked.await.map_err(|_| no_answer(target))??;
+    refuse(&findings)?;
+    Ok(client)
+}
+
+/// The first connection, to whatever server there is.
+pub(super) async fn connect_anyhow(
+    pool: &SessionPool,
+    target: &Target,
+    timeouts: &Timeouts,
+    console: Console,
+) -> Result<Client, Failure> {
     let client = pool.connect_waiting(timeouts.db_wait, &|message| console.warn(&message)).await;
-    let client = client.map_err(|error| failure_of_run(error.into(), target))?;
-    let reason = time::timeout(timeouts.answer, refuse_unsuitable(&client, needs_writes)).await;
-    match reason.map_err(|_| no_answer(target))? {
-        Ok(None) => Ok(client),
-        Ok(Some(reason)) => Err(Failure::new(exit::NEEDS_A_PERSON, reason)),
-        Err(error) => Err(Failure::of_database(format!("asking {target} for its version failed"), error)),
-    }
+    client.map_err(|error| failure_of_run(error.into(), target))
 }
 
-/// Why a setting of the role or the database keeps a load from being begun, if one does.
-pub(super) async fn unfit_session(client: &PgClient) -> Result<Option<String>, Failure> {
-    let unfit = load::check_settings(client, true).await;
-    let unfit =
-        unfit.map_err(|error| Failure::of_database("reading the settings of the session failed", error))?;
-    Ok(unfit.map(|unfit| unfit.to_string()))
+/// Refuses where a setting of the role or the database keeps the session from writing.
+pub(super) async fn refuse_unfit_session(client: &PgClient) -> Result<(), Failure> {
+    let mut findings = Vec::new();
+    look_at_settings(client, false, &mut findings).await?;
+    refuse(&findings)
 }
 
-/// Refuses where a setting of the role or the database keeps the session from writing or, for a load, from checking
-/// what it writes.
-pub(super) async fn refuse_unfit_session(client: &PgClient, needs_triggers: bool) -> Result<(), Failure> {
-    let unfit = load::check_settings(client, needs_triggers).await;
-    match unfit.map_err(|error| Failure::of_database("reading the settings of the session failed", error))? {
-        Some(unfit) if unfit.may_pass() => Err(Failure::new(exit::TEMPORARY, unfit.to_string())),
-        Some(unfit) => Err(Failure::new(exit::NEEDS_A_PERSON, unfit.to_string())),
+/// Refuses where one of the findings is in the way.
+pub(super) fn refuse(findings: &[Finding]) -> Result<(), Failure> {
+    match in_the_way(findings) {
         None => Ok(()),
+        Some((Severity::Temporary, text)) => Err(Failure::new(exit::TEMPORARY, text)),
+        Some((_, text)) => Err(Failure::new(exit::NEEDS_A_PERSON, text)),
     }
 }
 

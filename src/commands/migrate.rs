@@ -53,7 +53,7 @@ pub(crate) fn migrate(request: MigrateRequest) -> Result<u8, Failure> {
 async fn act(action: MigrateAction, client: &mut Client, db_schema: &str) -> Result<(String, u8), Failure> {
     let done = |text| Ok((text, exit::COMPLETE));
     if matches!(action, MigrateAction::Up | MigrateAction::Down { .. }) {
-        refuse_unfit_session(client, false).await?;
+        refuse_unfit_session(client).await?;
     }
     match action {
         MigrateAction::Up => {

@@ -2,6 +2,7 @@
 
 mod conclude;
 mod database;
+mod doctor;
 mod failure;
 mod inputs;
 mod interrupts;
@@ -13,6 +14,7 @@ mod output;
 mod pending;
 mod plan;
 mod planned;
+mod preflight;
 mod reject_files;
 mod reports;
 mod retry;
@@ -25,6 +27,7 @@ mod tell;
 mod validate;
 
 pub use database::Database;
+pub(crate) use doctor::{DoctorRequest, doctor};
 pub use failure::{Failure, exit};
 pub(crate) use load::load;
 pub(crate) use map::{MapRequest, map};

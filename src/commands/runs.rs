@@ -77,7 +77,7 @@ pub(crate) fn runs(request: RunsRequest) -> Result<u8, Failure> {
     refuse_reserved_schema(&db_schema)?;
     on_database(database, console, async |client, target| {
         if matches!(action, RunsAction::Abandon { .. }) {
-            refuse_unfit_session(client, false).await?;
+            refuse_unfit_session(client).await?;
         }
         if let RunsAction::Show { id, reports } = &action
             && !reports.is_empty()

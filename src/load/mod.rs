@@ -17,7 +17,7 @@ mod row_changes;
 
 pub(crate) use abandon::{Abandoned, abandon};
 pub(crate) use begin::{BegunRun, NewRun};
-pub(crate) use check::{check_sessions, check_settings};
+pub(crate) use check::check_sessions;
 pub(crate) use control::{Control, ControlError};
 pub(crate) use foresee::{ForeseeContext, Foreseen, run_foreseeing_lane};
 pub(crate) use lane::{

@@ -70,24 +70,25 @@ async fn try_up(client: &mut Client, db_schema: &str) -> Result<UpOutcome, Migra
     })
 }
 
-/// What the role lacks for [`up`], as far as the catalog says; changes nothing.
+/// All that the role lacks for [`up`], as far as the catalog says; changes nothing.
 pub(crate) async fn missing_for_up(
     client: &mut Client,
     db_schema: &str,
-) -> Result<Option<MigrateError>, MigrateError> {
+) -> Result<Vec<MigrateError>, MigrateError> {
     let transaction = begin_read_only(client).await?;
     let situation = Situation::look(&transaction, db_schema).await?;
-    if let Err(refused) = situation.refuse_up_without_privilege() {
-        return Ok(Some(refused));
-    }
-    let Some(step) = situation.steps_of_ledger().into_iter().next() else { return Ok(None) };
+    let mut missing: Vec<_> = situation.refuse_up_without_privilege().err().into_iter().collect();
+    let Some(step) = situation.steps_of_ledger().into_iter().next() else { return Ok(missing) };
     let row = transaction
         .query_one(include_str!("../../sql/ledger/may_create.sql"), &[])
         .await
         .map_err(failed("asking for the privileges on the schema profile_loader"))?;
     let is_allowed: bool = row.get("may_create");
-    let refused = || MigrateError::Privilege { what: "making the ledger", needed: step.needed, source: None };
-    Ok((!is_allowed).then(refused))
+    if !is_allowed {
+        let what = "making the ledger";
+        missing.push(MigrateError::Privilege { what, needed: step.needed, source: None });
+    }
+    Ok(missing)
 }
 
 /// Makes the ledger or brings it up to date, and leaves the tables alone: for those that are not adopted because

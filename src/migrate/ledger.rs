@@ -83,6 +83,11 @@ fn grant_to_load(role: &str, is_there: impl Fn(&str) -> bool) -> String {
     }
 }
 
+/// The privileges of a role that loads, on a ledger of this release. `role` is quoted.
+pub(crate) fn grants_to_load(role: &str) -> Vec<String> {
+    grant_to_load(role, |_| true).split("; ").map(str::to_owned).collect()
+}
+
 /// The columns of the tables that are there, by their names; none where it is no table.
 type Layout = HashMap<String, Option<Vec<String>>>;
 

@@ -23,7 +23,7 @@ pub use apply::{
 pub(crate) use apply::{drift, missing_for_up};
 pub(crate) use ledger::{BULK_VERSION, PLANS_VERSION};
 pub use ledger::{LEDGER_VERSION, LedgerState, Record};
-pub(crate) use ledger::{grant_to_look, ledger_state, refuse_load_without_privilege};
+pub(crate) use ledger::{grant_to_look, grants_to_load, ledger_state, refuse_load_without_privilege};
 pub use plan::{MigrationStatus, State};
 pub use situation::Applied;
 pub use source::{MIGRATIONS, Migration};

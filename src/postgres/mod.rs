@@ -10,15 +10,16 @@ mod sqlstate;
 mod target;
 mod target_error;
 mod tls;
+mod told;
 
-use tokio_postgres::{Client, error::DbError};
+use tokio_postgres::error::DbError;
 
 pub(crate) use auth::{AuthGuard, AuthMethod, AuthRefusal};
 pub(crate) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
     RelationKind,
 };
-pub(crate) use conninfo::{has_password, looks_like_settings};
+pub(crate) use conninfo::{ToldSetting, has_password, looks_like_settings};
 pub(crate) use hosts::TargetHost;
 pub use local_server::{LocalServer, LocalServerError};
 pub(crate) use parameters::SessionAttrs;
@@ -92,33 +93,6 @@ fn without_server_message(error: &tokio_postgres::Error) -> String {
         source = error.source();
     }
     fix.map_or_else(|| message.clone(), |fix| format!("{message}; {fix}"))
-}
-
-/// What has to hold of a server before anything is sent to it.
-pub(crate) async fn refuse_unsuitable(
-    client: &Client,
-    needs_writes: bool,
-) -> Result<Option<String>, tokio_postgres::Error> {
-    let row = client
-        .query_one(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                    current_setting('server_encoding'), pg_is_in_recovery(), current_database()",
-            &[],
-        )
-        .await?;
-    let (number, version): (i32, &str) = (row.get(0), row.get(1));
-    let (encoding, is_standby, database): (&str, bool, &str) = (row.get(2), row.get(3), row.get(4));
-    Ok(if number < 120_000 {
-        Some(format!("the server is PostgreSQL {version}; version 12 or newer is needed"))
-    } else if encoding != "UTF8" {
-        Some(format!(
-            "database {database} has the encoding {encoding}, which can't hold every name; create one with ENCODING 'UTF8'"
-        ))
-    } else if is_standby && needs_writes {
-        Some("the server is a standby, which takes no writes; connect to its primary".to_owned())
-    } else {
-        None
-    })
 }
 
 #[cfg(test)]

@@ -15,11 +15,12 @@ use tokio_postgres::{Config, config::LoadBalanceHosts};
 
 use super::{
     auth::{AllowedMethods, AuthGuard},
-    conninfo::{ConnectionSettings, Environment, PassfileFault, Passwords, is_showable, shown},
+    conninfo::{ConnectionSettings, Environment, PassfileFault, Passwords, ToldSetting, is_showable, shown},
     hosts::{HostPassword, PORT, TargetHost, hosts},
     parameters::{self, SessionAttrs},
     target_error::TargetError,
     tls::{SslMode, Tls},
+    told::told,
 };
 use crate::path_text::path_text;
 
@@ -40,6 +41,8 @@ pub struct Target {
     allowed_methods: AllowedMethods,
     connect_within: Duration,
     warnings: Vec<String>,
+    /// What was said, and where.
+    settings: Vec<ToldSetting>,
     /// What only a connection shows; shared by all that is connected for the same command.
     notices: Arc<Mutex<Notices>>,
     /// The PostgreSQL schema that the environment names (`DATABASE_SCHEMA`).
@@ -95,7 +98,7 @@ impl Target {
         let config = parameters::config(&settings)?;
         let mut warnings = Vec::new();
         let mut hosts = hosts(&settings)?;
-        set_passwords(&mut hosts, &config, &settings, &env, &mut warnings)?;
+        let passfile = set_passwords(&mut hosts, &config, &settings, &env, &mut warnings)?;
         parameters::refuse_unsupported(&settings, &hosts)?;
         let tls = Tls::of(&settings, &hosts, &env, &mut warnings)?;
         warnings.extend(settings.repeated().map(|(keyword, origin)| {
@@ -109,6 +112,7 @@ impl Target {
         }
         let db_schema = env.variable("DATABASE_SCHEMA")?;
         Ok(Self {
+            settings: told(&settings, &config, &hosts, &tls, &env, passfile)?,
             session_attrs: SessionAttrs::of(&settings)?,
             allowed_methods: AllowedMethods::of(&settings)?,
             db_schema,
@@ -139,6 +143,7 @@ impl Target {
             allowed_methods: AllowedMethods::all(),
             connect_within: CONNECT_WITHIN,
             warnings,
+            settings: Vec::new(),
             notices: Arc::default(),
             db_schema: None,
         }
@@ -147,6 +152,11 @@ impl Target {
     /// Whether the server is on this machine, as far as its address tells.
     pub fn is_local(&self) -> bool {
         self.hosts.iter().all(TargetHost::is_local)
+    }
+
+    /// What connections are made with, and where it was said; nothing of a server that we started.
+    pub(crate) fn settings(&self) -> &[ToldSetting] {
+        &self.settings
     }
 
     /// What was found and not used.
@@ -246,25 +256,25 @@ impl Target {
     }
 }
 
-/// The password that is given, or those of the password file.
+/// The password that is given, or those of the password file; returns its name where one of its passwords is used.
 fn set_passwords(
     hosts: &mut [TargetHost],
     config: &Config,
     settings: &ConnectionSettings,
     env: &Environment<'_>,
     warnings: &mut Vec<String>,
-) -> Result<(), TargetError> {
+) -> Result<Option<String>, TargetError> {
     if let Some(password) = settings.bytes("password").filter(|password| !password.is_empty()) {
         for host in hosts {
             host.password = Some(HostPassword(password.to_vec()));
         }
-        return Ok(());
+        return Ok(None);
     }
     let path = match settings.given("passfile")? {
         Some(path) => PathBuf::from(path),
         None => match env.home()? {
             Some(home) => home.join(".pgpass"),
-            None => return Ok(()),
+            None => return Ok(None),
         },
     };
     let name = path_text(&path);
@@ -277,14 +287,14 @@ fn set_passwords(
                 PassfileFault::Unreadable(error) => error.to_string(),
             };
             warnings.push(format!("the password file {} is not used: {reason}", shown(&name)));
-            return Ok(());
+            return Ok(None);
         }
     };
     let (user, database) = (config.get_user().unwrap_or_default(), config.get_dbname().unwrap_or_default());
-    for host in hosts {
+    for host in &mut *hosts {
         host.password = host.password_of(&passwords, database, user).map(HostPassword);
     }
-    Ok(())
+    Ok(hosts.iter().any(|host| host.password.is_some()).then_some(name))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A setting that the server does not have (an older version, another system) is passed over. What only the owner's
 //! triggers would notice (`search_path`, `DateStyle`, `TimeZone`, …) is left alone where documents come in. What is not
-//! for us to change, because only a superuser may or because somebody means it, is checked before a load (`load::check`).
+//! for us to change, because only a superuser may or because somebody means it, is looked at before a load (`commands::preflight`).
 
 use std::{num::NonZeroUsize, thread};
 
@@ -38,7 +38,7 @@ const NO_TIMEOUT: &str = "SET statement_timeout = 0";
 /// - `lock_timeout`: whoever holds a lock for longer is named, and the transaction begun anew.
 /// - keepalives and `client_connection_check_interval` (PostgreSQL 14 and newer, not on every system): a session whose
 ///   loader is gone ends within a minute, even in the middle of a statement.
-/// - `row_security`: policies apply, as `load::check` takes for granted, and are no error.
+/// - `row_security`: policies apply, as `commands::preflight` takes for granted, and are no error.
 /// - `quote_all_identifiers`: names in definitions are quoted only where they have to be, so that they compare.
 /// - `exit_on_error`: a document that is refused does not end the session.
 const ALL: [Setting; 14] = [
@@ -84,8 +84,10 @@ const BATCH: [Setting; 1] = [("idle_in_transaction_session_timeout", "5min")];
 ///   session) would read the whole table for each row later on.
 /// - `enable_memoize` off (PostgreSQL 14 and newer): no lookup comes twice.
 /// - `temp_buffers`: the staging table of one batch stays in memory.
+const TEMPORARY: &str = "32MB";
+const TEMPORARY_MIB: i32 = 32;
 const LANE: [Setting; 4] =
-    [("jit", "off"), ("enable_seqscan", "off"), ("enable_memoize", "off"), ("temp_buffers", "32MB")];
+    [("jit", "off"), ("enable_seqscan", "off"), ("enable_memoize", "off"), ("temp_buffers", TEMPORARY)];
 
 /// The server refuses whatever would write.
 const READ_ONLY: [Setting; 1] = [("default_transaction_read_only", "on")];
@@ -105,6 +107,11 @@ const RESTORE_MEMORY: &str = "
 const STAGING_TABLE: &str = include_str!("../../sql/merge/staged.sql");
 
 impl SessionSettings {
+    /// Memory of the server's that one session may take for what it has staged.
+    pub(crate) fn temporary_mib() -> i32 {
+        TEMPORARY_MIB
+    }
+
     /// Statements that set a session up, in order.
     pub(crate) fn statements(self, target: &Target) -> Vec<String> {
         let set = |lists: &[&[Setting]]| set_config(&lists.concat());

@@ -9,6 +9,7 @@ mod clashes;
 mod commands;
 mod conninfo;
 mod damaged;
+mod doctor;
 mod dry_run;
 mod embedded;
 mod load;

@@ -17,21 +17,26 @@ mod this_command;
 use std::panic::{self, AssertUnwindSafe};
 
 use tokio::{runtime::Handle, time};
+use tokio_postgres::Client;
 
-pub(super) use self::request::LoadRequest;
 use self::{
     begin::begin_run,
     choose::{RunChoice, choose_run},
     context::AttemptContext,
 };
+pub(super) use self::{
+    outlook::make_read_only,
+    request::{LoadRequest, failure_of_ledger},
+};
 use super::{
     database::{
-        Database, connect, failure_of_control, failure_of_run, no_answer, reach, refuse_reserved_schema,
-        refuse_unfit_session, stop,
+        Database, connect_anyhow, failure_of_control, failure_of_run, no_answer, reach, refuse,
+        refuse_reserved_schema, stop,
     },
     failure::{Failure, exit},
     inputs::{OpenedInputs, refuse_unwritable_reports},
     limits,
+    preflight::{Finding, Server, Wanted, look_at_server, look_at_settings, look_at_target},
     runtime::CommandRuntime,
     signals::{self, Signals},
     tables::ensure_tables,
@@ -47,7 +52,7 @@ use crate::{
 };
 
 /// Besides those that load: the one that holds the target, and that of the watch, while one more is made.
-const OTHER_CONNECTIONS: usize = 3;
+pub(super) const OTHER_CONNECTIONS: usize = 3;
 
 /// Gives the report out; returns the exit code of a run that came to an end of some kind.
 pub(crate) fn load(
@@ -119,20 +124,22 @@ async fn prepare(
     let report = |message: String| console.warn(&message);
     let named = target.named("profile-loader control");
     let pool = SessionPool::new(&named, SessionSettings::Control, 1);
-    let client = connect(&pool, target, &timeouts, console).await?;
-    let fit = time::timeout(timeouts.answer, refuse_unfit_session(&client, true));
-    fit.await.map_err(|_| no_answer(target))??;
+    let client = connect_anyhow(&pool, target, &timeouts, console).await?;
+    let mut findings = Vec::new();
+    let looked = time::timeout(timeouts.answer, look_at_session(&client, &mut findings));
+    if looked.await.map_err(|_| no_answer(target))??.is_none() {
+        refuse_to_begin(&findings)?;
+    }
     let mut control = Control::take(pool, client, &settings.db_schema, settings.when_held, timeouts, &report)
         .await
         .map_err(|error| failure_of_control(error, target))?;
+    let looked = look_at_target(control.client(), Wanted::by(settings), &mut findings);
+    time::timeout(timeouts.answer, looked).await.map_err(|_| no_answer(target))??;
+    refuse_to_begin(&findings)?;
     let tables = ensure_tables(control.client(), settings, console);
     let pending = time::timeout(timeouts.answer, tables).await.map_err(|_| no_answer(target))??;
-    let unfit = control.check_role(&settings.db_schema, settings.on_existing).await;
-    if let Some(unfit) = unfit.map_err(|error| failure_of_run(error, target))? {
-        return Err(Failure::new(exit::NEEDS_A_PERSON, unfit.to_string()));
-    }
     let choice = choose_run(&mut control, request, opened, &pending).await?;
-    let kinds = session_kinds(settings, choice.what.strategy());
+    let kinds = session_kinds(settings.connections, settings.atomic, choice.what.strategy());
     let target_of_check = target.named("profile-loader check");
     check_sessions(&target_of_check, &kinds, &timeouts, &report)
         .await
@@ -140,14 +147,31 @@ async fn prepare(
     Ok((control, choice))
 }
 
+/// The server, and what the session is set to; none where nothing more can be asked of the server.
+pub(super) async fn look_at_session(
+    client: &Client,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Server>, Failure> {
+    let server = look_at_server(client, true, findings).await?;
+    if server.is_some() {
+        look_at_settings(client, true, findings).await?;
+    }
+    Ok(server)
+}
+
+fn refuse_to_begin(findings: &[Finding]) -> Result<(), Failure> {
+    refuse(findings)
+        .map_err(|failure| Failure::new(failure.exit_code, format!("nothing was begun: {failure}")))
+}
+
 /// The kinds of sessions that a load needs besides the one that holds the target.
-fn session_kinds(settings: &LoadSettings, strategy: Strategy) -> Vec<SessionSettings> {
+pub(super) fn session_kinds(connections: usize, is_atomic: bool, strategy: Strategy) -> Vec<SessionSettings> {
     match strategy {
-        Strategy::Merge if settings.atomic => vec![SessionSettings::MergeAtomic],
+        Strategy::Merge if is_atomic => vec![SessionSettings::MergeAtomic],
         Strategy::Merge => vec![SessionSettings::Merge],
         Strategy::Bulk => vec![
             SessionSettings::Fill,
-            SessionSettings::Restore { sessions: settings.connections },
+            SessionSettings::Restore { sessions: connections },
             SessionSettings::Merge,
         ],
     }

@@ -1,32 +1,28 @@
 //! What a load would find before it begins, and do about it; the first look of a dry run. Only looks.
 
 use tokio::time;
+use tokio_postgres::Client;
 
 use super::{
     choose::{Choice, NewStrategy, choose_run, new_strategy, strategy_of_empty_tables},
+    look_at_session,
     request::{LoadRequest, failure_of_ledger},
 };
 use crate::{
     commands::{
-        database::{connect_for, failure_of_migration, failure_of_run, no_answer, unfit_session},
+        database::{connect_anyhow, failure_of_run, no_answer, refuse},
         failure::{Failure, exit},
         inputs::OpenedInputs,
-        pending::table_is_missing,
-        tables::{missing_of, refuse_missing},
+        preflight::{ENCODING, Finding, Severity, Tables, Wanted, look_at_target},
     },
     load::Control,
-    migrate::{
-        self, BULK_VERSION, LEDGER_VERSION, LedgerState, MigrateError, MigrationStatus, PLANS_VERSION, State,
-        Status,
-    },
+    migrate::BULK_VERSION,
     postgres::Target,
     report::DryRun,
-    runs::{Pace, PendingStep, pending_steps},
-    session::{Client, SessionPool, SessionSettings},
-    settings::{MissingDdl, Strategy, StrategyRequest, WhenHeld},
+    runs::Pace,
+    session::{SessionPool, SessionSettings},
+    settings::{LoadSettings, Strategy, StrategyRequest, WhenHeld},
 };
-
-const RESUMED_UNKNOWN: &str = "whether the load would resume a run is not known";
 
 /// What was found before the first document.
 pub(super) struct Outlook {
@@ -47,14 +43,20 @@ pub(super) async fn look(
     let timeouts = settings.timeouts;
     let named = target.named("profile-loader dry run control");
     let pool = SessionPool::new(&named, SessionSettings::Control, 1);
-    let client = connect_for(&pool, target, &timeouts, console, false).await?;
-    let mut found = DryRun::default();
-    let unfit = time::timeout(timeouts.answer, make_read_only(&client));
-    found.refusals.extend(unfit.await.map_err(|_| no_answer(target))??);
+    let client = connect_anyhow(&pool, target, &timeouts, console).await?;
+    let (mut found, mut findings) = (DryRun::default(), Vec::new());
+    let looked = time::timeout(timeouts.answer, look_at_session(&client, &mut findings));
+    let server = looked.await.map_err(|_| no_answer(target))??;
+    if server.is_none_or(|server| server.encoding != ENCODING) {
+        refuse(&findings)?;
+    }
+    let read_only = time::timeout(timeouts.answer, make_read_only(&client));
+    read_only.await.map_err(|_| no_answer(target))??;
     let control = Control::looking(pool, client, &settings.db_schema, timeouts).await;
     let mut control = control.map_err(|error| failure_of_run(error, target))?;
-    let tables = look_at_tables(&mut control, request, &mut found);
+    let tables = look_at_tables(&mut control, settings, &mut findings);
     let tables = time::timeout(timeouts.answer, tables).await.map_err(|_| no_answer(target))??;
+    tell(&findings, &tables, &mut found);
     let holder = control.holder().await.map_err(|error| failure_of_run(error, target))?;
     if let Some(holder) = holder {
         let words = format!("another loader is at work on these tables: {holder}");
@@ -64,9 +66,6 @@ pub(super) async fn look(
         }
     }
     if tables.are_there {
-        let unfit = control.check_role(&settings.db_schema, settings.on_existing).await;
-        let unfit = unfit.map_err(|error| failure_of_run(error, target))?;
-        found.refusals.extend(unfit.map(|unfit| unfit.to_string()));
         let unforeseen = control.unforeseen(&settings.db_schema).await;
         found.unforeseen = unforeseen.map_err(|error| failure_of_run(error, target))?;
     }
@@ -81,129 +80,36 @@ pub(super) async fn look(
     Ok((server_version, Outlook { strategy, has_tables: tables.are_there, paces, found }))
 }
 
-/// From now on the server refuses whatever would write; returns what would refuse a load before.
-async fn make_read_only(client: &Client) -> Result<Vec<String>, Failure> {
-    let mut refusals: Vec<_> = unfit_session(client).await?.into_iter().collect();
-    let what = |error| Failure::of_database("making the session read-only failed", error);
-    client.batch_execute("SET default_transaction_read_only = on").await.map_err(what)?;
-    let row = client.query_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).await.map_err(what)?;
-    if row.get(0) {
-        refusals.push("the server is a standby, which takes no writes; load into its primary".to_owned());
-    }
-    Ok(refusals)
+/// From now on the server refuses whatever would write.
+pub(in crate::commands) async fn make_read_only(client: &Client) -> Result<(), Failure> {
+    let read_only = client.batch_execute("SET default_transaction_read_only = on").await;
+    read_only.map_err(|error| Failure::of_database("making the session read-only failed", error))
 }
 
-/// What there is.
-struct Tables {
-    are_there: bool,
-    have_ledger: bool,
-    /// What an unfinished bulk load has dropped.
-    pending: Vec<PendingStep>,
-}
-
+/// What there is, or why there is nothing to be compared with.
 async fn look_at_tables(
     control: &mut Control,
-    request: LoadRequest<'_>,
-    found: &mut DryRun,
+    settings: &LoadSettings,
+    findings: &mut Vec<Finding>,
 ) -> Result<Tables, Failure> {
-    let settings = request.settings;
-    let (client, db_schema) = (control.client(), &settings.db_schema);
-    let status = look_at_ledger(client, db_schema, found).await?;
-    // A ledger of an older release is brought up to date before the load looks for its run.
-    let version = status.as_ref().map_or(0, |status| match status.ledger {
-        LedgerState::Current => LEDGER_VERSION,
-        LedgerState::Outdated { version } => version,
-        LedgerState::Missing => 0,
-    });
-    let have_ledger = version >= PLANS_VERSION;
-    if version == BULK_VERSION {
-        found.warnings.push(RESUMED_UNKNOWN.to_owned());
-    }
-    let pending = if version >= BULK_VERSION {
-        pending_steps(client, db_schema).await.map_err(|error| failure_of_ledger(&error))?
-    } else {
-        Vec::new()
-    };
-    if let Some(step) = pending.first() {
-        let missing = missing_of(client, db_schema).await?;
-        if !missing.is_empty() {
-            let message = table_is_missing(step.run_id, &missing, db_schema);
-            return Err(Failure::new(exit::NEEDS_A_PERSON, message));
-        }
-        return Ok(Tables { are_there: true, have_ledger, pending });
-    }
-    let are_there = match &status {
-        Some(status) => status.migrations.iter().all(|one| one.state != State::Pending),
-        None => missing_of(client, db_schema).await?.is_empty(),
-    };
-    if are_there {
-        let differences = migrate::verify(client, db_schema).await.map_err(failure_of_migration)?;
-        let (breaking, bearable): (Vec<_>, Vec<_>) = differences.into_iter().partition(|one| one.breaks_load);
-        if !breaking.is_empty() {
-            return Err(failure_of_migration(MigrateError::Differs(breaking)));
-        }
-        found.differences.extend(bearable.into_iter().map(|one| one.what));
-        if !found.differences.is_empty() {
-            let words = "the tables differ from what they should be, so they may hold rows that refuse documents, which is not \
-                         foreseen";
-            found.warnings.push(words.to_owned());
-        }
-    }
-    if let Some(status) = status {
-        if settings.missing_ddl == MissingDdl::Apply {
-            found.ddl = ddl(&status, found.differences.is_empty());
-            let missing = migrate::missing_for_up(client, db_schema).await.map_err(failure_of_migration)?;
-            found.refusals.extend(missing.map(|error| failure_of_migration(error).to_string()));
-        } else if let Err(failure) = refuse_missing(!are_there, status.ledger) {
-            found.refusals.push(failure.to_string());
-        }
-    }
-    Ok(Tables { are_there, have_ledger, pending })
+    let looked = look_at_target(control.client(), Wanted::by(settings), findings).await?;
+    looked.ok_or_else(|| refuse(findings).expect_err("it is said why"))
 }
 
-/// Where migrations and ledger stand; none where the role may not read the ledger, which is told all that can be told
-/// without it.
-async fn look_at_ledger(
-    client: &mut Client,
-    db_schema: &str,
-    found: &mut DryRun,
-) -> Result<Option<Status>, Failure> {
-    let looked = async {
-        let status = migrate::status(client, db_schema).await?;
-        if status.ledger == LedgerState::Current {
-            migrate::check_ledger(client, db_schema).await?;
-        }
-        Ok(status)
-    };
-    match looked.await {
-        Ok(status) => Ok(Some(status)),
-        Err(error @ MigrateError::Privilege { .. }) => {
-            found.refusals.push(failure_of_migration(error).to_string());
-            found.warnings.push(RESUMED_UNKNOWN.to_owned());
-            Ok(None)
-        }
-        Err(error) => Err(failure_of_migration(error)),
+/// What was found, as the report tells it.
+fn tell(findings: &[Finding], tables: &Tables, found: &mut DryRun) {
+    let refusing = findings.iter().filter(|one| one.severity > Severity::Warning);
+    found.refusals.extend(refusing.map(ToString::to_string));
+    if tables.is_unreadable || tables.ledger_version == Some(BULK_VERSION) {
+        found.warnings.push("whether the load would resume a run is not known".to_owned());
     }
-}
-
-/// What would be applied before the load. Tables that another program made are not adopted while they differ.
-fn ddl(status: &Status, are_alike: bool) -> Vec<String> {
-    let words = |one: &MigrationStatus| {
-        let migration = format!("migration {:04} {}", one.version, one.name);
-        match one.state {
-            State::Pending => Some(migration),
-            State::Adoptable if are_alike => Some(format!("a record of {migration}, whose tables are there")),
-            _ => None,
-        }
-    };
-    let ledger = match status.ledger {
-        LedgerState::Current => None,
-        LedgerState::Missing => Some(format!("the ledger, version {LEDGER_VERSION}")),
-        LedgerState::Outdated { version } => {
-            Some(format!("the ledger, from version {version} to {LEDGER_VERSION}"))
-        }
-    };
-    status.migrations.iter().filter_map(words).chain(ledger).collect()
+    if !tables.differences.is_empty() {
+        let words = "the tables differ from what they should be, so they may hold rows that refuse documents, which is not \
+                     foreseen";
+        found.warnings.push(words.to_owned());
+    }
+    found.differences.clone_from(&tables.differences);
+    found.ddl.clone_from(&tables.ddl);
 }
 
 /// How documents would get into the tables.

@@ -15,6 +15,6 @@ pub(crate) struct LoadRequest<'a> {
     pub(crate) console: Console,
 }
 
-pub(super) fn failure_of_ledger(error: &RunError) -> Failure {
+pub(in crate::commands) fn failure_of_ledger(error: &RunError) -> Failure {
     Failure::new(exit_code_of(error.class()), error.message())
 }

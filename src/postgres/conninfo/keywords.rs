@@ -61,6 +61,12 @@ pub(super) const KEYWORDS: [(&str, Option<&str>); 54] = [
     ("keepalives_retries", None),
 ];
 
+/// Parameters whose values are shown to nobody.
+pub(super) fn is_secret(keyword: &str) -> bool {
+    let secrets = ["password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"];
+    secrets.contains(&keyword)
+}
+
 /// Words of other drivers, poolers and programs, and what to do instead.
 const FOREIGN: [(&str, &str); 36] = [
     ("schema", SCHEMA),

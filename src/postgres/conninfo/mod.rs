@@ -16,6 +16,8 @@ mod variables;
 
 use std::{collections::BTreeMap, str};
 
+use serde::Serialize;
+
 use super::target_error::TargetError;
 use fault::Fault;
 pub(crate) use hint::looks_like_settings;
@@ -32,6 +34,15 @@ struct Value {
     origin: &'static str,
     /// Other values that the same place gave it before.
     replaced: Vec<Vec<u8>>,
+}
+
+/// A setting of a connection, for those who ask where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ToldSetting {
+    pub(crate) keyword: &'static str,
+    /// None where it is not to be shown.
+    pub(crate) value: Option<String>,
+    pub(crate) origin: String,
 }
 
 impl ConnectionSettings {
@@ -146,6 +157,21 @@ impl ConnectionSettings {
     /// Where a parameter was said.
     pub(super) fn origin(&self, keyword: &str) -> &'static str {
         self.0.get(keyword).map_or("the default", |value| value.origin)
+    }
+
+    /// Every parameter that has a value, where it was said, and what may be shown of it.
+    pub(super) fn told(&self) -> Vec<ToldSetting> {
+        let given = self.0.iter().filter(|(_, value)| !value.bytes.is_empty());
+        let told = given.map(|(keyword, value)| {
+            let text = str::from_utf8(&value.bytes).ok().filter(|text| is_showable(text));
+            let is_secret = keywords::is_secret(keyword);
+            ToldSetting {
+                keyword,
+                value: text.filter(|_| !is_secret).map(str::to_owned),
+                origin: value.origin.to_owned(),
+            }
+        });
+        told.collect()
     }
 
     /// Whether only a variable of libpq's speaks of a parameter, which comes after everything else.
