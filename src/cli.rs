@@ -6,6 +6,7 @@ mod doctor;
 mod environment;
 mod inputs;
 mod manual;
+mod network;
 mod planning;
 mod preview;
 mod refusal;
@@ -148,7 +149,7 @@ impl Cli {
                 commands::validate(&documents, split.as_ref(), &output)
             }
             Command::Load(args) => load(args, self.config, console),
-            Command::Map(args) => commands::map(&args.request()),
+            Command::Map(args) => commands::map(&args.request(), console),
             Command::Plan(args) => commands::plan(&args.request()?),
             Command::Doctor(args) => commands::doctor(&args.request(console)?),
             Command::Migrate(args) => {

@@ -84,7 +84,7 @@ pub mod internals {
     }
 
     pub mod input {
-        pub use crate::input::{Chunk, ChunkReader, LINE_BYTES_MAX, Source};
+        pub use crate::input::{Chunk, ChunkReader, LINE_BYTES_MAX, RemoteFault, Source};
     }
 
     pub mod rows {

@@ -1,6 +1,10 @@
 //! What a run was asked to do, as checked plain values; knows neither the command line nor the environment.
 
+mod network;
+
 use std::{collections::BTreeMap, ffi::OsString, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+
+pub use network::NetworkSettings;
 
 use crate::path_text::path_text;
 
@@ -187,8 +191,9 @@ pub struct ConfigIdentity {
 /// What every run over documents is given.
 #[derive(Debug, Clone)]
 pub struct DocumentSettings {
-    /// Files, patterns or `-`.
+    /// Files, patterns, URLs or `-`.
     pub inputs: Vec<OsString>,
+    pub network: NetworkSettings,
     /// How documents are told apart in them.
     pub framing: FramingRequest,
     pub json_schema: Option<PathBuf>,
@@ -218,6 +223,7 @@ impl DocumentSettings {
     pub fn of(inputs: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             inputs: inputs.into_iter().map(Into::into).collect(),
+            network: NetworkSettings::default(),
             framing: FramingRequest::Auto,
             json_schema: None,
             map: None,

@@ -6,6 +6,7 @@ use clap::{Args, builder::BoolishValueParser};
 
 use super::{
     args::OutputArg,
+    network::NetworkArgs,
     values::{self, FramingArg, MaxRejects},
 };
 use crate::{
@@ -18,8 +19,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct DocumentArgs {
-    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, or - for standard input;
-    /// gzip and zstd are recognised by content
+    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, https:// URLs, or - for
+    /// standard input; gzip and zstd are recognised by content
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<OsString>,
     /// How documents are told apart: ndjson by lines; json by their brackets, in arrays, one after another or behind
@@ -78,6 +79,8 @@ pub(super) struct InputArgs {
         hide_env = true
     )]
     pub(super) output: OutputArg,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 impl InputArgs {
@@ -105,8 +108,9 @@ impl InputArgs {
         console: Console,
     ) -> (DocumentSettings, ReportOutput) {
         let DocumentArgs { inputs, framing, json_schema, map } = self.documents;
+        let network = self.network.into();
         let (settings, output) = self.check.settings(self.output.into(), rejects, config, console);
-        (DocumentSettings { inputs, framing: framing.into(), json_schema, map, ..settings }, output)
+        (DocumentSettings { inputs, network, framing: framing.into(), json_schema, map, ..settings }, output)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Args;
 
-use super::values::FramingArg;
+use super::{network::NetworkArgs, values::FramingArg};
 use crate::{commands::MapRequest, settings::DocumentSettings};
 
 #[derive(Debug, Args)]
@@ -12,7 +12,7 @@ pub(super) struct MapArgs {
     /// The jq filter, as --map takes it
     #[arg(value_name = "FILE.jq")]
     pub(super) map: PathBuf,
-    /// Files of JSON documents, quoted globs, or - for standard input
+    /// Files of JSON documents, quoted globs, https:// URLs, or - for standard input
     #[arg(value_name = "INPUT", required = true)]
     pub(super) inputs: Vec<OsString>,
     /// How many documents are shown
@@ -27,11 +27,14 @@ pub(super) struct MapArgs {
     /// Check against this JSON Schema instead of the built-in one
     #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_JSON_SCHEMA", hide_env = true)]
     pub(super) json_schema: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 impl MapArgs {
     pub(super) fn request(self) -> MapRequest {
         let documents = DocumentSettings {
+            network: self.network.into(),
             framing: self.framing.into(),
             json_schema: self.json_schema,
             map: Some(self.map),

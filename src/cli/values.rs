@@ -95,6 +95,16 @@ pub(super) fn batch_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Several are in memory at the same time.
+const RANGE_BYTES_MAX: u64 = 64 << 20;
+
+pub(super) fn range_bytes(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(bytes) if (1..=RANGE_BYTES_MAX).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("give a number from 1 to {RANGE_BYTES_MAX}")),
+    }
+}
+
 /// A number alone is of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match text.parse() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Command, DatabaseArgs, MigrateCommand, ReportCommand, RunArgs, RunsCommand};
 use crate::{
     commands::{Failure, exit},
+    input::input_scheme,
     postgres::looks_like_settings,
 };
 
@@ -46,6 +47,9 @@ impl Command {
             Err(Failure::new(exit::USAGE, message))
         };
         let looks_like = |path: &Path| !path.exists() && looks_like_settings(&path.to_string_lossy());
+        // What a URL of an input has before its host is looked at with it.
+        let looks_like_input =
+            |path: &Path| looks_like(path) && path.to_str().and_then(input_scheme).is_none();
         let looks_like_path = |path: &Option<PathBuf>| path.as_deref().is_some_and(looks_like);
         if let Self::Report(args) = &*self {
             let drawn = match &args.merge {
@@ -56,16 +60,18 @@ impl Command {
             return if paths.any(|path| looks_like(path)) { refuse("a REPORT") } else { Ok(()) };
         }
         if let Self::Map(args) = &*self {
-            let mut paths =
-                args.inputs.iter().map(Path::new).chain([&*args.map]).chain(args.json_schema.as_deref());
-            return if paths.any(looks_like) { refuse("a FILE") } else { Ok(()) };
+            let is_refused = args.inputs.iter().map(Path::new).any(looks_like_input)
+                || looks_like(&args.map)
+                || looks_like_path(&args.json_schema);
+            return if is_refused { refuse("a FILE") } else { Ok(()) };
         }
         if let Self::Plan(args) = &*self {
             let documents = &args.documents;
             let others = [Some(&args.plan), documents.json_schema.as_ref(), documents.map.as_ref()];
-            let others = others.into_iter().flatten().map(PathBuf::as_path);
-            let mut paths = documents.inputs.iter().map(Path::new).chain(others);
-            return if paths.any(looks_like) { refuse("a FILE") } else { Ok(()) };
+            let mut others = others.into_iter().flatten().map(PathBuf::as_path);
+            let is_refused =
+                documents.inputs.iter().map(Path::new).any(looks_like_input) || others.any(looks_like);
+            return if is_refused { refuse("a FILE") } else { Ok(()) };
         }
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
@@ -74,7 +80,7 @@ impl Command {
             _ => (None, None),
         };
         if let Some(input) = input {
-            if input.documents.inputs.iter().any(|input| looks_like(Path::new(input))) {
+            if input.documents.inputs.iter().any(|input| looks_like_input(Path::new(input))) {
                 return refuse("an INPUT");
             }
             if looks_like_path(&input.check.baseline) {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     console::Console,
     document::DocumentSchema,
-    input::{self, ChunkReader, InputError, Source},
+    input::{self, ChunkReader, InputError, RemoteFault, Source},
     map::DocumentMap,
     pipeline::{Checker, Deferral, PipelineSettings, Rules},
     progress::Progress,
@@ -86,9 +86,10 @@ pub(super) struct PipelineInput {
 
 impl OpenedInputs {
     /// Finds the inputs and the schema; nothing has been written when this fails.
-    pub(super) fn open(settings: &DocumentSettings) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &DocumentSettings, console: Console) -> Result<Self, Failure> {
         let started = (SystemTime::now(), Instant::now());
-        let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
+        let warn = move |words: String| console.warn(&words);
+        let sources = input::resolve(&settings.inputs, &settings.network, warn).map_err(failure_of_input)?;
         if sources.contains(&Source::Stdin) {
             standard_input::refuse_unreadable()?;
         }
@@ -103,7 +104,7 @@ impl OpenedInputs {
         let map = map.map_err(|error| Failure::of(exit::USAGE, error))?.map(Arc::new);
         let baseline = read_baseline(settings)?;
         let reader = ChunkReader::open(sources, settings.framing, settings.chunk_bytes);
-        let reader = reader.map_err(failure_of_input)?;
+        let reader = reader.map_err(failure_of_opening)?;
         let (share, framing) = (None, settings.framing);
         Ok(Self { reader, schema: Arc::new(schema), map, share, framing, baseline, started })
     }
@@ -209,13 +210,9 @@ pub(super) fn refuse_unwritable_reports<'a>(
     reports: impl Iterator<Item = &'a PathBuf>,
     settings: &DocumentSettings,
 ) -> Result<(), Failure> {
-    let sources = input::resolve(&settings.inputs).map_err(failure_of_input)?;
-    let files = sources.iter().filter_map(|source| match source {
-        Source::File(path) => Some(path.as_path()),
-        Source::Stdin => None,
-    });
+    let files = input::files(&settings.inputs).map_err(failure_of_input)?;
     let others = settings.json_schema.as_deref().into_iter().chain(settings.map.as_deref());
-    refuse_unwritable("the report", reports, files.chain(others))
+    refuse_unwritable("the report", reports, files.iter().map(PathBuf::as_path).chain(others))
 }
 
 /// The same for a command that reads these files; `what` it would write, for messages.
@@ -249,11 +246,22 @@ pub(super) fn failure_of_input(error: InputError) -> Failure {
     Failure::of(exit_code_of_input(&error), error)
 }
 
+/// Where nothing has begun, an input that is refused is one that was named wrongly.
+fn failure_of_opening(error: InputError) -> Failure {
+    match error {
+        InputError::Remote {
+            fault: RemoteFault::Refused { .. } | RemoteFault::Contradiction { .. }, ..
+        } => Failure::of(exit::USAGE, error),
+        error => failure_of_input(error),
+    }
+}
+
 pub(super) fn exit_code_of_input(error: &InputError) -> u8 {
     match error {
-        InputError::Changed { .. } | InputError::NotAsPlanned { .. } | InputError::Damaged { .. } => {
-            exit::NEEDS_A_PERSON
-        }
+        InputError::Changed { .. }
+        | InputError::NotAsPlanned { .. }
+        | InputError::Damaged { .. }
+        | InputError::Remote { fault: RemoteFault::Changed { .. }, .. } => exit::NEEDS_A_PERSON,
         error if error.is_temporary() => exit::TEMPORARY,
         _ => exit::USAGE,
     }

@@ -9,6 +9,7 @@ use super::{
     output::print,
 };
 use crate::{
+    console::Console,
     document::{DocumentSchema, Fault, Scratch, check_text, is_blank, sound_text},
     input::{Chunk, Piece},
     map::{DocumentMap, MapScratch, STACK_BYTES},
@@ -27,10 +28,10 @@ pub(crate) struct MapRequest {
 }
 
 /// The exit code says whether one of them would be rejected.
-pub(crate) fn map(request: &MapRequest) -> Result<u8, Failure> {
+pub(crate) fn map(request: &MapRequest, console: Console) -> Result<u8, Failure> {
     let shows_values = request.show_values || std::io::stdout().is_terminal();
     limits::refuse_tight(0, 1, true)?;
-    let opened = OpenedInputs::open(&request.documents)?;
+    let opened = OpenedInputs::open(&request.documents, console)?;
     let (text, rejected) = thread::scope(|scope| {
         let look = || Preview::new(shows_values).take(opened, request.first);
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, look);

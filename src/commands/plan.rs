@@ -15,7 +15,7 @@ use crate::{
     path_text::{path_text, visible_lines},
     plan::{self, MakeError, Plan, PlanRequest, PlannedText},
     report::{grouped, write_file},
-    settings::FramingRequest,
+    settings::{FramingRequest, NetworkSettings},
 };
 
 /// What is planned, and the file that gets the plan.
@@ -37,10 +37,12 @@ const LONG_SPLIT: u64 = 3;
 
 pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     limits::refuse_tight(0, request.jobs, request.map.is_some())?;
-    let sources = input::resolve(&request.inputs).map_err(failure_of_input)?;
+    // Of URLs nothing is asked: only files have splits.
+    let sources = input::resolve(&request.inputs, &NetworkSettings::default(), |_| ());
+    let sources = sources.map_err(failure_of_input)?;
     let files = sources.iter().filter_map(|source| match source {
         Source::File(path) => Some(path.as_path()),
-        Source::Stdin => None,
+        Source::Remote(_) | Source::Stdin => None,
     });
     let others = request.json_schema.as_deref().into_iter().chain(request.map.as_deref());
     refuse_unwritable("the plan", [&request.plan].into_iter(), files.chain(others))?;

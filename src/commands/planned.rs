@@ -59,7 +59,7 @@ impl OpenedSplit {
         let (source, _) = self.section()?;
         let read: Vec<&Path> = match &source {
             Source::File(path) => vec![&self.path, path],
-            Source::Stdin => vec![&self.path],
+            Source::Remote(_) | Source::Stdin => vec![&self.path],
         };
         refuse_unwritable("the report", reports, read.into_iter())
     }

@@ -56,7 +56,7 @@ pub(super) fn check_all(
     let has_map = split.map_or(settings.map.is_some(), OpenedSplit::has_map);
     limits::refuse_tight(0, settings.jobs, has_map)?;
     let opened = match split {
-        None => OpenedInputs::open(settings)?,
+        None => OpenedInputs::open(settings, console)?,
         Some(split) => split.open(settings)?,
     };
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.

@@ -12,6 +12,7 @@ mod documents;
 mod open_source;
 mod pattern;
 mod reader;
+mod remote;
 mod section;
 mod sniff;
 mod source;
@@ -33,9 +34,11 @@ use thiserror::Error;
 pub use chunk::{Chunk, LINE_BYTES_MAX};
 pub(crate) use chunk::{Piece, Position, SourceDigest, Watermark};
 pub use reader::ChunkReader;
+pub use remote::RemoteFault;
+pub(crate) use remote::{input_scheme, shown as shown_url};
 pub(crate) use section::Section;
 pub use source::Source;
-pub(crate) use source::resolve;
+pub(crate) use source::{files, resolve};
 pub(crate) use survey::{Survey, survey};
 
 /// Why the input can't be read; each variant names the source.
@@ -121,6 +124,18 @@ pub enum InputError {
     NoFile { name: String },
     #[error("{name} can't be read from byte {byte_offset}")]
     Read { name: String, byte_offset: u64, source: io::Error },
+    #[error("{name} {problem}; {fix}")]
+    Url { name: String, problem: String, fix: String },
+    #[error("the file {name} of --header-file {problem}")]
+    HeaderFile { name: String, problem: String },
+    #[error(
+        "--header-file is for one server, and {name} and {other} are of two; load them one after the other, or leave the \
+         file out where the URLs are signed"
+    )]
+    HeadersForTwo { name: String, other: String },
+    /// Over the network.
+    #[error("{name} can't be read{}: {fault}", from_byte(*byte_offset))]
+    Remote { name: String, byte_offset: u64, fault: RemoteFault },
 }
 
 impl InputError {
@@ -129,9 +144,40 @@ impl InputError {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::BrokenOff { .. } | Self::Read { .. } | Self::CutOff { .. } | Self::ArrayCutOff { .. }
+            Self::BrokenOff { .. }
+                | Self::Read { .. }
+                | Self::CutOff { .. }
+                | Self::ArrayCutOff { .. }
+                | Self::Remote {
+                    fault: RemoteFault::Unavailable { .. }
+                        | RemoteFault::GivenUp { .. }
+                        | RemoteFault::Contradiction { .. }
+                        // What was there before.
+                        | RemoteFault::Refused { .. },
+                    ..
+                }
         )
     }
+
+    /// Of a source that can't be begun.
+    fn open(name: String, source: io::Error) -> Self {
+        match RemoteFault::within(&source) {
+            Some(fault) => Self::Remote { name, byte_offset: 0, fault: fault.clone() },
+            None => Self::Open { name, source },
+        }
+    }
+
+    /// Of one that can't be read on.
+    fn read(name: String, byte_offset: u64, source: io::Error) -> Self {
+        match RemoteFault::within(&source) {
+            Some(fault) => Self::Remote { name, byte_offset, fault: fault.clone() },
+            None => Self::Read { name, byte_offset, source },
+        }
+    }
+}
+
+fn from_byte(byte_offset: u64) -> String {
+    if byte_offset == 0 { String::new() } else { format!(" from byte {byte_offset}") }
 }
 
 /// What a damaged stream gave, from its first line up to the one before the end of `lines`.

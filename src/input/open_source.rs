@@ -227,7 +227,7 @@ impl OpenSource {
         let Fault { byte_offset, kind } = self.stream.fault(&source);
         let (name, form) = (name.to_owned(), self.stream.form);
         match kind {
-            FaultKind::Unreadable => InputError::Read { name, byte_offset, source },
+            FaultKind::Unreadable => InputError::read(name, byte_offset, source),
             FaultKind::BrokenOff => InputError::BrokenOff { name, form, byte_offset, source },
             FaultKind::Damaged => {
                 let lines = self.member_line..self.line;

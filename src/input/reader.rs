@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    InputError, Source,
+    InputError, RemoteFault, Source,
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
     open_source::{NextChunk, OpenSource, recognise, whole_lines},
@@ -62,7 +62,7 @@ impl ChunkReader {
         chunk_bytes: usize,
     ) -> Result<Self, InputError> {
         for source in &sources {
-            if source.stored_bytes().is_some() {
+            if source.is_rereadable() {
                 probe(source, framing)?;
             }
         }
@@ -112,6 +112,14 @@ impl ChunkReader {
 
     pub fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// Who hears from now on that a server is waited for.
+    pub(crate) fn listen(&self, listener: impl Fn(String) + Send + 'static) {
+        // One hears of all of them.
+        if let Some(remote) = self.sources.iter().find_map(Source::as_remote) {
+            remote.listen(listener);
+        }
     }
 
     /// The sources read to their end so far, in order.
@@ -212,7 +220,7 @@ impl ChunkReader {
             Some((section, _)) if !section.is_compressed => Ok(Decompressed::plain(stored, consumed)),
             _ => Decompressed::new(stored, consumed),
         };
-        let stream = stream.map_err(|error| InputError::Open { name: source.name(), source: error })?;
+        let stream = stream.map_err(|error| InputError::open(source.name(), error))?;
         Ok(match &self.section {
             None => OpenSource::new(index, stream),
             Some((section, _)) => OpenSource::of_section(index, stream, section),
@@ -225,11 +233,16 @@ impl ChunkReader {
 pub(super) fn probe(source: &Source, framing: FramingRequest) -> Result<(&'static str, Framing), InputError> {
     let name = source.name();
     let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
-        .map_err(|error| InputError::Open { name: name.clone(), source: error })?;
+        .map_err(|error| InputError::open(name.clone(), error))?;
     let form = stream.form;
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
-    let is_damaged = stream.take(HEAD_BYTES as u64).read_to_end(&mut head).is_err();
-    let head = whole_lines(&head[sniff::bom_bytes(&head)..], is_damaged);
+    let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    if let Err(error) = &read
+        && let Some(fault) = RemoteFault::within(error)
+    {
+        return Err(InputError::Remote { name, byte_offset: 0, fault: fault.clone() });
+    }
+    let head = whole_lines(&head[sniff::bom_bytes(&head)..], read.is_err());
     recognise(head, framing, &name, form).map(|framing| (form, framing))
 }

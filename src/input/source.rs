@@ -7,26 +7,30 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     InputError,
     pattern::{is_pattern, matches},
+    remote::{Network, Remote, input_scheme, shown},
 };
-use crate::path_text::path_text;
+use crate::{path_text::path_text, settings::NetworkSettings};
 
-/// One input: a file or standard input.
+/// One input: a file, one behind a URL, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     File(PathBuf),
+    Remote(Arc<Remote>),
     Stdin,
 }
 
 impl Source {
-    /// The name that reports and errors use: the path as it was given, or `-`.
+    /// The name that reports and errors use: the path as it was given, the URL without its query, or `-`.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path_text(path),
+            Self::Remote(remote) => remote.name().to_owned(),
             Self::Stdin => "-".to_owned(),
         }
     }
@@ -35,6 +39,7 @@ impl Source {
     pub fn stored_bytes(&self) -> Option<u64> {
         match self {
             Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.len()),
+            Self::Remote(remote) => remote.length(),
             Self::Stdin => None,
         }
     }
@@ -45,8 +50,21 @@ impl Source {
             Self::File(path) => {
                 fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
             }
+            Self::Remote(_) | Self::Stdin => false,
+        }
+    }
+
+    /// Whether it can be looked at before it is read.
+    pub(crate) fn is_rereadable(&self) -> bool {
+        match self {
+            Self::File(_) => self.stored_bytes().is_some(),
+            Self::Remote(_) => true,
             Self::Stdin => false,
         }
+    }
+
+    pub(super) fn as_remote(&self) -> Option<&Arc<Remote>> {
+        if let Self::Remote(remote) = self { Some(remote) } else { None }
     }
 
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, InputError> {
@@ -55,13 +73,50 @@ impl Source {
                 Ok(file) => Ok(Box::new(file)),
                 Err(source) => Err(InputError::Open { name: self.name(), source }),
             },
+            Self::Remote(remote) => remote.open().map_err(|error| InputError::open(self.name(), error)),
             Self::Stdin => Ok(Box::new(io::stdin())),
         }
     }
 }
 
-/// Turns INPUT arguments into sources: in their order, the matches of a pattern sorted by name.
-pub(crate) fn resolve(arguments: &[OsString]) -> Result<Vec<Source>, InputError> {
+/// Turns INPUT arguments into sources: in their order, the matches of a pattern sorted by name. `listener` hears that a
+/// server is waited for.
+pub(crate) fn resolve(
+    arguments: &[OsString],
+    network: &NetworkSettings,
+    listener: impl Fn(String) + Send + 'static,
+) -> Result<Vec<Source>, InputError> {
+    let urls: Vec<_> = arguments.iter().filter_map(|argument| url(argument)).collect();
+    let network = if urls.is_empty() { None } else { Some(Network::new(network.clone(), listener)?) };
+    let sources = resolve_with(arguments, network.as_ref())?;
+    match network {
+        Some(network) if network.has_headers() => refuse_two_servers(&sources)?,
+        _ => {}
+    }
+    Ok(sources)
+}
+
+/// A token for one server is no business of another.
+fn refuse_two_servers(sources: &[Source]) -> Result<(), InputError> {
+    let mut remotes = sources.iter().filter_map(Source::as_remote);
+    let Some(first) = remotes.next() else { return Ok(()) };
+    match remotes.find(|other| !other.is_of_same_server(first)) {
+        Some(other) => {
+            Err(InputError::HeadersForTwo { name: first.name().to_owned(), other: other.name().to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The files among the sources; of URLs nothing is asked.
+pub(crate) fn files(arguments: &[OsString]) -> Result<Vec<PathBuf>, InputError> {
+    let arguments: Vec<_> = arguments.iter().filter(|argument| url(argument).is_none()).cloned().collect();
+    let sources = resolve_with(&arguments, None)?;
+    let file = |source| if let Source::File(path) = source { Some(path) } else { None };
+    Ok(sources.into_iter().filter_map(file).collect())
+}
+
+fn resolve_with(arguments: &[OsString], network: Option<&Arc<Network>>) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
     for argument in arguments {
         if argument.is_empty() {
@@ -72,11 +127,39 @@ pub(crate) fn resolve(arguments: &[OsString]) -> Result<Vec<Source>, InputError>
                 return Err(InputError::StdinTwice);
             }
             sources.push(Source::Stdin);
+        } else if let Some((url, network)) = url(argument).zip(network) {
+            sources.push(Source::Remote(Arc::new(resolve_url(url, network)?)));
         } else {
             resolve_argument(argument, &mut sources)?;
         }
     }
     Ok(sources)
+}
+
+/// The argument, if it is a URL and no file.
+fn url(argument: &OsStr) -> Option<&str> {
+    argument.to_str().filter(|text| input_scheme(text).is_some() && !Path::new(argument).exists())
+}
+
+fn resolve_url(url: &str, network: &Arc<Network>) -> Result<Remote, InputError> {
+    let refuse = |problem: &str, fix: &str| InputError::Url {
+        name: shown(url).into_owned(),
+        problem: problem.to_owned(),
+        fix: fix.to_owned(),
+    };
+    match input_scheme(url) {
+        Some("https" | "http") => Remote::new(url, network),
+        Some("file") => Err(refuse("is a file's URL", "name the path itself")),
+        Some("s3" | "gs" | "az" | "abfs" | "abfss") => Err(refuse(
+            "is in a bucket, which can't be read directly",
+            "name its URL over https://, signed where it is not public (aws s3 presign, gcloud storage sign-url, az storage \
+             blob generate-sas), or let the tool of the bucket write it into a pipe and name - as the input",
+        )),
+        _ => Err(refuse(
+            "has a scheme that is not read",
+            "name a URL over https://, or fetch it into a pipe and name - as the input: curl -fsS URL | profile-loader …",
+        )),
+    }
 }
 
 fn resolve_argument(argument: &OsStr, sources: &mut Vec<Source>) -> Result<(), InputError> {
@@ -132,7 +215,7 @@ mod tests {
     fn patterns_are_sorted_and_literal_names_win() {
         let folder = folder(&["b.ndjson", "a.ndjson", "c*.ndjson", "cc.ndjson", "d.txt"]);
         let names = |pattern: &str| -> Vec<String> {
-            resolve(&[word(&folder, pattern)])
+            resolve_with(&[word(&folder, pattern)], None)
                 .unwrap()
                 .iter()
                 .map(|s| s.name().rsplit('/').next().unwrap().to_owned())
@@ -146,16 +229,16 @@ mod tests {
     #[test]
     fn a_missing_file_names_its_neighbour() {
         let folder = folder(&["customers.ndjson"]);
-        let error = resolve(&[word(&folder, "custmers.ndjson")]).unwrap_err();
+        let error = resolve_with(&[word(&folder, "custmers.ndjson")], None).unwrap_err();
         assert!(error.to_string().ends_with("customers.ndjson meant?)"), "{error}");
-        let error = resolve(&[word(&folder, "zzz")]).unwrap_err();
+        let error = resolve_with(&[word(&folder, "zzz")], None).unwrap_err();
         assert!(std::matches!(error, InputError::Missing { similar: None, .. }), "{error}");
     }
 
     #[test]
     fn directories_empty_patterns_and_a_second_dash_are_refused() {
         let folder = folder(&[]);
-        let refused = |arguments: &[OsString]| resolve(arguments).unwrap_err();
+        let refused = |arguments: &[OsString]| resolve_with(arguments, None).unwrap_err();
         assert!(std::matches!(refused(&[word(&folder, "")]), InputError::Directory { .. }));
         assert!(std::matches!(refused(&["".into()]), InputError::Empty));
         assert!(std::matches!(refused(&[word(&folder, "*.gz")]), InputError::NoMatch { .. }));

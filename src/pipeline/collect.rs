@@ -140,7 +140,7 @@ impl<'a> Collector<'a> {
                 }
             }
             Event::Lane(LaneEvent::Settled(settled)) => self.settle(settled),
-            Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
+            Event::Notice(words) | Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
             Event::Lane(LaneEvent::Retried) => self.finished.retries += 1,
             Event::Lane(LaneEvent::ReadyToCommit(answer)) => self.decide(answer),
             Event::Lane(LaneEvent::Committed) => self.commit = AtomicCommit::Done,

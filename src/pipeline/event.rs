@@ -17,6 +17,8 @@ pub(super) enum Event {
         is_verified: bool,
         error: Option<InputError>,
     },
+    /// What is waited for.
+    Notice(String),
     Stop(Signal),
     /// Something besides the lanes has failed.
     Failed(RunError),

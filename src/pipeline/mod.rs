@@ -239,6 +239,9 @@ fn start_reader(
         workers = workers.stack_size(map::STACK_BYTES);
     }
     let workers = workers.build().expect("threads can be started");
+    // Words may get lost when there is no room for them.
+    let notices = events.clone();
+    reader.listen(move |words| drop(notices.try_send(Event::Notice(words))));
     let mut read = move |events: &SyncSender<Event>| {
         let mut error = None;
         while let Some(buffer) = window.wait_for_room(reader.is_verified()) {

@@ -3,6 +3,9 @@
 #[path = "../support/process.rs"]
 mod process;
 
+#[path = "../support/http_server.rs"]
+mod http_server;
+
 #[path = "../support/full.rs"]
 mod full;
 
@@ -20,6 +23,7 @@ mod log_lines;
 mod manual;
 mod map;
 mod messages;
+mod network;
 mod paths;
 mod personal_data;
 mod plan;

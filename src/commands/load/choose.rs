@@ -194,7 +194,7 @@ fn identity(reader: &ChunkReader) -> InputIdentity {
 /// The name by which the ledger knows a source.
 pub(super) fn name_of(source: &Source) -> String {
     match source {
-        Source::Stdin => source.name(),
+        Source::Stdin | Source::Remote(_) => source.name(),
         Source::File(path) => {
             std::path::absolute(path).map_or_else(|_| source.name(), |path| path_text(&path))
         }
@@ -211,7 +211,7 @@ async fn same_run<'u>(
     let same_settings = || unfinished.iter().filter(|run| run.differs_in.is_empty());
     for run in same_settings().filter(|run| run.has_same_head) {
         // What comes in through a pipe can't be looked at beforehand.
-        if run.has_same_names || !sources.iter().all(|source| source.stored_bytes().is_some()) {
+        if run.has_same_names || !sources.iter().all(Source::is_rereadable) {
             return Ok(Some(run));
         }
         // Another night's export may well begin like the last one.

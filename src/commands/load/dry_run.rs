@@ -44,7 +44,7 @@ pub(super) fn foresee_all(
     if let Database::Embedded(dir) = &database {
         refuse_missing_server(dir)?;
     }
-    let opened = OpenedInputs::open(documents)?;
+    let opened = OpenedInputs::open(documents, request.console)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;
     let (server, target) = reach(database, console)?;

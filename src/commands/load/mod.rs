@@ -80,7 +80,7 @@ pub(crate) fn load_all(
     if request.settings.dry_run {
         return dry_run::foresee_all(request, database, signals, tell);
     }
-    let opened = OpenedInputs::open(request.documents)?;
+    let opened = OpenedInputs::open(request.documents, request.console)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;
     let (server, target) = reach(database, request.console)?;

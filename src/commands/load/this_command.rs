@@ -1,12 +1,15 @@
 //! The command that this process was started with, as it can be typed again. How to reach the database is left out: it may
-//! hold a password, and nobody can tell in which of all spellings.
+//! hold a password, and nobody can tell in which of all spellings. So are the queries of URLs, which may be signed.
 
 use std::{
     env,
     ffi::{OsStr, OsString},
 };
 
-use crate::postgres::looks_like_settings;
+use crate::{
+    input::{input_scheme, shown_url},
+    postgres::looks_like_settings,
+};
 
 const DATABASE_URL: &str = "--database-url";
 
@@ -18,6 +21,7 @@ pub(super) fn this_command() -> String {
 fn text_of(arguments: impl Iterator<Item = OsString>) -> String {
     let mut words = Vec::new();
     let mut has_url = false;
+    let mut has_query = false;
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         let bytes = argument.as_encoded_bytes();
@@ -26,6 +30,10 @@ fn text_of(arguments: impl Iterator<Item = OsString>) -> String {
             has_url = true;
         } else if bytes.starts_with(DATABASE_URL.as_bytes()) && bytes.get(DATABASE_URL.len()) == Some(&b'=') {
             has_url = true;
+        } else if let Some(url) = argument.to_str().filter(|text| input_scheme(text).is_some()) {
+            let shown = shown_url(url);
+            has_query |= url.contains('?');
+            words.push(quoted(OsStr::new(&*shown)));
         } else if looks_like_settings(&argument.to_string_lossy()) {
             words.push("…".to_owned());
         } else {
@@ -33,7 +41,12 @@ fn text_of(arguments: impl Iterator<Item = OsString>) -> String {
         }
     }
     let command = words.join(" ");
-    if has_url { format!("{command}   (with the same {DATABASE_URL})") } else { command }
+    let left_out: Vec<_> =
+        [(has_url, "the same --database-url"), (has_query, "what follows the ? of each URL")]
+            .into_iter()
+            .filter_map(|(is_left_out, what)| is_left_out.then_some(what))
+            .collect();
+    if left_out.is_empty() { command } else { format!("{command}   (with {})", left_out.join(" and ")) }
 }
 
 fn quoted(word: &OsStr) -> String {
@@ -78,6 +91,15 @@ mod tests {
             ("x load u:s3cret@h/d", "x load …"),
             ("x load a --database-urls", "x load a --database-urls"),
             ("x load a --database-url", "x load a   (with the same --database-url)"),
+            ("x load https://h/a", "x load https://h/a"),
+            (
+                "x load https://u:s3cret@h/a?s3cret",
+                "x load https://h/a   (with what follows the ? of each URL)",
+            ),
+            (
+                "x load --database-url=u:p@h https://h/a?s3cret",
+                "x load https://h/a   (with the same --database-url and what follows the ? of each URL)",
+            ),
         ] {
             assert_eq!(text_of(words.split(' ').map(OsString::from)), expected);
         }

@@ -1,0 +1,231 @@
+//! One request and its answer, wherever redirects lead. Knows nothing of files, retries and threads.
+
+use std::{
+    io::Read,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
+
+use ureq::{
+    Agent, Body,
+    http::{HeaderMap, Response as HttpResponse, StatusCode, header},
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+use x509_cert::der::DateTime;
+
+use super::{
+    address::Address,
+    fault::RemoteFault,
+    header_file::Headers,
+    version::{ContentRange, Version},
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+
+/// More lead nowhere.
+const REDIRECTS_MAX: usize = 5;
+
+#[derive(Debug)]
+pub(super) struct Client {
+    /// Of the file that `--header-file` names; for the host that was named, and no other.
+    headers: Headers,
+    stall: Duration,
+    /// Through a proxy, where the environment names one.
+    agent: OnceLock<Agent>,
+    /// For this machine.
+    local_agent: OnceLock<Agent>,
+}
+
+/// What is asked for of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    Whole,
+    /// The bytes from the first to the last; `None` to its end.
+    Part {
+        first: u64,
+        last: Option<u64>,
+        condition: Condition<'a>,
+    },
+}
+
+/// What is to be done where the file is another one by now.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition<'a> {
+    None,
+    /// Refuse (412).
+    IfMatch(&'a str),
+    /// Give all of it (200).
+    IfRange(&'a str),
+}
+
+/// An answer that brings something of the file, or says that it can't.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) version: Version,
+    pub(super) range: Option<ContentRange>,
+    /// Whether the answer says where it ends. Otherwise a connection that breaks looks like its end.
+    pub(super) has_end: bool,
+    /// How many bytes the answer says that it has.
+    pub(super) body_length: Option<u64>,
+    pub(super) body: Box<dyn Read + Send>,
+}
+
+/// Where a request went at last.
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    /// None where there was no redirect.
+    pub(super) moved_to: Option<Address>,
+}
+
+impl Client {
+    pub(super) fn new(headers: Headers, stall: Duration) -> Self {
+        Self { headers, stall, agent: OnceLock::new(), local_agent: OnceLock::new() }
+    }
+
+    /// Asks `start`, and where it redirects to; headers of the file go only to the server of `named`.
+    pub(super) fn get(
+        &self,
+        start: &Address,
+        named: &Address,
+        wanted: Wanted<'_>,
+    ) -> Result<Answered, RemoteFault> {
+        let mut moved_to: Option<Address> = None;
+        for _ in 0..=REDIRECTS_MAX {
+            let at = moved_to.as_ref().unwrap_or(start);
+            let response = self.ask(at, at.is_of_same_origin(named), wanted)?;
+            let status = response.status();
+            if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+                let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+                let location = location.ok_or_else(|| RemoteFault::of_status(status, None))?;
+                moved_to = Some(at.redirected(location)?);
+                continue;
+            }
+            return Ok(Answered { answer: answer(response)?, moved_to });
+        }
+        Err(RemoteFault::Refused {
+            what: format!("the server redirects more than {REDIRECTS_MAX} times"),
+            fix: "name the URL of the file itself".to_owned(),
+        })
+    }
+
+    fn ask(
+        &self,
+        at: &Address,
+        with_headers: bool,
+        wanted: Wanted<'_>,
+    ) -> Result<HttpResponse<Body>, RemoteFault> {
+        let agent = if at.is_loopback() {
+            self.local_agent.get_or_init(|| self.agent(true))
+        } else {
+            self.agent.get_or_init(|| self.agent(false))
+        };
+        // Stored bytes as they are: what is compressed on the way has another ETag and no ranges.
+        let mut request = agent.get(at.as_str()).header(header::ACCEPT_ENCODING, "identity");
+        if let Wanted::Part { first, last, condition } = wanted {
+            let last = last.map(|last| last.to_string()).unwrap_or_default();
+            request = request.header(header::RANGE, format!("bytes={first}-{last}"));
+            request = match condition {
+                Condition::None => request,
+                Condition::IfMatch(etag) => request.header(header::IF_MATCH, etag),
+                Condition::IfRange(etag) => request.header(header::IF_RANGE, etag),
+            };
+        }
+        for (name, value) in self.headers.iter().filter(|_| with_headers) {
+            request = request.header(name, value);
+        }
+        request.call().map_err(|error| RemoteFault::of_request(error, self.stall))
+    }
+
+    fn agent(&self, is_local: bool) -> Agent {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = rustls_native_certs::load_native_certs().certs;
+        let roots: Vec<_> = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_resolve(Some(CONNECT_WITHIN))
+            .timeout_per_read(Some(self.stall))
+            .timeout_per_write(Some(self.stall));
+        if is_local { config.proxy(None).build().new_agent() } else { config.build().new_agent() }
+    }
+}
+
+fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
+    let status = response.status();
+    let headers = response.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_chunked = text(header::TRANSFER_ENCODING)
+        .is_some_and(|codings| codings.to_ascii_lowercase().trim_end().ends_with("chunked"));
+    let body_length = if is_chunked {
+        None
+    } else {
+        text(header::CONTENT_LENGTH).and_then(|length| length.trim().parse::<u64>().ok())
+    };
+    let range = text(header::CONTENT_RANGE).and_then(ContentRange::parse);
+    let length = match (status.as_u16(), range) {
+        (206, Some(ContentRange::Part { length, .. })) => length,
+        (416, Some(ContentRange::Unsatisfied { length })) => Some(length),
+        (200, _) => body_length,
+        (206 | 412 | 416, _) => None,
+        _ => return Err(RemoteFault::of_status(status, retry_after(headers, SystemTime::now()))),
+    };
+    let version = Version { etag: text(header::ETAG).map(str::to_owned), length };
+    let has_end = is_chunked || body_length.is_some();
+    let body = Box::new(response.into_body().into_reader());
+    Ok(Answer { status, version, range, has_end, body_length, body })
+}
+
+/// In seconds, or as a time (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(http_date(text)?.duration_since(now).unwrap_or(Duration::ZERO)),
+    }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn http_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.strip_suffix(" GMT")?.split([' ', ':']);
+    let day = words.next()?.parse().ok()?;
+    let name = words.next()?;
+    let month = (1..).zip(MONTHS).find_map(|(number, month)| (month == name).then_some(number))?;
+    let year = words.next()?.parse().ok()?;
+    let mut number = || words.next()?.parse().ok();
+    let time = DateTime::new(year, month, day, number()?, number()?, number()?).ok()?;
+    Some(time.to_system_time())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_say_in_two_ways_when_to_come_again() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        for (text, expected) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Sun, 06 Nov 1994", None),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, text.parse().expect("it is a value"));
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Inputs over HTTP: a stream of stored bytes that survives broken connections, and never mixes two versions of a file.
+//!
+//! Where the server gives ranges and a strong ETag, several ranges are fetched ahead, each only of the version that the first
+//! answer was of. Otherwise it is one stream; where it breaks, it goes on by a range of the same version, or from the
+//! beginning, and then what was handed out already has to come again byte for byte.
+
+mod address;
+mod client;
+mod fault;
+mod header_file;
+mod patience;
+mod ranges;
+mod version;
+mod whole;
+
+use std::{
+    fmt,
+    io::{self, Read},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use address::{Address, NoAddress};
+use client::{Answer, Answered, Client, Condition, Wanted};
+use header_file::Headers;
+use patience::{Patience, Stop};
+use ranges::Ranges;
+use version::{ContentRange, Version};
+use whole::Whole;
+
+use super::InputError;
+use crate::{path_text::path_text, settings::NetworkSettings};
+
+pub(crate) use address::{input_scheme, shown};
+pub use fault::RemoteFault;
+
+/// What is read of a file at first, for most that look at it want no more.
+const FIRST_BYTES: u64 = 256 << 10;
+
+/// Who is told that a server is waited for.
+type Listener = Box<dyn Fn(String) + Send>;
+
+/// What the remote inputs of a command share.
+pub(crate) struct Network {
+    settings: NetworkSettings,
+    client: Client,
+    listener: Mutex<Listener>,
+}
+
+/// A file behind a URL.
+pub struct Remote {
+    address: Address,
+    /// Without what may be a credential.
+    name: String,
+    network: Arc<Network>,
+    /// As the first answer had it; others have to be of the same one.
+    version: OnceLock<Version>,
+    /// Where redirects led last.
+    moved_to: Mutex<Option<Address>>,
+}
+
+/// A file whose first bytes were asked for.
+enum Begun {
+    Ranges { etag: String, length: u64, first: Answer },
+    Whole(Answer),
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    pub(crate) fn new(
+        settings: NetworkSettings,
+        listener: impl Fn(String) + Send + 'static,
+    ) -> Result<Arc<Self>, InputError> {
+        let headers = match &settings.header_file {
+            None => Headers::default(),
+            Some(path) => Headers::read(path)
+                .map_err(|problem| InputError::HeaderFile { name: path_text(path), problem })?,
+        };
+        let client = Client::new(headers, settings.stall);
+        Ok(Arc::new(Self { settings, client, listener: Mutex::new(Box::new(listener)) }))
+    }
+
+    pub(crate) fn has_headers(&self) -> bool {
+        self.settings.header_file.is_some()
+    }
+
+    fn listen(&self, listener: Listener) {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Remote {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl Eq for Remote {}
+
+impl Remote {
+    /// Of a URL with the scheme `https` or `http`.
+    pub(crate) fn new(url: &str, network: &Arc<Network>) -> Result<Self, InputError> {
+        let refuse = |problem: String, fix: &str| InputError::Url {
+            name: shown(url).into_owned(),
+            problem,
+            fix: fix.to_owned(),
+        };
+        let address = Address::parse(url).map_err(|NoAddress { problem, fix }| refuse(problem, fix))?;
+        if !address.is_encrypted() && !address.is_loopback() && !network.settings.allow_http {
+            return Err(refuse(
+                "would come unencrypted, so that others on the way can read and change it".to_owned(),
+                "write https://, or allow it with --allow-http",
+            ));
+        }
+        let name = address.shown();
+        Ok(Self {
+            address,
+            name,
+            network: Arc::clone(network),
+            version: OnceLock::new(),
+            moved_to: Mutex::new(None),
+        })
+    }
+
+    /// Without what may be a credential.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Known once it was opened, where the server says it.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.version.get().and_then(|version| version.length)
+    }
+
+    /// Whether tokens of a file would be sent to the same server for both.
+    pub(crate) fn is_of_same_server(&self, other: &Self) -> bool {
+        self.address.is_of_same_origin(&other.address)
+    }
+
+    /// Who hears from now on that a server is waited for; one for all inputs of a command.
+    pub(crate) fn listen(&self, listener: impl Fn(String) + Send + 'static) {
+        self.network.listen(Box::new(listener));
+    }
+
+    /// From its beginning; waits for the server.
+    pub(crate) fn open(self: &Arc<Self>) -> io::Result<Box<dyn Read + Send>> {
+        let stop = Stop::default();
+        let mut patience = self.patience();
+        loop {
+            match self.begin() {
+                Ok(Begun::Ranges { etag, length, first }) => {
+                    return Ok(Box::new(Ranges::new(Arc::clone(self), etag, length, first)));
+                }
+                Ok(Begun::Whole(answer)) => return Ok(Box::new(Whole::start(Arc::clone(self), answer)?)),
+                Err(fault) => self.wait(&mut patience, fault, &stop).map_err(io::Error::other)?,
+            }
+        }
+    }
+
+    fn begin(&self) -> Result<Begun, RemoteFault> {
+        let last = Some(FIRST_BYTES.min(self.network.settings.range_bytes) - 1);
+        let first = self.get(Wanted::Part { first: 0, last, condition: Condition::None })?;
+        if first.status.as_u16() == 200 {
+            return self.begin_whole(first);
+        }
+        if first.status.as_u16() == 206
+            && matches!(first.range, Some(ContentRange::Part { first: 0, .. }))
+            && let (Some(etag), Some(length)) = (first.version.strong_etag(), first.version.length)
+        {
+            self.pin(&first.version)?;
+            return Ok(Begun::Ranges { etag: etag.to_owned(), length, first });
+        }
+        // Parts that nobody can tell the version of, or an empty file, which has no first byte.
+        drop(first);
+        let whole = self.get(Wanted::Whole)?;
+        self.begin_whole(whole)
+    }
+
+    fn begin_whole(&self, answer: Answer) -> Result<Begun, RemoteFault> {
+        if answer.status.as_u16() != 200 {
+            return Err(unasked(&answer));
+        }
+        if !answer.has_end {
+            return Err(RemoteFault::contradiction(
+                "the server does not say how long it is or where it ends",
+            ));
+        }
+        self.pin(&answer.version)?;
+        Ok(Begun::Whole(answer))
+    }
+
+    /// Whatever is read of it has to be of this version.
+    fn pin(&self, version: &Version) -> Result<(), RemoteFault> {
+        match self.version.get_or_init(|| version.clone()).difference(version) {
+            Some(how) => Err(RemoteFault::Changed { how }),
+            None => Ok(()),
+        }
+    }
+
+    fn get(&self, wanted: Wanted<'_>) -> Result<Answer, RemoteFault> {
+        let moved_to = || self.moved_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = moved_to().clone();
+        let client = &self.network.client;
+        if let Some(known) = &known {
+            match client.get(known, &self.address, wanted) {
+                // It may be signed for some time only.
+                Err(RemoteFault::Refused { .. }) => *moved_to() = None,
+                answered => return answered.map(|answered| answered.answer),
+            }
+        }
+        let Answered { answer, moved_to: target } = client.get(&self.address, &self.address, wanted)?;
+        if answer.status.is_success() {
+            *moved_to() = target;
+        }
+        Ok(answer)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.network.settings.input_wait)
+    }
+
+    fn wait(&self, patience: &mut Patience, fault: RemoteFault, stop: &Stop) -> Result<(), RemoteFault> {
+        patience.wait(fault, stop, |what, left| {
+            let left = humantime::format_duration(Duration::from_secs(left.as_secs().max(1)));
+            let listener = self.network.listener.lock().unwrap_or_else(PoisonError::into_inner);
+            listener(format!("waiting for {}: {what}; up to {left} (--input-wait)", self.name));
+        })
+    }
+
+    fn broken(&self, error: io::Error) -> RemoteFault {
+        RemoteFault::of_io(error, self.network.settings.stall)
+    }
+}
+
+/// An answer to something else than what was asked.
+fn unasked(answer: &Answer) -> RemoteFault {
+    RemoteFault::contradiction(format!(
+        "the server answers with other bytes than asked for ({})",
+        answer.status
+    ))
+}
