@@ -92,13 +92,16 @@ impl fmt::Display for AuthRefusal {
 
 impl std::error::Error for AuthRefusal {}
 
-/// Looks at what a server sends until the session is authenticated.
+/// Looks at what a server sends until the session is authenticated and its process is named (BackendKeyData).
 #[derive(Debug)]
 pub(crate) struct AuthGuard {
     allowed: AllowedMethods,
     may_be_clear: bool,
     /// The method that was asked for.
     method: Option<AuthMethod>,
+    is_authenticated: bool,
+    /// The process that a request to cancel would name.
+    pid: Option<i32>,
     /// Type, length and the first four bytes of a message, as far as they have come.
     head: Vec<u8>,
     /// Bytes of a message that do not matter.
@@ -109,7 +112,16 @@ pub(crate) struct AuthGuard {
 impl AuthGuard {
     /// `may_be_clear`: whether nobody but the right server can read what is sent.
     pub(crate) fn new(allowed: AllowedMethods, may_be_clear: bool) -> Self {
-        Self { allowed, may_be_clear, method: None, head: Vec::new(), skip: 0, is_done: false }
+        Self {
+            allowed,
+            may_be_clear,
+            method: None,
+            is_authenticated: false,
+            pid: None,
+            head: Vec::new(),
+            skip: 0,
+            is_done: false,
+        }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -118,6 +130,11 @@ impl AuthGuard {
 
     pub(crate) fn method(&self) -> Option<AuthMethod> {
         self.method
+    }
+
+    /// Of the server's process, as far as it was named.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.pid
     }
 
     /// Takes the next bytes; none of them may be answered where this fails.
@@ -141,15 +158,24 @@ impl AuthGuard {
         let Some(([kind, length @ ..], code)) = self.head.split_first_chunk::<5>() else { return Ok(()) };
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         let body = length.checked_sub(4).ok_or(AuthRefusal::Garbled)?;
-        match kind {
-            b'R' if body < 4 => return Err(AuthRefusal::Garbled),
-            b'R' => {
+        // Requests, and then the key of the process.
+        let matters = if self.is_authenticated { b'K' } else { b'R' };
+        match *kind {
+            kind if kind == matters => {
+                let rest = body.checked_sub(4).ok_or(AuthRefusal::Garbled)?;
                 let Ok(code) = <[u8; 4]>::try_from(code) else { return Ok(()) };
-                self.skip = body - 4;
+                self.skip = rest;
                 self.head.clear();
-                return self.take_request(u32::from_be_bytes(code));
+                if !self.is_authenticated {
+                    return self.take_request(u32::from_be_bytes(code));
+                }
+                self.pid = Some(i32::from_be_bytes(code));
+                self.is_done = true;
+                return Ok(());
             }
             b'E' => self.is_done = true,
+            // The session is ready.
+            b'Z' => self.is_done = self.is_authenticated,
             _ => {}
         }
         self.skip = body;
@@ -160,7 +186,7 @@ impl AuthGuard {
     fn take_request(&mut self, code: u32) -> Result<(), AuthRefusal> {
         let method = match code {
             0 => {
-                self.is_done = true;
+                self.is_authenticated = true;
                 match self.method {
                     Some(_) => return Ok(()),
                     None => AuthMethod::None,
@@ -219,6 +245,24 @@ mod tests {
         check(&[b"R\0\0\0\x04"], "", false, Err(AuthRefusal::Garbled));
         check(&[b"N\0\0\0\x01"], "", false, Err(AuthRefusal::Garbled));
         check(&[b"HTTP/1.1 400"], "", false, Ok(()));
+    }
+
+    #[test]
+    fn the_process_of_the_session_is_the_one_that_is_named_first() {
+        const KEY: &[u8] = b"K\0\0\0\x0c\0\0\x01\x02keys";
+        const READY: &[u8] = b"Z\0\0\0\x05I";
+        let check = |messages: &[&[u8]], expected| {
+            let all = messages.concat();
+            for piece in [1, 7, all.len()] {
+                let mut guard = AuthGuard::new(AllowedMethods::all(), false);
+                assert_eq!(all.chunks(piece).try_for_each(|bytes| guard.read(bytes)), Ok(()));
+                assert_eq!((guard.pid(), guard.is_done()), (expected, true), "{messages:?}");
+            }
+        };
+        check(&[OK, NOTICE, KEY, READY], Some(258));
+        check(&[SASL, OK, READY, KEY], None);
+        check(&[KEY, OK, READY], None);
+        check(&[OK, ERROR], None);
     }
 
     #[test]

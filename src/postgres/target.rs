@@ -208,6 +208,11 @@ impl Target {
         AuthGuard::new(self.allowed_methods.clone(), host.is_socket() || is_verified)
     }
 
+    /// Whether settings of the session come with it.
+    pub(crate) fn has_options(&self) -> bool {
+        self.config.get_options().is_some_and(|options| !options.trim().is_empty())
+    }
+
     /// How long one attempt to connect to one address may take, where the settings have no `connect_timeout`.
     #[must_use]
     pub(crate) fn with_connect_within(self, connect_within: Duration) -> Self {

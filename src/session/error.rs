@@ -50,6 +50,11 @@ fn fix_of(error: &tokio_postgres::Error) -> &'static str {
             "; it was revoked meanwhile, or a trigger of the database's owner needs it: grant it to the role (the same \
              command names what the four tables need), or make the trigger's function SECURITY DEFINER"
         }
+        // Names of statements are told apart within a process.
+        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => {
+            "; a connection pooler that keeps no session for a connection (transaction mode) does that: connect to the \
+             server itself, or through a pooler in session mode"
+        }
         _ => "",
     }
 }

@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod outage;
 mod pool;
+mod pooler;
 mod retry;
 mod settings;
 mod watch;

@@ -18,6 +18,7 @@ mod memory;
 mod merge;
 mod migrate;
 mod owners_rules;
+mod pooler;
 mod refusals;
 mod refused_many;
 mod repeats;

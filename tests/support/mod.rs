@@ -6,6 +6,7 @@ mod catalog;
 mod full;
 mod loading;
 mod mutate;
+pub(crate) mod pooler;
 mod process;
 mod reading;
 pub(crate) mod report_schema;

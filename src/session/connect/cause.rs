@@ -5,6 +5,7 @@ use std::{fmt, io, time::Duration};
 use tokio_postgres::error::SqlState;
 
 use crate::postgres::{AuthRefusal, ErrorClass, SessionAttrs, SslMode, Target, TargetHost, describe, fix_of};
+use crate::session::pooler::{self, Pooling};
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) enum Cause {
     Lookup(io::Error),
     Socket(io::Error),
     NoAnswer(Duration),
+    /// The connection was let in, and nothing that was sent over it answered.
+    NoSession(Duration),
     /// `is_default`: nobody said how much TLS there has to be.
     NoTls {
         mode: SslMode,
@@ -48,6 +51,7 @@ pub(super) enum Cause {
         wanted: SessionAttrs,
         is_standby: bool,
     },
+    Pooling(Pooling),
     SetUp(tokio_postgres::Error),
 }
 
@@ -60,7 +64,7 @@ impl Attempt {
     pub(super) fn is_refused(&self) -> bool {
         match &self.cause {
             Cause::Server(error) => error.code().is_some() && !self.cause.class().is_temporary(),
-            Cause::SetUp(_) => !self.cause.class().is_temporary(),
+            Cause::SetUp(_) | Cause::Pooling(_) => !self.cause.class().is_temporary(),
             _ => false,
         }
     }
@@ -70,8 +74,10 @@ impl Cause {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Lookup(_) | Self::NoAnswer(_) | Self::NotWanted { .. } => ErrorClass::Unreachable,
-            Self::NoTls { .. } => ErrorClass::Permanent,
+            Self::NoSession(_) => ErrorClass::TooManyConnections,
+            Self::NoTls { .. } | Self::Pooling(_) => ErrorClass::Permanent,
             Self::Socket(error) | Self::Tls { error, .. } => class_of_io(error),
+            Self::Server(error) if pooler::refusal(error).is_some() => ErrorClass::Permanent,
             Self::Server(error) | Self::SetUp(error) => ErrorClass::of_connecting(error),
         }
     }
@@ -122,25 +128,35 @@ impl Cause {
                  stays silent, or packets are dropped on the way",
                 humantime::format_duration(*within)
             ),
+            Self::NoSession(within) => format!(
+                "it let the connection in and left the first statement unanswered for {}: a connection pooler has no \
+                 session of the server to spare (pool_size of PgBouncer), or the server hangs",
+                humantime::format_duration(*within)
+            ),
             Self::Server(error) if lacks_password(error) => {
                 "the server asks for a password and none is given; set it in the connection string, in PGPASSWORD, \
                  or in the password file ~/.pgpass"
                     .to_owned()
             }
+            Self::Pooling(pooling) => pooling.to_string(),
             Self::Server(error) => match refusal(error) {
                 Some(refusal) => refusal.to_string(),
                 None if lacks_binding(error) => "channel_binding=require, and the server did not bind the password to \
                      the connection: it takes TLS with SCRAM for that (scram-sha-256 in its pg_hba.conf, a password \
                      that was set with password_encryption = 'scram-sha-256')"
                     .to_owned(),
-                None => describe(error),
+                None => pooler::refusal(error).map_or_else(|| describe(error), |fix| format!("{}; {fix}", describe(error))),
             },
             Self::SetUp(error) => {
-                let is_raised = error.code().is_some_and(|code| code.code().starts_with("P0"));
-                let fix = if is_raised {
-                    "; an event trigger is the cause: have it let temporary tables pass, or ALTER EVENT TRIGGER … DISABLE"
-                } else {
-                    ""
+                let fix = match error.code() {
+                    Some(code) if code.code().starts_with("P0") => {
+                        "; an event trigger is the cause: have it let temporary tables pass, or ALTER EVENT TRIGGER … DISABLE"
+                    }
+                    Some(&SqlState::DUPLICATE_TABLE) => {
+                        "; a connection pooler has lent a session that an earlier one left its tables in: have it clear \
+                         them (PgBouncer: server_reset_query = DISCARD ALL)"
+                    }
+                    _ => "",
                 };
                 format!("setting up the session failed: {}{fix}", describe(error))
             }

@@ -8,31 +8,42 @@ mod cause;
 mod socket;
 mod stream;
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use deadpool_postgres::ClientWrapper;
-use tokio::{net, time};
+use tokio::{
+    net,
+    time::{self, Instant},
+};
 use tokio_postgres::{
     SimpleQueryMessage,
     config::{Host, SslMode as TokioSslMode, SslNegotiation},
 };
 
-use super::SessionSettings;
+use super::{
+    SessionSettings,
+    pooler::{self, Counterpart},
+};
 use crate::postgres::{AuthMethod, SessionAttrs, SslMode, Target, TargetHost};
 use cause::{Attempt, Cause, Encryption};
-use stream::Handshaken;
+use stream::{Greeting, Handshaken};
 
 pub(crate) use cause::ConnectError;
 
 /// Makes sessions of one kind.
 pub(super) struct Connector {
     target: Target,
-    set_up: Vec<String>,
+    /// Those that set a session up.
+    statements: Vec<String>,
+    /// Whether it is found out who lends the sessions.
+    knows_poolers: bool,
+}
+
+/// A session that is not set up, and whether what is sent to it is encrypted.
+struct Opened {
+    client: ClientWrapper,
+    is_encrypted: bool,
+    greeting: Arc<Greeting>,
 }
 
 impl fmt::Debug for Connector {
@@ -43,7 +54,12 @@ impl fmt::Debug for Connector {
 
 impl Connector {
     pub(super) fn new(target: &Target, settings: SessionSettings) -> Self {
-        Self { target: target.clone(), set_up: settings.statements(target) }
+        Self {
+            target: target.clone(),
+            statements: settings.statements(target),
+            // The first of every command, which holds the target.
+            knows_poolers: settings == SessionSettings::Control,
+        }
     }
 
     /// What connections have shown and nobody was told of.
@@ -104,8 +120,11 @@ impl Connector {
         within: Duration,
     ) -> Result<ClientWrapper, Vec<Cause>> {
         let attempt = async |encryption| {
-            let attempt = Box::pin(self.attempt(host, address, wanted, encryption));
-            time::timeout(within, attempt).await.unwrap_or(Err(Cause::NoAnswer(within)))
+            let until = Instant::now() + within;
+            let opened = time::timeout_at(until, Box::pin(self.open(host, address, encryption)));
+            let opened = opened.await.unwrap_or(Err(Cause::NoAnswer(within)))?;
+            let set_up = Box::pin(self.set_up(opened, host, address, wanted, encryption));
+            time::timeout_at(until, set_up).await.unwrap_or(Err(Cause::NoSession(within)))
         };
         let (first, second) = match self.target.tls().mode_of(host) {
             SslMode::Disable => (Encryption::Off, None),
@@ -132,15 +151,43 @@ impl Connector {
         }
     }
 
-    async fn attempt(
+    async fn set_up(
         &self,
+        opened: Opened,
         host: &TargetHost,
         address: Option<SocketAddr>,
         wanted: SessionAttrs,
         encryption: Encryption,
     ) -> Result<ClientWrapper, Cause> {
+        let client = &opened.client;
+        refuse_other_servers(client, wanted).await?;
+        if self.knows_poolers {
+            let others = [(); 2].map(|()| async {
+                let other = self.open(host, address, encryption).await;
+                other.ok().map(|opened| opened.client)
+            });
+            let found = pooler::counterpart(client, opened.greeting.pid(), others).await;
+            match found.map_err(Cause::SetUp)? {
+                Counterpart::Server => {}
+                Counterpart::Pooler => self.notice_options(host),
+                Counterpart::Unfit(pooling) => return Err(Cause::Pooling(pooling)),
+            }
+        }
+        for statement in &self.statements {
+            client.batch_execute(statement).await.map_err(Cause::SetUp)?;
+        }
+        self.notice(host, &opened, encryption);
+        Ok(opened.client)
+    }
+
+    async fn open(
+        &self,
+        host: &TargetHost,
+        address: Option<SocketAddr>,
+        encryption: Encryption,
+    ) -> Result<Opened, Cause> {
         let (stream, is_encrypted) = socket::open(&self.target, host, address, encryption).await?;
-        let method = stream.method();
+        let greeting = stream.greeting();
         let mut config = self.target.config_of(host);
         if is_encrypted {
             // The handshake has been made.
@@ -152,28 +199,27 @@ impl Connector {
         let (client, connection) = connected.map_err(Cause::Server)?;
         // Its error, if any, shows at the client too.
         let client = ClientWrapper::new(client, tokio::spawn(async move { drop(connection.await) }));
-        refuse_other_servers(&client, wanted).await?;
-        for statement in &self.set_up {
-            client.batch_execute(statement).await.map_err(Cause::SetUp)?;
+        Ok(Opened { client, is_encrypted, greeting })
+    }
+
+    /// Poolers that take `options` keep them to themselves.
+    fn notice_options(&self, host: &TargetHost) {
+        if self.target.has_options() {
+            self.target.add_notice(format!(
+                "a connection pooler answers at {host}, and may leave out what options= (or PGOPTIONS) sets; have the \
+                 role or the database set it (ALTER ROLE … SET …)"
+            ));
         }
-        self.notice(host, is_encrypted, encryption, &method);
-        Ok(client)
     }
 
     /// What an operator should know of a connection that was made all the same.
-    fn notice(
-        &self,
-        host: &TargetHost,
-        is_encrypted: bool,
-        encryption: Encryption,
-        method: &Arc<OnceLock<AuthMethod>>,
-    ) {
-        if !is_encrypted && encryption == Encryption::IfOffered && !host.is_local() {
+    fn notice(&self, host: &TargetHost, opened: &Opened, encryption: Encryption) {
+        if !opened.is_encrypted && encryption == Encryption::IfOffered && !host.is_local() {
             self.target.add_notice(format!(
                 "the connection to {host} is not encrypted: the server offers no TLS; sslmode=verify-full insists on it"
             ));
         }
-        if method.get() == Some(&AuthMethod::Md5) {
+        if opened.greeting.method() == Some(AuthMethod::Md5) {
             self.target.add_notice(format!(
                 "the server at {host} takes the password as an MD5 hash, which is weak; have password_encryption                  be scram-sha-256 there and the role's password set anew"
             ));

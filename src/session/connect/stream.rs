@@ -29,7 +29,36 @@ pub(super) struct GuardedStream {
     guard: AuthGuard,
     /// `tls-server-end-point`, where there is one.
     binding: Option<Vec<u8>>,
-    method: Arc<OnceLock<AuthMethod>>,
+    greeting: Arc<Greeting>,
+}
+
+/// What the server has said of the session before it was ready.
+#[derive(Debug, Default)]
+pub(super) struct Greeting {
+    method: OnceLock<AuthMethod>,
+    pid: OnceLock<i32>,
+}
+
+impl Greeting {
+    /// How it authenticates the session, once it has asked.
+    pub(super) fn method(&self) -> Option<AuthMethod> {
+        self.method.get().copied()
+    }
+
+    /// The process that it gives to the session, once it has named it.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.pid.get().copied()
+    }
+
+    fn take(&self, guard: &AuthGuard) {
+        // The first of each counts.
+        if let Some(method) = guard.method() {
+            let _ = self.method.set(method);
+        }
+        if let Some(pid) = guard.pid() {
+            let _ = self.pid.set(pid);
+        }
+    }
 }
 
 /// Hands a stream over as it is: the handshake has been made.
@@ -37,12 +66,11 @@ pub(super) struct Handshaken;
 
 impl GuardedStream {
     pub(super) fn new(wire: Wire, guard: AuthGuard, binding: Option<Vec<u8>>) -> Self {
-        Self { wire, guard, binding, method: Arc::default() }
+        Self { wire, guard, binding, greeting: Arc::default() }
     }
 
-    /// How the server authenticates the session, once it has asked.
-    pub(super) fn method(&self) -> Arc<OnceLock<AuthMethod>> {
-        Arc::clone(&self.method)
+    pub(super) fn greeting(&self) -> Arc<Greeting> {
+        Arc::clone(&self.greeting)
     }
 }
 
@@ -77,9 +105,7 @@ impl AsyncRead for GuardedStream {
         })?;
         if !this.guard.is_done() {
             let read = this.guard.read(&buf.filled()[before..]);
-            if let Some(method) = this.guard.method() {
-                let _ = this.method.set(method);
-            }
+            this.greeting.take(&this.guard);
             read.map_err(|refusal| io::Error::new(io::ErrorKind::PermissionDenied, refusal))?;
         }
         Poll::Ready(Ok(()))

@@ -23,6 +23,7 @@ mod lock_regained;
 mod mapped;
 mod names;
 mod people;
+mod pooler;
 mod privileges;
 mod refused_resume;
 mod rejects_as_input;
