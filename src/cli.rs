@@ -199,6 +199,7 @@ fn load_settings(
             ResumeArg::Never => Resume::Never,
         },
         dry_run: args.dry_run,
+        rejects_table: args.rejects_table,
         when_held: if args.wait_lock { WhenHeld::Wait } else { WhenHeld::Refuse },
         batch_bytes: args.batch_bytes,
         timeouts: Timeouts {

@@ -271,6 +271,7 @@ impl Default for LoadSettings {
             resume: Resume::Auto,
             when_held: WhenHeld::Refuse,
             dry_run: false,
+            rejects_table: false,
             batch_bytes: Self::BATCH_BYTES,
             timeouts: Timeouts::DEFAULT,
         }
@@ -307,6 +308,8 @@ pub struct LoadSettings {
     pub when_held: WhenHeld,
     /// Says what the load would do, and changes nothing.
     pub dry_run: bool,
+    /// Writes places and codes of rejected documents into the ledger at the end.
+    pub rejects_table: bool,
     /// A batch is committed when the input has moved on by about this much; at least 1.
     pub batch_bytes: usize,
     pub timeouts: Timeouts,

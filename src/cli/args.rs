@@ -153,6 +153,9 @@ pub(super) struct LoadArgs {
     /// Rejected lines and the reasons go to this folder
     #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: PathBuf,
+    /// Places and codes of rejected documents go to the table profile_loader.rejected_documents as well
+    #[arg(long, env = "PROFILE_LOADER_REJECTS_TABLE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(super) rejects_table: bool,
     /// How documents get into the tables: bulk fills empty ones without their indexes and foreign keys, which are
     /// built again afterwards; merge compares with what is stored; auto takes bulk where that is possible and worth it
     #[arg(

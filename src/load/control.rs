@@ -238,7 +238,7 @@ impl Control {
             self.regain_once().await?;
         }
         let answer = self.timeouts.answer;
-        within(answer, ledger::finish(self.client(), run, ending)).await.flatten()
+        ledger::finish(self.client(), run, ending, answer).await
     }
 
     fn drop_client(&mut self) {

@@ -45,7 +45,10 @@ pub(super) struct Ledger {
 }
 
 /// Of the layout that this program makes. Version 1 had `migrations` alone, and no table to say so.
-pub const LEDGER_VERSION: i32 = 5;
+pub const LEDGER_VERSION: i32 = 6;
+
+/// The first that keeps reports.
+pub(crate) const REPORTS_VERSION: i32 = 5;
 
 /// The first that knows how a run that is resumed was begun.
 pub(crate) const PLANS_VERSION: i32 = 4;
@@ -305,7 +308,8 @@ mod tests {
              GRANT SELECT ON profile_loader.migrations, profile_loader.ledger TO r; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON profile_loader.runs, profile_loader.run_inputs, \
              profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions, \
-             profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports TO r"
+             profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports, \
+             profile_loader.rejected_documents TO r"
         );
     }
 }

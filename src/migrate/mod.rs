@@ -21,7 +21,7 @@ pub use apply::{
     verify,
 };
 pub(crate) use apply::{drift, missing_for_up};
-pub(crate) use ledger::{BULK_VERSION, PLANS_VERSION};
+pub(crate) use ledger::{BULK_VERSION, PLANS_VERSION, REPORTS_VERSION};
 pub use ledger::{LEDGER_VERSION, LedgerState, Record};
 pub(crate) use ledger::{grant_to_look, grants_to_load, ledger_state, refuse_load_without_privilege};
 pub use plan::{MigrationStatus, State};

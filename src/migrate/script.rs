@@ -83,6 +83,12 @@ pub(super) fn create_reports(place: &DdlContext<'_>) -> Step {
     Step { what: "creating profile_loader.run_reports", sql, needed: grant_create_in_ledger(place) }
 }
 
+/// What a ledger of version 5 lacks.
+pub(super) fn create_rejected_documents(place: &DdlContext<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0006_rejected_documents.sql").to_owned();
+    Step { what: "creating profile_loader.rejected_documents", sql, needed: grant_create_in_ledger(place) }
+}
+
 fn grant_create_in_ledger(place: &DdlContext<'_>) -> String {
     format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }

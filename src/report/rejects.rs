@@ -103,6 +103,11 @@ impl RejectFiles {
         &self.partial
     }
 
+    /// Where the words about them are while they are written.
+    pub(crate) fn errors_path(&self) -> &Path {
+        &self.partial.errors
+    }
+
     /// How many lines the rejected documents take.
     pub(super) fn lines(&self) -> u64 {
         self.lines

@@ -1,6 +1,6 @@
 //! Why a run can't go on.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -35,6 +35,8 @@ pub(crate) enum RunError {
     Drift { differences: String },
     #[error("the ledger is not what this run left there: {0}")]
     Ledger(String),
+    #[error("reading {path} for profile_loader.rejected_documents failed: {source}")]
+    RejectRecords { path: String, source: io::Error },
 }
 
 impl RunError {
@@ -64,7 +66,8 @@ impl RunError {
             | Self::LockLost { .. }
             | Self::NotRestored { .. }
             | Self::Drift { .. }
-            | Self::Ledger(_) => ErrorClass::Permanent,
+            | Self::Ledger(_)
+            | Self::RejectRecords { .. } => ErrorClass::Permanent,
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::{PendingStep, RunError, pending_steps, target_lock::Holder};
 use crate::{
-    migrate::{self, BULK_VERSION, LedgerState, MigrateError, denied_or_failed, failed},
+    migrate::{self, BULK_VERSION, LedgerState, MigrateError, REPORTS_VERSION, denied_or_failed, failed},
     postgres::quote_identifier,
 };
 
@@ -102,6 +102,7 @@ pub(crate) async fn report(client: &mut Client, id: i64) -> Result<String, Histo
     let needed = migrate::grant_to_look(&role(&transaction).await?);
     match migrate::ledger_state(&transaction, &needed).await? {
         LedgerState::Current => {}
+        LedgerState::Outdated { version } if version >= REPORTS_VERSION => {}
         LedgerState::Outdated { .. } => return Err(HistoryError::NoReport { id }),
         LedgerState::Missing => return Err(HistoryError::Unknown { id }),
     }

@@ -3,11 +3,13 @@
 //! A crash leaves a run as `running`, with watermarks that tell what is committed. What a run is recognised by is
 //! written when it begins, and never by an attempt that may turn out to have another input.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::{
     Ending, InputIdentity, LaneState, Run, RunError, RunKey, RunPlan, SessionRole, UnfinishedRun, failed,
-    plan,
+    plan, rejected, within,
 };
 use crate::{failpoint, input::Watermark, settings::Strategy};
 
@@ -185,8 +187,23 @@ async fn write_inputs(transaction: &Transaction<'_>, id: i64, names: &[String]) 
     Ok(())
 }
 
-/// Ends the run or this attempt at it; says so if another attempt has begun meanwhile.
-pub(crate) async fn finish(client: &mut Client, run: &Run, ending: &Ending) -> Result<(), RunError> {
+/// Ends the run or this attempt at it; says so if another attempt has begun meanwhile. The server may take `answer` for
+/// each step.
+pub(crate) async fn finish(
+    client: &mut Client,
+    run: &Run,
+    ending: &Ending,
+    answer: Duration,
+) -> Result<(), RunError> {
+    let transaction = within(answer, end(client, run, ending)).await.flatten()?;
+    if let Some(errors) = &ending.rejected {
+        rejected::write(&transaction, run.id, errors, answer).await?;
+    }
+    failpoint("run-ending");
+    within(answer, transaction.commit()).await?.map_err(failed("COMMIT"))
+}
+
+async fn end<'c>(client: &'c mut Client, run: &Run, ending: &Ending) -> Result<Transaction<'c>, RunError> {
     let what = "writing the end of the run to the ledger";
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
     let [read, accepted, rejected] = ending.documents.map(bigint);
@@ -202,7 +219,7 @@ pub(crate) async fn finish(client: &mut Client, run: &Run, ending: &Ending) -> R
     }
     let Some(names) = &ending.names else {
         // Not the run's input, as far as is known: what the ledger has of it stays.
-        return commit(transaction).await;
+        return Ok(transaction);
     };
     write_inputs(&transaction, run.id, names).await?;
     for (position, digest) in (0_i32..).zip(&ending.digests) {
@@ -223,12 +240,7 @@ pub(crate) async fn finish(client: &mut Client, run: &Run, ending: &Ending) -> R
                       ON CONFLICT (run_id) DO UPDATE SET report = excluded.report";
         transaction.execute(insert, &[&run.id, report]).await.map_err(failed(what))?;
     }
-    commit(transaction).await
-}
-
-async fn commit(transaction: Transaction<'_>) -> Result<(), RunError> {
-    failpoint("run-ending");
-    transaction.commit().await.map_err(failed("COMMIT"))
+    Ok(transaction)
 }
 
 /// A count or an offset as PostgreSQL has it.

@@ -10,6 +10,7 @@ mod lane_row;
 pub(crate) mod ledger;
 mod pace;
 pub(crate) mod plan;
+mod rejected;
 mod run;
 pub mod target_lock;
 

@@ -1,5 +1,7 @@
 //! A run as a value: what it is recognised by, its lanes, and how it ended.
 
+use std::path::PathBuf;
+
 use tokio_postgres::Row;
 
 use super::{LaneState, LoadCounts, RunPlan};
@@ -70,6 +72,8 @@ pub(crate) struct Ending {
     pub(crate) digests: Vec<SourceDigest>,
     /// Of a run that is over, as JSON.
     pub(crate) report: Option<String>,
+    /// Of a run that is over, the file with the records of its rejected documents, where the ledger is to have these.
+    pub(crate) rejected: Option<PathBuf>,
 }
 
 /// What a session of a run is for; part of its name.

@@ -1,6 +1,7 @@
 //! What is known of runs: who is at work on a target, what was loaded, and giving a run up.
 
 mod commands;
+mod rejected;
 mod reports;
 mod retry;
 mod target_lock;

@@ -1,6 +1,6 @@
 //! An attempt at a run that has begun: its phases one after another, each with sessions of its own, and its end.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use tokio::task::JoinHandle;
 
@@ -21,7 +21,7 @@ use crate::{
     input::{InputError, Source},
     load::Control,
     pipeline::{self, Deferral, End, Finished, Rules},
-    report::{RunReport, SpillFiles},
+    report::{RejectFiles, RunReport, SpillFiles},
     rows::RowForm,
     runs::SessionRole,
     session::Watch,
@@ -60,6 +60,8 @@ pub(super) fn complete(
     }
     let is_damaged = matches!(finished.end, End::Input(InputError::Damaged { .. }));
     let (paths, held) = end_or_hold(&mut finished, &sources);
+    let rejected = held.as_ref().map(RejectFiles::errors_path).or(paths.as_ref().map(|paths| &*paths.errors));
+    let rejected = rejected.filter(|_| request.settings.rejects_table).map(Path::to_owned);
     let digests = finished.digests.clone();
     let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
     let (strategy, connections) = (run.strategy.name(), request.settings.connections);
@@ -67,7 +69,7 @@ pub(super) fn complete(
     let load = LoadHeader { run_id: Some(run.id), database, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
-    finish.concluded(RunEnd { report, told, digests, names, held, is_damaged })
+    finish.concluded(RunEnd { report, told, digests, names, held, rejected, is_damaged })
 }
 
 fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {

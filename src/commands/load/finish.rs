@@ -4,7 +4,7 @@
 //! A crash before the ledger has the end leaves the run as running, which the same command resumes. A crash between the
 //! ledger and the names of reject files that had to wait leaves these under their partial names.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::time;
 
@@ -41,6 +41,8 @@ pub(super) struct RunEnd {
     pub(super) names: Option<Vec<String>>,
     /// Reject files that get their names last.
     pub(super) held: Option<RejectFiles>,
+    /// The records of rejected documents, where the ledger is to have them.
+    pub(super) rejected: Option<PathBuf>,
     /// The input can't be trusted, so there is nothing to resume.
     pub(super) is_damaged: bool,
 }
@@ -55,6 +57,7 @@ impl Finish<'_> {
             names: None,
             digests: Vec::new(),
             report: None,
+            rejected: None,
         };
         // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
         let _ = self.write(&ending, FINISH_STOPPED);
@@ -65,13 +68,14 @@ impl Finish<'_> {
     /// Ends an attempt whose report was given out, or should have been.
     pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
         failpoint("finish");
-        let RunEnd { report, told, digests, names, held, is_damaged } = end;
+        let RunEnd { report, told, digests, names, held, rejected, is_damaged } = end;
         let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
         let documents = [documents.read, documents.accepted, documents.rejected];
         let kept = outcome.is_final().then(|| report.bounded_json(REPORT_BYTES_MAX)).flatten();
-        let ending = Ending { outcome, documents, failure, names, digests, report: kept };
+        let rejected = rejected.filter(|_| outcome.is_final());
+        let ending = Ending { outcome, documents, failure, names, digests, report: kept, rejected };
         let written = if outcome == Outcome::Interrupted {
             Ok(self.write(&ending, FINISH_STOPPED))
         } else {

@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 11] = [
+pub(super) static TABLES: [LedgerTable; 12] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -124,6 +124,20 @@ pub(super) static TABLES: [LedgerTable; 11] = [
         columns: &["run_id bigint", "copies boolean", "in_order boolean", "defers boolean", "dropped jsonb"],
     },
     LedgerTable { name: "run_reports", since: 5, columns: &["run_id bigint", "report text"] },
+    LedgerTable {
+        name: "rejected_documents",
+        since: 6,
+        columns: &[
+            "run_id bigint",
+            "reject_line bigint",
+            "fault integer",
+            "source text",
+            "line bigint",
+            "byte_offset bigint",
+            "code text",
+            "pointer text",
+        ],
+    },
 ];
 
 /// The one thing that a ledger of any later layout has, too.

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use super::{DRY, assert_foreseen, document, traces, with};
 use crate::support::{Output, Run, Store, Tables, binary, generate, ndjson, run, server};
 
+/// Makes a ledger one of version 4.
+const LEDGER_4: &str = "DROP TABLE profile_loader.run_reports, profile_loader.rejected_documents;
+    UPDATE profile_loader.ledger SET version = 4";
+
 const UPDATE: [&str; 2] = ["--on-existing", "update"];
 
 fn stored(documents: &[Value]) -> Store {
@@ -65,18 +69,16 @@ async fn a_run_in_an_older_ledger_is_found() {
     let text = generate(&["--count", "2000", "--seed", "3"]);
     let options = ["--connections", "1", "--batch-bytes", "100000", "--chunk-bytes", "20000"];
     killed(&store, &options, &text);
-    store
-        .database
-        .execute("DROP TABLE profile_loader.run_reports; UPDATE profile_loader.ledger SET version = 4");
+    store.database.execute(LEDGER_4);
     let dry = store.load(&[&options[..], &[DRY]].concat(), &text);
     assert_eq!(dry.report["dry_run"]["resumes"], 1, "{}", dry.stderr);
-    assert_eq!(dry.report["dry_run"]["ddl"], json!(["the ledger, from version 4 to 5"]));
+    assert_eq!(dry.report["dry_run"]["ddl"], json!(["the ledger, from version 4 to 6"]));
 }
 
 /// Without its indexes every look would read whole tables.
 #[tokio::test]
 async fn an_unfinished_bulk_load_is_told_and_left_alone() {
-    for older in ["", "DROP TABLE profile_loader.run_reports; UPDATE profile_loader.ledger SET version = 4"] {
+    for older in ["", LEDGER_4] {
         let store = Store::new("dry", Tables::Migrated);
         let text = generate(&["--count", "2000", "--seed", "3"]);
         let options = ["--strategy", "bulk", "--connections", "1", "--batch-bytes", "100000"];

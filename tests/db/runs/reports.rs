@@ -29,6 +29,11 @@ fn the_report_of_a_run_is_drawn_again() {
     let page = fs::read_to_string(store.path("again.html")).expect("it was written");
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("schema:required"));
     assert!(fs::read_to_string(store.path("again.csv")).expect("it was written").contains("schema:required"));
+    // As the release left it that was the first to keep reports.
+    store.database.execute(
+        "DROP TABLE profile_loader.rejected_documents; UPDATE profile_loader.ledger SET version = 5",
+    );
+    assert_eq!(show(&store, "1", "older.json").code, Some(0));
 }
 
 #[tokio::test]

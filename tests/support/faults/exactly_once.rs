@@ -25,8 +25,8 @@ use crate::support::{
     Store, TestServer, assert_stored, catalog, catalog_differences, digests, surviving, texts,
 };
 
-/// Of all loads: patient with servers, quick to look after what stands still.
-const OPTIONS: [&str; 4] = ["--db-wait", "60s", "--watch-every", "500ms"];
+/// Of all loads: patient with servers, quick to look after what stands still, and all that the ledger can have.
+const OPTIONS: [&str; 5] = ["--db-wait", "60s", "--watch-every", "500ms", "--rejects-table"];
 
 /// How much is loaded, and in how many transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

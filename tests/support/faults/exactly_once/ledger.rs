@@ -22,7 +22,7 @@ pub(super) async fn in_ledger(client: &Client, report: &Value, refused: &str) ->
     differences
 }
 
-fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
+fn checks(run: u64, report: &Value, refused: &str) -> [Check; 6] {
     let count = |pointer: &str| {
         report.pointer(pointer).and_then(Value::as_u64).map_or_else(String::new, |n| n.to_string())
     };
@@ -75,6 +75,14 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
             inputs.join(", "),
         ),
         (
+            "rejected documents",
+            "SELECT coalesce(string_agg(concat_ws(' ', run_id, reject_line, fault, source, line, byte_offset, code, pointer),
+                 ', ' ORDER BY run_id, reject_line, fault), '')
+             FROM profile_loader.rejected_documents"
+                .to_owned(),
+            refused.lines().flat_map(|record| rejected_rows(run, record)).collect::<Vec<_>>().join(", "),
+        ),
+        (
             "rows for unfinished runs",
             "SELECT ((SELECT count(*) FROM profile_loader.run_rejections)
                    + (SELECT count(*) FROM profile_loader.run_transactions)
@@ -85,6 +93,19 @@ fn checks(run: u64, report: &Value, refused: &str) -> [Check; 5] {
             "0".to_owned(),
         ),
     ]
+}
+
+/// What the ledger has of a record, fault by fault.
+fn rejected_rows(run: u64, record: &str) -> Vec<String> {
+    let record: Value = serde_json::from_str(record).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let places = ["source", "line", "byte_offset"].map(|name| text(&record[name])).join(" ");
+    let faults = (1..).zip(record["errors"].as_array().into_iter().flatten());
+    let row = |(number, fault): (u32, &Value)| {
+        let [code, pointer] = ["code", "pointer"].map(|name| text(&fault[name]));
+        format!("{run} {} {number} {places} {code} {pointer}", record["reject_line"])
+    };
+    faults.map(row).collect()
 }
 
 /// `load:exists`, `load:duplicate`, `db:suppressed`, or `db:` and a SQLSTATE: what no document says by itself.
