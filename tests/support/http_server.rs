@@ -92,7 +92,7 @@ impl Request {
     }
 
     /// The first and the last byte that are asked for, the last as far as it is said.
-    fn range(&self) -> Option<(usize, usize)> {
+    pub(crate) fn range(&self) -> Option<(usize, usize)> {
         let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse().ok()?, last.parse().unwrap_or(usize::MAX)))
     }

@@ -7,6 +7,10 @@ mod support;
 #[path = "../../support/faults/mod.rs"]
 mod faults;
 
+#[path = "../../support/http_server.rs"]
+#[expect(dead_code, reason = "what the other test programs share")]
+mod http_server;
+
 mod atomic;
 mod bulk;
 mod cases;
@@ -22,6 +26,7 @@ mod library;
 mod lock_regained;
 mod mapped;
 mod names;
+mod network;
 mod people;
 mod pooler;
 mod privileges;
