@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/http_server.rs"]
+#[expect(dead_code, reason = "what the other test programs share")]
+mod http_server;
+
 mod accept_insert;
 mod bulk;
 mod clashes;

@@ -19,7 +19,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Store, Tables, binary};
+use crate::{
+    http_server::{HttpServer, ServedFile, Treat},
+    support::{Store, Tables, binary},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -32,6 +35,9 @@ const ID_JSON: &str = r#""6f9619ff-8b86-4011-b42d-00c04fc964ff""#;
 
 const VALIDATE_MIB: u64 = 128;
 const LOAD_MIB: u64 = 256;
+
+/// How much more it may take to read from a server than from a file.
+const NETWORK_MIB: u64 = 24;
 
 /// A shape of line, how often it comes, and the code that each of them is rejected with; none where it is accepted.
 struct Shape {
@@ -300,6 +306,31 @@ fn of_a_load(strategy: &str, options: &[&str]) {
         let url = store.database.url.clone();
         let load = ["load", "--database-url", &url, "--connections", "4", "--strategy", strategy];
         check(&store, shape, &[&load[..], options].concat(), LOAD_MIB);
+    }
+}
+
+/// Ranges that were fetched ahead, or blocks of a stream, wait in memory.
+#[test]
+fn over_the_network() {
+    let _alone = MEASURING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let text = crate::support::generate(&["--count", "200000", "--seed", "73"]);
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
+    let file = folder.path().join("input.ndjson");
+    fs::write(&file, &text).expect("the folder is ours");
+    let peak_of = |input: &str, what: &str| {
+        let mut program = binary();
+        program.args(["validate", input, "--jobs", "2", "--output", "json", "--quiet"]);
+        let (peak_mib, report) = peak(program);
+        eprintln!("{peak_mib:>4} MiB  {what}");
+        assert_eq!(report["documents"]["read"], 200_000, "{report}");
+        peak_mib
+    };
+    let of_file = peak_of(file.to_str().expect("it is UTF-8"), "from a file");
+    for (has_ranges, what) in [(true, "in ranges"), (false, "as a stream")] {
+        let served = ServedFile { has_ranges, ..ServedFile::of(text.clone()) };
+        let server = HttpServer::start(served, |_| Treat::Fine);
+        let peak_mib = peak_of(&server.url("input.ndjson"), what);
+        assert!(peak_mib <= of_file + NETWORK_MIB, "{what}: {peak_mib} MiB, and {of_file} from a file");
     }
 }
 
