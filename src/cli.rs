@@ -33,7 +33,7 @@ pub use refusal::Refused;
 use crate::{
     commands::{
         self, Database, Failure, MigrateAction, MigrateRequest, Output, ReportOutput, ReportsRequest,
-        RunsAction, RunsRequest, exit,
+        RunsAction, RunsRequest, SplitRequest, exit,
     },
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
@@ -151,6 +151,11 @@ impl Cli {
             Command::Load(args) => load(args, self.config, console),
             Command::Map(args) => commands::map(&args.request(), console),
             Command::Plan(args) => commands::plan(&args.request()?),
+            Command::Scatter(args) => {
+                let split = SplitRequest { plan: args.plan, split: args.split };
+                let (documents, output) = args.check.settings(None, args.rejects, self.config, console);
+                commands::scatter(&documents, &split, &output)
+            }
             Command::Doctor(args) => commands::doctor(&args.request(console)?),
             Command::Migrate(args) => {
                 let (action, database, db_schema) = args.find()?;

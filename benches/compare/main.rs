@@ -27,6 +27,7 @@ mod refusals;
 mod repeats;
 mod reports;
 mod server;
+mod splits;
 mod validate;
 
 use std::{
@@ -86,6 +87,7 @@ enum Part {
     Repeats,
     Memory,
     Files,
+    Splits,
 }
 
 /// What all parts share.
@@ -147,6 +149,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Repeats => repeats::compare(&bench)?,
             Part::Memory => memory::compare(&bench)?,
             Part::Files => memory::of_many_files(&bench)?,
+            Part::Splits => splits::compare(&bench)?,
         }
     }
     Ok(())

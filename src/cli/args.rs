@@ -13,7 +13,7 @@ use super::{
     doctor::DoctorArgs,
     inputs::InputArgs,
     manual::ManArgs,
-    planning::{PlanArgs, SplitArgs},
+    planning::{PlanArgs, ScatterArgs, SplitArgs},
     preview::MapArgs,
     retry::RetryArgs,
     values,
@@ -82,6 +82,8 @@ pub(super) enum Command {
     Map(MapArgs),
     /// Cut inputs into splits that many machines check, each by itself
     Plan(PlanArgs),
+    /// Check a split of a plan, and write its accepted documents to standard output in blocks of the plan's parts
+    Scatter(ScatterArgs),
     /// Show all that is in the way of a load, with the statements that change it; loads and changes nothing
     Doctor(DoctorArgs),
     /// Create, inspect or remove the four tables

@@ -109,7 +109,7 @@ impl InputArgs {
     ) -> (DocumentSettings, ReportOutput) {
         let DocumentArgs { inputs, framing, json_schema, map } = self.documents;
         let network = self.network.into();
-        let (settings, output) = self.check.settings(self.output.into(), rejects, config, console);
+        let (settings, output) = self.check.settings(Some(self.output.into()), rejects, config, console);
         (DocumentSettings { inputs, network, framing: framing.into(), json_schema, map, ..settings }, output)
     }
 }
@@ -118,7 +118,7 @@ impl CheckArgs {
     /// How the documents of no input are checked.
     pub(super) fn settings(
         self,
-        output: Output,
+        output: Option<Output>,
         rejects: Option<PathBuf>,
         config: Option<ConfigIdentity>,
         console: Console,
@@ -128,7 +128,7 @@ impl CheckArgs {
             chunk_bytes: self.chunk_bytes.unwrap_or(CHUNK_BYTES),
             max_rejects: values::limits(self.max_rejects),
             accept_rejects: self.accept_rejects,
-            has_details: !self.report.is_empty() || self.baseline.is_some() || output == Output::Json,
+            has_details: !self.report.is_empty() || self.baseline.is_some() || output == Some(Output::Json),
             baseline: self.baseline,
             fail_on_new: self.fail_on_new,
             rejects,

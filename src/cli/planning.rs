@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     args::OutputArg,
-    inputs::{DocumentArgs, cores},
+    inputs::{CheckArgs, DocumentArgs, cores},
     values,
 };
 use crate::commands::{Failure, PlanFileRequest, SplitRequest, exit};
@@ -62,6 +62,21 @@ impl PlanArgs {
             output: self.output.into(),
         })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScatterArgs {
+    /// The plan
+    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_PLAN", hide_env = true)]
+    pub(super) plan: PathBuf,
+    /// The number of the split, counted from 0
+    #[arg(long, value_name = "N", env = "PROFILE_LOADER_SPLIT", hide_env = true)]
+    pub(super) split: usize,
+    #[command(flatten)]
+    pub(super) check: CheckArgs,
+    /// Keep rejected lines and the reasons in this folder
+    #[arg(long, value_name = "DIR", env = "PROFILE_LOADER_REJECTS", hide_env = true)]
+    pub(super) rejects: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,9 @@
 //! Words that stand in the wrong place.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::args::{Command, DatabaseArgs, MigrateCommand, ReportCommand, RunArgs, RunsCommand};
 use crate::{
@@ -15,6 +18,7 @@ impl Command {
             Self::Validate(_)
             | Self::Map(_)
             | Self::Plan(_)
+            | Self::Scatter(_)
             | Self::Report(_)
             | Self::Schema
             | Self::Completions { .. }
@@ -35,6 +39,26 @@ impl Command {
             ) => Some(database),
             Self::Runs(RunsCommand::Retry(args)) => Some(&mut args.load.database),
         }
+    }
+
+    /// Of a command that is about files and nothing else.
+    fn inputs_and_files(&self) -> Option<(&[OsString], Vec<&Path>)> {
+        let (inputs, files): (&[OsString], Vec<Option<&PathBuf>>) = match self {
+            Self::Map(args) => (&args.inputs, vec![Some(&args.map), args.json_schema.as_ref()]),
+            Self::Plan(args) => {
+                let documents = &args.documents;
+                let files = vec![Some(&args.plan), documents.json_schema.as_ref(), documents.map.as_ref()];
+                (&documents.inputs, files)
+            }
+            Self::Scatter(args) => {
+                let check = &args.check;
+                let files = [Some(&args.plan), args.rejects.as_ref(), check.baseline.as_ref()];
+                let reports = check.report.iter().chain(&check.metrics_file).map(Some);
+                (&[], files.into_iter().chain(reports).collect())
+            }
+            _ => return None,
+        };
+        Some((inputs, files.into_iter().flatten().map(PathBuf::as_path).collect()))
     }
 
     /// Refuses connection settings where files, folders and names are expected, before a message shows them or a folder
@@ -59,18 +83,9 @@ impl Command {
             let mut paths = drawn.reports.iter().chain(&drawn.html).chain(&drawn.report);
             return if paths.any(|path| looks_like(path)) { refuse("a REPORT") } else { Ok(()) };
         }
-        if let Self::Map(args) = &*self {
-            let is_refused = args.inputs.iter().map(Path::new).any(looks_like_input)
-                || looks_like(&args.map)
-                || looks_like_path(&args.json_schema);
-            return if is_refused { refuse("a FILE") } else { Ok(()) };
-        }
-        if let Self::Plan(args) = &*self {
-            let documents = &args.documents;
-            let others = [Some(&args.plan), documents.json_schema.as_ref(), documents.map.as_ref()];
-            let mut others = others.into_iter().flatten().map(PathBuf::as_path);
+        if let Some((inputs, files)) = self.inputs_and_files() {
             let is_refused =
-                documents.inputs.iter().map(Path::new).any(looks_like_input) || others.any(looks_like);
+                inputs.iter().map(Path::new).any(looks_like_input) || files.into_iter().any(looks_like);
             return if is_refused { refuse("a FILE") } else { Ok(()) };
         }
         let (input, rejects) = match &*self {
@@ -95,6 +110,11 @@ impl Command {
             if input.check.report.iter().chain(&input.check.metrics_file).any(|path| looks_like(path)) {
                 return refuse("--report");
             }
+        }
+        if let Self::Validate(args) = &*self
+            && looks_like_path(&args.split.plan)
+        {
+            return refuse("--plan");
         }
         if rejects.is_some_and(looks_like) {
             return refuse("--rejects");

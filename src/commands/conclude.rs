@@ -4,6 +4,7 @@ use super::{
     database::exit_code_of,
     failure::{chain, exit},
     inputs::{ReportHeader, exit_code_of_input},
+    output::unwritten,
     signals,
 };
 use crate::{
@@ -131,6 +132,7 @@ fn outcome(end: &End, rejected: u64, accept_rejects: bool) -> (Outcome, u8, Opti
         End::Input(error) => failed(exit_code_of_input(error), chain(error)),
         End::Lane(error) => failed(exit_code_of(error.class()), error.message()),
         End::Rejects(error) => failed(exit::TEMPORARY, chain(error)),
+        End::Blocks(error) => failed(exit::TEMPORARY, unwritten(error)),
         End::Panicked => unreachable!("a bug gets no report"),
     }
 }

@@ -17,7 +17,8 @@ use crate::{
     document::DocumentSchema,
     input::{self, ChunkReader, InputError, RemoteFault, Source},
     map::DocumentMap,
-    pipeline::{Checker, Deferral, PipelineSettings, Rules},
+    pipeline::{Checker, PipelineSettings, Rules, RunFiles},
+    plan::BlockWriter,
     progress::Progress,
     report::{MapIdentity, PlanShare, RejectFiles, RejectsError, RunReport, SchemaIdentity},
     rows::RowForm,
@@ -53,12 +54,6 @@ pub(super) struct ReportHeader {
     pub(super) fail_on_new: bool,
     pub(super) started_at: SystemTime,
     pub(super) started: Instant,
-}
-
-/// The files that a run writes customers' documents to.
-pub(super) struct RunFiles {
-    pub(super) rejects: Option<RejectFiles>,
-    pub(super) deferral: Deferral,
 }
 
 /// The lanes that accepted documents are encoded for; none where they are only checked.
@@ -118,11 +113,10 @@ impl OpenedInputs {
         files: RunFiles,
         rows: RowsFor,
     ) -> PipelineInput {
-        let RunFiles { rejects, deferral } = files;
         let RowsFor { lanes, form } = rows;
         let sources = self.reader.sources();
         let source_names: Vec<_> = sources.iter().map(Source::name).collect();
-        let total_bytes = sources.iter().map(Source::stored_bytes).sum();
+        let total_bytes = self.reader.stored_bytes();
         tell_the_long_way(&self.schema, console);
         let progress = Progress::start(console, command, total_bytes);
         let schema =
@@ -142,16 +136,17 @@ impl OpenedInputs {
             started_at,
             started,
         };
-        let keep_rejects = rejects.is_some();
+        let keep_rejects = files.rejects.is_some();
+        let parts = files.blocks.as_ref().map_or(0, BlockWriter::parts);
         let rules = Rules { schema: self.schema, map: self.map };
-        let checker = Checker::new(rules, source_names, lanes, form, keep_rejects, settings.has_details);
+        let checker = Checker::new(rules, source_names, lanes, form, keep_rejects, settings.has_details)
+            .with_parts(parts);
         let settings = PipelineSettings {
             checker,
             jobs: settings.jobs,
             chunk_bytes: settings.chunk_bytes,
             max_rejects: settings.max_rejects.clone(),
-            rejects,
-            deferral,
+            files,
         };
         PipelineInput { reader: self.reader, settings, progress, header }
     }

@@ -20,6 +20,7 @@ mod reports;
 mod retry;
 mod runs;
 mod runtime;
+mod scatter;
 mod signals;
 mod standard_input;
 mod tables;
@@ -38,6 +39,7 @@ pub(crate) use planned::SplitRequest;
 pub(crate) use reports::{ReportsRequest, reports};
 pub(crate) use retry::{RetryRequest, retry};
 pub(crate) use runs::{RunsAction, RunsRequest, runs};
+pub(crate) use scatter::scatter;
 pub(crate) use tell::ReportOutput;
 pub(crate) use validate::validate;
 
@@ -50,8 +52,8 @@ use signals::Signals;
 
 /// Checks documents without printing anything.
 pub(crate) fn validate_silently(settings: &DocumentSettings) -> Result<RunReport, Failure> {
-    let request = validate::CheckRequest { documents: settings, split: None, console: Console::SILENT };
-    validate::check_all(&request, |_| Ok(Signals::none()), |_| Ok(()))
+    let request = validate::CheckRequest::of(settings, Console::SILENT);
+    validate::check_all(request, |_| Ok(Signals::none()), |_| Ok(()))
 }
 
 /// Loads documents without printing anything.

@@ -44,7 +44,8 @@ pub(crate) struct ReportOutput {
     pub(crate) reports: Vec<PathBuf>,
     /// The file for Prometheus.
     pub(crate) metrics: Option<PathBuf>,
-    pub(crate) output: Output,
+    /// None where standard output has something else.
+    pub(crate) output: Option<Output>,
     pub(crate) console: Console,
 }
 
@@ -64,12 +65,16 @@ impl ReportOutput {
         if let Some(failure) = &report.failure {
             self.console.failure(failure, report.exit_code);
         }
-        let text = match self.output {
+        let text = self.output.map(|output| match output {
             Output::Text => summary(report),
             Output::Json => report.to_json(),
+        });
+        let printed = match text {
+            None => Ok(()),
+            // A check has its exit code to tell; a load whose result nobody got is not over.
+            Some(text) if report.load.is_some() => print_result(&text),
+            Some(text) => print(&text),
         };
-        // A check has its exit code to tell; a load whose result nobody got is not over.
-        let printed = if report.load.is_some() { print_result(&text) } else { print(&text) };
         untold.extend(printed.err());
         self.console.end(&end_words(report), &EndFigures::of(report));
         // The last one is shown by who ends the program.

@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 use super::{
     conclude::conclude,
     failure::{Failure, exit},
-    inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files, refuse_unwritable_reports},
+    inputs::{OpenedInputs, RowsFor, create_reject_files, refuse_unwritable_reports},
     limits,
     planned::{OpenedSplit, SplitRequest},
     reject_files::end_reject_files,
@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     console::Console,
-    pipeline::{self, Deferral, End},
+    pipeline::{self, End, Finished, RunFiles},
+    plan::BlockWriter,
     report::RunReport,
     rows::RowForm,
     settings::DocumentSettings,
@@ -33,26 +34,35 @@ pub(crate) fn validate(
         None => refuse_unwritable_reports(output.files(), settings)?,
         Some(split) => split.refuse_unwritable_reports(output.files())?,
     }
-    let request = CheckRequest { documents: settings, split: split.as_ref(), console: output.console };
-    let report = check_all(&request, Signals::catch, |report| output.tell(report))?;
+    let request = CheckRequest { split: split.as_ref(), ..CheckRequest::of(settings, output.console) };
+    let report = check_all(request, Signals::catch, |report| output.tell(report))?;
     Ok(report.exit_code)
 }
 
 /// What is checked.
 pub(super) struct CheckRequest<'a> {
+    pub(super) command: &'static str,
     pub(super) documents: &'a DocumentSettings,
     /// In place of the inputs.
     pub(super) split: Option<&'a OpenedSplit>,
+    /// For accepted documents.
+    pub(super) blocks: Option<BlockWriter>,
     pub(super) console: Console,
+}
+
+impl<'a> CheckRequest<'a> {
+    pub(super) fn of(documents: &'a DocumentSettings, console: Console) -> Self {
+        Self { command: "validate", documents, split: None, blocks: None, console }
+    }
 }
 
 /// Checks all documents. A second signal is heard until `tell` has given the report out.
 pub(super) fn check_all(
-    request: &CheckRequest<'_>,
+    request: CheckRequest<'_>,
     signals: impl FnOnce(&Handle) -> Result<Signals, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
-    let CheckRequest { documents: settings, split, console } = *request;
+    let CheckRequest { command, documents: settings, split, blocks, console } = request;
     let has_map = split.map_or(settings.map.is_some(), OpenedSplit::has_map);
     limits::refuse_tight(0, settings.jobs, has_map)?;
     let opened = match split {
@@ -63,9 +73,9 @@ pub(super) fn check_all(
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;
     let rejects = create_reject_files(settings, opened.reader.sources(), None)?;
-    let files = RunFiles { rejects, deferral: Deferral::None };
+    let files = RunFiles { rejects, blocks, ..RunFiles::default() };
     let rows = RowsFor { lanes: 0, form: RowForm::Staged };
-    let run = opened.start("validate", settings, console, files, rows);
+    let run = opened.start(command, settings, console, files, rows);
     let mut finished =
         pipeline::run(run.reader, run.settings, None, runtime.handle(), &run.progress, |stopper| {
             runtime.spawn(async move { stopper.stop(signals.received().await) });
@@ -77,7 +87,18 @@ pub(super) fn check_all(
             "this is a bug of profile-loader; nothing was written to any database",
         ));
     }
+    end_blocks(&mut finished);
     let rejects = end_reject_files(&mut finished);
     let report = conclude(run.header, finished, None, rejects);
     tell(&report).map(|()| report)
+}
+
+/// Writes what is left of the accepted documents of a run that has seen all of its input. Without the last block what another
+/// run has written is known not to be whole.
+fn end_blocks(finished: &mut Finished) {
+    if let (Some(blocks), End::Complete) = (finished.blocks.take(), &finished.end)
+        && let Err(error) = blocks.finish()
+    {
+        finished.end = End::Blocks(error);
+    }
 }

@@ -122,6 +122,14 @@ impl ChunkReader {
         }
     }
 
+    /// Stored bytes that will be read, where that is known before.
+    pub(crate) fn stored_bytes(&self) -> Option<u64> {
+        match &self.section {
+            Some((section, _)) => Some(section.range.end - section.range.start),
+            None => self.sources.iter().map(Source::stored_bytes).sum(),
+        }
+    }
+
     /// The sources read to their end so far, in order.
     pub fn digests(&self) -> &[SourceDigest] {
         self.digest.finished()

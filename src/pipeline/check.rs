@@ -1,12 +1,15 @@
 //! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::lines::{Lines, line_ends, to_u64};
+use super::{
+    lines::{Lines, as_one_line, line_ends, to_u64},
+    parts::PlacedDocument,
+};
 use crate::{
     document::{
         DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, record_bytes_max, sound_text,
@@ -14,7 +17,7 @@ use crate::{
     input::{Chunk, Piece},
     map::{DocumentMap, MapScratch},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
-    rows::{LanePart, RowForm, lane_of},
+    rows::{LanePart, RowForm, lane_of, part_of},
     settings::Framing,
 };
 
@@ -34,7 +37,8 @@ struct Scratch {
 
 /// What a document without a fault comes to.
 enum Checked {
-    Accepted,
+    /// With its part, where there are parts.
+    Accepted(u32),
     /// The map makes nothing of it.
     Dropped,
 }
@@ -53,6 +57,8 @@ pub(crate) struct Checker {
     pub keep_rejects: bool,
     /// Whether what only reports tell is gathered.
     pub has_details: bool,
+    /// 0 when accepted documents are put into no parts.
+    parts: u32,
     /// Held while a long line is checked: a JSON value of it takes several times as much as its text.
     long_line: Mutex<()>,
 }
@@ -74,6 +80,8 @@ pub(super) struct CheckedChunk {
     pub(super) rejects: ChunkRejects,
     /// One for each lane, empty or not.
     pub(super) parts: Vec<LanePart>,
+    /// Where there are parts.
+    pub(super) accepted: Vec<PlacedDocument>,
     /// What the window charges for it.
     pub(super) charge: usize,
 }
@@ -92,7 +100,8 @@ impl CheckedChunk {
     /// much as its text; more where it holds more.
     fn charge_after(&self) -> usize {
         let rows: usize = self.parts.iter().map(LanePart::bytes).sum();
-        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows;
+        let accepted = self.accepted.capacity() * size_of::<PlacedDocument>();
+        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted;
         // What is freed of large pieces of memory is not all given back to the system.
         let share = if self.chunk.bytes.len() > LONG_LINE_BYTES { 2 * holds } else { holds / 3 * 2 };
         self.chunk.cost_bytes().max(share)
@@ -108,7 +117,13 @@ impl Checker {
         keep_rejects: bool,
         has_details: bool,
     ) -> Self {
-        Self { rules, source_names, lanes, form, keep_rejects, has_details, long_line: Mutex::default() }
+        let (parts, long_line) = (0, Mutex::default());
+        Self { rules, source_names, lanes, form, keep_rejects, has_details, parts, long_line }
+    }
+
+    /// The same that puts accepted documents into so many parts.
+    pub(crate) fn with_parts(self, parts: u32) -> Self {
+        Self { parts, ..self }
     }
 
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
@@ -116,10 +131,13 @@ impl Checker {
         let mut parts: Vec<_> = (0..self.lanes).map(part).collect();
         let mut tally = Tally::with_details(self.has_details);
         let mut rejects = ChunkRejects::of(chunk.framing, self.rules.map.is_some());
+        let mut accepted = Vec::new();
         match (chunk.piece, chunk.framing) {
-            (Piece::Whole, Framing::Ndjson) => self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects),
+            (Piece::Whole, Framing::Ndjson) => {
+                self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects, &mut accepted);
+            }
             (Piece::Whole, Framing::Json) => {
-                self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects);
+                self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects, &mut accepted);
             }
             (Piece::Long { line, starts_at, ends, has_hole }, _) => {
                 let bytes = 0..chunk.bytes.len();
@@ -133,7 +151,7 @@ impl Checker {
                 }
             }
         }
-        let mut checked = CheckedChunk { chunk, tally, rejects, parts, charge: 0 };
+        let mut checked = CheckedChunk { chunk, tally, rejects, parts, accepted, charge: 0 };
         checked.charge = checked.charge_after();
         // What lanes count a batch by: a window's worth of any chunks is more than a batch.
         checked.parts.iter_mut().for_each(|part| part.cost_bytes = checked.charge);
@@ -146,6 +164,7 @@ impl Checker {
         parts: &mut [LanePart],
         tally: &mut Tally,
         rejects: &mut ChunkRejects,
+        accepted: &mut Vec<PlacedDocument>,
     ) {
         let (mut start, mut line) = (0, chunk.first_line);
         let mut scratch = Scratch::default();
@@ -157,7 +176,12 @@ impl Checker {
                 tally.blank += 1;
             } else {
                 match self.check_document(chunk, start..end, &mut scratch, parts, tally) {
-                    Ok(Checked::Accepted) => tally.accept(chunk.source, line),
+                    Ok(Checked::Accepted(part)) => {
+                        tally.accept(chunk.source, line);
+                        if self.parts > 0 {
+                            accepted.push(PlacedDocument::of(chunk, start..end, line, part));
+                        }
+                    }
                     Ok(Checked::Dropped) => tally.drop(chunk.source, line),
                     Err(faults) => {
                         let byte_offset = chunk.byte_offset + to_u64(start);
@@ -176,6 +200,7 @@ impl Checker {
         parts: &mut [LanePart],
         tally: &mut Tally,
         rejects: &mut ChunkRejects,
+        accepted: &mut Vec<PlacedDocument>,
     ) {
         let mut scratch = Scratch::default();
         let (mut counted, mut line) = (0, chunk.first_line);
@@ -183,7 +208,12 @@ impl Checker {
             line += line_ends(&chunk.bytes[counted..bytes.start]);
             counted = bytes.start;
             match self.check_document(chunk, bytes.clone(), &mut scratch, parts, tally) {
-                Ok(Checked::Accepted) => tally.accept(chunk.source, line),
+                Ok(Checked::Accepted(part)) => {
+                    tally.accept(chunk.source, line);
+                    if self.parts > 0 {
+                        accepted.push(PlacedDocument::of(chunk, bytes, line, part));
+                    }
+                }
                 Ok(Checked::Dropped) => tally.drop(chunk.source, line),
                 Err(faults) => {
                     let faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
@@ -236,7 +266,11 @@ impl Checker {
         };
         let bytes = mapped.map_or(bytes, str::as_bytes);
         let details = RefCell::new(tally.details.as_deref_mut());
+        let part = Cell::new(0);
         let accept = |profile: &Profile<'_>| {
+            if self.parts > 0 {
+                part.set(part_of(profile.id, self.parts));
+            }
             if !parts.is_empty() {
                 parts[lane_of(profile.id, parts.len())].push(profile, start);
             }
@@ -254,7 +288,7 @@ impl Checker {
             None => check_with(bytes, schema, scratch, accept, reject),
             Some(text) => check_text(text, schema, scratch, accept, reject),
         }
-        .map(|()| Checked::Accepted)
+        .map(|()| Checked::Accepted(part.get()))
     }
 
     fn reject(
@@ -297,22 +331,6 @@ impl Checker {
 
 fn place(chunk: &Chunk, rejection: &Rejection) -> SourceLocation {
     SourceLocation { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
-}
-
-/// The same document with its line feeds as blanks, in strings as another character that JSON does not have there.
-fn as_one_line(bytes: &[u8]) -> Vec<u8> {
-    let (mut is_in_text, mut is_escaped) = (false, false);
-    let in_place_of = |&byte: &u8| {
-        let is_quote = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_in_text ^= is_quote;
-        match byte {
-            b'\n' if is_in_text => 1,
-            b'\n' => b' ',
-            _ => byte,
-        }
-    };
-    bytes.iter().map(in_place_of).collect()
 }
 
 #[cfg(test)]

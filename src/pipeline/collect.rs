@@ -12,18 +12,19 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    RunFiles,
     check::{CheckedChunk, Checker},
-    deferral::Deferral,
     end::{End, Finished},
     event::Event,
+    parts::{PlacedDocument, write_blocks},
     window::Window,
 };
 use crate::{
     document::Fault,
-    input::SourceDigest,
+    input::{Chunk, SourceDigest},
     load::{LaneEvent, Settled, Stopping},
     progress::Progress,
-    report::{ChunkRejects, RejectFiles, SeenIds, Tally, Timeline},
+    report::ChunkRejects,
     rows::LanePart,
     runs::{LoadCounts, RunError},
     settings::{Framing, KindLimit, RejectLimits},
@@ -45,8 +46,7 @@ pub(super) struct Collector<'a> {
     window: &'a Window,
     progress: &'a Progress,
     max_rejects: RejectLimits,
-    rejects: Option<RejectFiles>,
-    deferral: Deferral,
+    files: RunFiles,
     lanes: Vec<mpsc::Sender<LanePart>>,
     lanes_running: usize,
     stop_lanes: Option<watch::Sender<Option<Stopping>>>,
@@ -95,8 +95,7 @@ impl<'a> Collector<'a> {
         window: &'a Window,
         progress: &'a Progress,
         max_rejects: RejectLimits,
-        rejects: Option<RejectFiles>,
-        deferral: Deferral,
+        files: RunFiles,
         lanes: Option<LaneHandles>,
     ) -> Self {
         let (mut earlier, mut is_atomic, mut queues, mut stop_lanes, mut stop_within) = Default::default();
@@ -110,8 +109,7 @@ impl<'a> Collector<'a> {
             window,
             progress,
             max_rejects,
-            rejects,
-            deferral,
+            files,
             lanes_running: queues.len(),
             lanes: queues,
             stop_lanes,
@@ -202,8 +200,10 @@ impl<'a> Collector<'a> {
             )),
             end => end,
         };
-        self.finished.rejects = self.rejects;
-        self.finished.deferral = self.deferral;
+        let RunFiles { rejects, deferral, blocks } = self.files;
+        self.finished.rejects = rejects;
+        self.finished.deferral = deferral;
+        self.finished.blocks = blocks;
         self.finished
     }
 
@@ -225,14 +225,14 @@ impl<'a> Collector<'a> {
     }
 
     fn is_past_limit_at_end(&self) -> bool {
-        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
+        let (read, rejected) = self.files.deferral.read_and_rejected(&self.finished.tally);
         self.max_rejects.is_exceeded_at_end(read, rejected, |index, kind| self.documents_of(index, kind))
     }
 
     /// Documents of the whole run with a kind of fault that has a limit.
     fn documents_of(&self, index: usize, kind: &KindLimit) -> u64 {
         let here = self.finished.tally.faults.documents_of(&kind.code, kind.pointer.as_deref());
-        here + self.deferral.documents_of(index)
+        here + self.files.deferral.documents_of(index)
     }
 
     /// Whether the one transaction of an atomic load is committed: all is settled, but nothing stands yet.
@@ -311,15 +311,16 @@ impl<'a> Collector<'a> {
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
         deferred.sort_unstable();
-        let written = self
-            .deferral
+        let deferral = &mut self.files.deferral;
+        let written = deferral
             .reject_refused(self.checker, &mut checked, refused)
-            .and_then(|()| self.deferral.write(&checked, &deferred));
+            .and_then(|()| deferral.write(&checked, &deferred));
         if let Err(error) = written {
             self.stop(End::Rejects(error));
         }
-        let CheckedChunk { mut chunk, tally, rejects, charge, .. } = *checked;
+        let CheckedChunk { mut chunk, tally, rejects, accepted, charge, .. } = *checked;
         self.write_rejects(&chunk.bytes, &rejects);
+        self.write_blocks(&chunk, &accepted);
         let finished = &mut self.finished;
         if self.checker.lanes > 0 {
             let deferred = u64::try_from(deferred.len()).expect("a length has 64 bits");
@@ -344,7 +345,7 @@ impl<'a> Collector<'a> {
         finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
-        let (read, rejected) = self.deferral.read_and_rejected(&self.finished.tally);
+        let (read, rejected) = self.files.deferral.read_and_rejected(&self.finished.tally);
         if self.max_rejects.is_exceeded(read, rejected, |index, kind| self.documents_of(index, kind)) {
             self.stop(End::RejectLimit);
         }
@@ -352,35 +353,20 @@ impl<'a> Collector<'a> {
     }
 
     fn write_rejects(&mut self, bytes: &[u8], rejects: &ChunkRejects) {
-        if let Some(files) = &mut self.rejects
+        if let Some(files) = &mut self.files.rejects
             && let Err(error) = files.write(bytes, rejects)
         {
-            self.rejects = None;
+            self.files.rejects = None;
             self.stop(End::Rejects(error));
         }
     }
-}
 
-impl Finished {
-    fn new(sources: usize, has_details: bool, load: LoadCounts) -> Self {
-        Self {
-            tally: Tally::with_details(has_details),
-            documents_of_sources: vec![0; sources],
-            lines_of_sources: vec![0; sources],
-            seen_ids: SeenIds::default(),
-            timeline: Timeline::default(),
-            bytes: 0,
-            digests: Vec::new(),
-            load,
-            not_loaded: 0,
-            deferred: 0,
-            unknown: 0,
-            retries: 0,
-            deferral: Deferral::None,
-            is_verified: false,
-            settled_earlier: 0,
-            rejects: None,
-            end: End::Complete,
+    fn write_blocks(&mut self, chunk: &Chunk, accepted: &[PlacedDocument]) {
+        if let Some(blocks) = &mut self.files.blocks
+            && let Err(error) = write_blocks(blocks, chunk, accepted)
+        {
+            self.files.blocks = None;
+            self.stop(End::Blocks(error));
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Why a run came to its end, and all that it found and did.
 
+use std::io;
+
 use super::deferral::Deferral;
 use crate::{
     input::{InputError, SourceDigest},
+    plan::BlockWriter,
     report::{RejectFiles, RejectsError, SeenIds, Tally, Timeline},
     runs::{LoadCounts, RunError},
 };
@@ -23,6 +26,8 @@ pub(crate) enum End {
     Input(InputError),
     Lane(RunError),
     Rejects(RejectsError),
+    /// Accepted documents can't be written.
+    Blocks(io::Error),
     /// A bug. The panic hook has told where; its words may quote a document and are not kept.
     Panicked,
 }
@@ -58,5 +63,32 @@ pub(crate) struct Finished {
     pub is_verified: bool,
     /// Still open.
     pub rejects: Option<RejectFiles>,
+    /// Without the end, which says that they are complete.
+    pub blocks: Option<BlockWriter>,
     pub end: End,
+}
+
+impl Finished {
+    pub(super) fn new(sources: usize, has_details: bool, load: LoadCounts) -> Self {
+        Self {
+            tally: Tally::with_details(has_details),
+            documents_of_sources: vec![0; sources],
+            lines_of_sources: vec![0; sources],
+            seen_ids: SeenIds::default(),
+            timeline: Timeline::default(),
+            bytes: 0,
+            digests: Vec::new(),
+            load,
+            not_loaded: 0,
+            deferred: 0,
+            unknown: 0,
+            retries: 0,
+            deferral: Deferral::None,
+            blocks: None,
+            is_verified: false,
+            settled_earlier: 0,
+            rejects: None,
+            end: End::Complete,
+        }
+    }
 }

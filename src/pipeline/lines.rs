@@ -48,3 +48,19 @@ pub(super) fn line_ends(bytes: &[u8]) -> u64 {
 pub(super) fn to_u64(length: usize) -> u64 {
     u64::try_from(length).expect("a length has 64 bits")
 }
+
+/// The same document with its line feeds as blanks, in strings as another character that JSON does not have there.
+pub(super) fn as_one_line(bytes: &[u8]) -> Vec<u8> {
+    let (mut is_in_text, mut is_escaped) = (false, false);
+    let in_place_of = |&byte: &u8| {
+        let is_quote = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_in_text ^= is_quote;
+        match byte {
+            b'\n' if is_in_text => 1,
+            b'\n' => b' ',
+            _ => byte,
+        }
+    };
+    bytes.iter().map(in_place_of).collect()
+}

@@ -10,6 +10,7 @@ mod deferral;
 mod end;
 mod event;
 mod lines;
+mod parts;
 mod window;
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
     input::{ChunkReader, InputError},
     load::{ForeseeContext, LaneContext, LaneEvent, LaneInput, Stop, run_foreseeing_lane, run_lane},
     map,
+    plan::BlockWriter,
     progress::Progress,
     report::RejectFiles,
     runs::{LaneState, LoadCounts, RunError},
@@ -66,8 +68,16 @@ pub(crate) struct PipelineSettings {
     pub jobs: usize,
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimits,
+    pub files: RunFiles,
+}
+
+/// Where a run writes customers' documents.
+#[derive(Debug, Default)]
+pub(crate) struct RunFiles {
     pub rejects: Option<RejectFiles>,
     pub deferral: Deferral,
+    /// For accepted documents, where their parts are chosen.
+    pub blocks: Option<BlockWriter>,
 }
 
 /// What the lanes need.
@@ -145,15 +155,8 @@ pub(crate) fn run(
     let checker = Arc::new(settings.checker);
     start_reader(reader, settings.jobs, &checker, &window, &events, report_verified);
     drop(events);
-    let mut collector = Collector::new(
-        &checker,
-        &window,
-        progress,
-        settings.max_rejects,
-        settings.rejects,
-        settings.deferral,
-        handles,
-    );
+    let mut collector =
+        Collector::new(&checker, &window, progress, settings.max_rejects, settings.files, handles);
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),

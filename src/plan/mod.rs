@@ -3,12 +3,15 @@
 //! It holds all that decides on the result, the texts of JSON Schema and map included, so that a machine needs nothing but
 //! the plan and the files. Its digest is what reports, and whatever else is made of its splits, are recognised by.
 
+mod blocks;
 mod make;
 
+pub(crate) use blocks::BlockWriter;
 pub(crate) use make::{MakeError, PlanRequest, make};
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -206,6 +209,15 @@ impl Plan {
             text_digest: (!is_whole).then(|| digest.clone()),
         };
         Ok((Source::File(path.clone()), section))
+    }
+
+    /// Writes the accepted documents of a split in blocks of their parts.
+    pub(crate) fn block_writer(&self, split: usize, out: Box<dyn Write + Send>) -> BlockWriter {
+        let digest = blake3::Hash::from_hex(&self.digest).expect("it is the digest of the plan");
+        let plan = *digest.as_bytes().first_chunk().expect("a digest has 32 bytes");
+        let number = |at: usize| u32::try_from(at).expect("few splits and sources");
+        let source = self.splits[split].source;
+        BlockWriter::new(out, plan, self.parts, number(split), number(source))
     }
 }
 

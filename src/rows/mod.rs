@@ -10,5 +10,5 @@ pub use direct::TableRows;
 pub(crate) use direct::{rows_in, with_id};
 pub use encode::encode_staged;
 pub(crate) use encode::{COPY_HEADER, COPY_TRAILER, StagedRow};
-pub(crate) use part::{ChildRows, lane_of};
+pub(crate) use part::{ChildRows, lane_of, part_of};
 pub use part::{LanePart, RowForm};

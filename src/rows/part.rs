@@ -180,6 +180,21 @@ pub(crate) fn lane_of(id: [u8; 16], lanes: usize) -> usize {
     usize::try_from((mixed >> 32) % lanes).expect("below the number of lanes")
 }
 
+/// The part that an id belongs to, in every plan with as many parts. It has nothing to do with the lane of the id: the documents
+/// of a part go to all lanes.
+pub(crate) fn part_of(id: [u8; 16], parts: u32) -> u32 {
+    let (high, low) = id.split_at(8);
+    let half = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("half of an id"));
+    // SplitMix64 of one half, and of that with the other.
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let mixed = mix(mix(half(high)) ^ half(low));
+    u32::try_from((mixed >> 32) % u64::from(parts)).expect("below the number of parts")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +209,27 @@ mod tests {
             let fair = 10_000 / u32::try_from(lanes).unwrap();
             assert!(counts.iter().all(|&count| count.abs_diff(fair) < fair / 10 + 1), "{counts:?}");
         }
+    }
+
+    #[test]
+    fn each_part_has_documents_for_all_lanes() {
+        for (parts, lanes) in [(1, 4), (2, 2), (4, 4), (7, 4), (16, 8)] {
+            let mut counts = vec![vec![0_u32; lanes]; parts as usize];
+            for id in 0..100_000_u128 {
+                let id = (id << 40 | id).to_be_bytes();
+                counts[part_of(id, parts) as usize][lane_of(id, lanes)] += 1;
+            }
+            let fair = 100_000 / parts / u32::try_from(lanes).unwrap();
+            for counts in counts {
+                assert!(counts.iter().all(|&count| count.abs_diff(fair) < fair / 5 + 1), "{counts:?}");
+            }
+        }
+    }
+
+    /// Whoever has blocks of an older program finds them in the parts that this one would choose.
+    #[test]
+    fn ids_stay_in_their_parts() {
+        let parts: Vec<_> = (0..8_u128).map(|id| part_of((id * 0x9e37_79b9).to_be_bytes(), 1000)).collect();
+        assert_eq!(parts, [0, 285, 903, 735, 729, 686, 474, 212]);
     }
 }

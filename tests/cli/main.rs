@@ -29,6 +29,7 @@ mod personal_data;
 mod plan;
 mod rejects;
 mod report;
+mod scatter;
 mod signals;
 mod snapshots;
 mod validate;

@@ -4,8 +4,19 @@ use std::process::Command;
 
 use crate::{folder::Folder, process::run};
 
-const COMMANDS: [&str; 10] =
-    ["validate", "load", "map", "plan", "migrate", "runs", "report", "schema", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "validate",
+    "load",
+    "map",
+    "plan",
+    "scatter",
+    "migrate",
+    "runs",
+    "report",
+    "schema",
+    "completions",
+    "man",
+];
 
 #[test]
 fn each_command_has_a_page() {

@@ -12,7 +12,7 @@ use crate::{
     failpoint,
     input::{ChunkReader, InputError, Source},
     load::bulk::{self, RestoreProgress, Restoring},
-    pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings, Rules},
+    pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings, Rules, RunFiles},
     progress::{PhaseProgress, Progress},
     report::{RejectFiles, RejectsError, Spill, Tally, merge_deferred_rejects},
     rows::RowForm,
@@ -183,8 +183,7 @@ impl Finisher<'_> {
             jobs: settings.jobs,
             chunk_bytes: settings.chunk_bytes,
             max_rejects: settings.max_rejects.clone(),
-            rejects,
-            deferral,
+            files: RunFiles { rejects, deferral, blocks: None },
         }
     }
 

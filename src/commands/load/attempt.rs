@@ -14,13 +14,13 @@ use crate::{
     commands::{
         conclude::{LoadHeader, conclude},
         failure::{Failure, exit},
-        inputs::{OpenedInputs, PipelineInput, RowsFor, RunFiles, create_reject_files, failure_of_rejects},
+        inputs::{OpenedInputs, PipelineInput, RowsFor, create_reject_files, failure_of_rejects},
         interrupts::Interrupts,
         reject_files::end_or_hold,
     },
     input::{InputError, Source},
     load::Control,
-    pipeline::{self, Deferral, End, Finished, Rules},
+    pipeline::{self, Deferral, End, Finished, Rules, RunFiles},
     report::{RejectFiles, RunReport, SpillFiles},
     rows::RowForm,
     runs::SessionRole,
@@ -80,7 +80,7 @@ fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFi
         (Some(dir), true) => Deferral::Writing(SpillFiles::create(dir, run.id).map_err(failure_of_rejects)?),
         _ => Deferral::None,
     };
-    Ok(RunFiles { rejects, deferral })
+    Ok(RunFiles { rejects, deferral, blocks: None })
 }
 
 /// The pipeline and, for a bulk load and deferred documents, what comes after it, while a task holds the target.

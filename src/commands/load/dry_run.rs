@@ -14,13 +14,13 @@ use crate::{
         conclude::{LoadHeader, conclude},
         database::{Database, reach, stop},
         failure::{Failure, exit},
-        inputs::{OpenedInputs, RowsFor, RunFiles, create_reject_files},
+        inputs::{OpenedInputs, RowsFor, create_reject_files},
         reject_files::end_reject_files,
         runtime::CommandRuntime,
         signals::{self, Signals},
     },
     load::{BatchLimits, ForeseeContext, Foreseen},
-    pipeline::{self, BATCH_CHUNKS, Deferral, End, Lanes, LanesWork},
+    pipeline::{self, BATCH_CHUNKS, End, Lanes, LanesWork, RunFiles},
     postgres::Target,
     report::{ColumnChanges, DryRun, Estimate, RunReport, TableChanges},
     rows::RowForm,
@@ -58,7 +58,7 @@ pub(super) fn foresee_all(
     });
     let (server_version, outlook) = looked?;
     let rejects = create_reject_files(documents, opened.reader.sources(), None)?;
-    let files = RunFiles { rejects, deferral: Deferral::None };
+    let files = RunFiles { rejects, ..RunFiles::default() };
     let lanes = settings.connections;
     let rows = RowsFor { lanes, form: RowForm::Staged };
     let started = opened.start("load --dry-run", documents, console, files, rows);
