@@ -2,7 +2,7 @@
 
 use super::{ErrorGroup, RunReport, meaning};
 
-const HEAD: [&str; 15] = [
+const HEAD: [&str; 16] = [
     "code",
     "pointer",
     "message",
@@ -18,6 +18,7 @@ const HEAD: [&str; 15] = [
     "last_source",
     "last_line",
     "fix_step",
+    "jq",
 ];
 
 pub(super) fn table(report: &RunReport) -> String {
@@ -29,7 +30,7 @@ pub(super) fn table(report: &RunReport) -> String {
     table
 }
 
-fn row(report: &RunReport, group: &ErrorGroup, step: usize) -> [String; 15] {
+fn row(report: &RunReport, group: &ErrorGroup, step: usize) -> [String; 16] {
     let meaning = meaning(&group.code);
     [
         group.code.clone(),
@@ -47,6 +48,7 @@ fn row(report: &RunReport, group: &ErrorGroup, step: usize) -> [String; 15] {
         group.last.source.clone(),
         group.last.line.to_string(),
         step.to_string(),
+        group.jq.clone().unwrap_or_default(),
     ]
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     LineCells, SourceLocation,
     fault_groups::{FaultGroup, GROUP_CELLS_MAX},
+    jq_line::jq_line,
     samples::Sample,
 };
 
@@ -28,6 +29,9 @@ pub struct ErrorGroup {
     pub at: LineCells,
     /// Drawn at random, in input order.
     pub samples: Vec<SampleLocation>,
+    /// What fixes it as a line of `--map`, where that is certain.
+    #[serde(default)]
+    pub jq: Option<String>,
 }
 
 /// Where a document stands.
@@ -61,6 +65,9 @@ impl ErrorGroup {
             byte_offset: place.byte_offset,
         };
         let sample = |sample: Sample| SampleLocation { place: place(sample.place), shape: sample.shape };
+        let samples: Vec<_> = group.samples.into_vec().into_iter().map(sample).collect();
+        let shapes = samples.iter().map(|sample| sample.shape.as_str());
+        let jq = jq_line(&group.code, &group.pointer, &group.message, &shapes);
         Self {
             code: group.code.into_owned(),
             pointer: group.pointer,
@@ -72,7 +79,8 @@ impl ErrorGroup {
             first: place(group.first),
             last: place(group.last),
             at: group.cells,
-            samples: group.samples.into_vec().into_iter().map(sample).collect(),
+            samples,
+            jq,
         }
     }
 

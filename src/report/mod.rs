@@ -19,6 +19,7 @@ mod fields;
 mod files;
 mod fix_order;
 mod html;
+mod jq_line;
 mod lengths;
 mod line_cells;
 mod load_report;

@@ -107,6 +107,9 @@ fn write_errors(report: &RunReport, out: &mut String) -> std::fmt::Result {
         let place = if group.pointer.is_empty() { String::new() } else { format!(" {}", group.pointer) };
         writeln!(out, "  {:>13}  {}{place}: {}", grouped(group.documents), group.code, group.message)?;
         writeln!(out, "  {:>13}  first at {}, line {}", "", group.first.source, group.first.line)?;
+        if let Some(jq) = &group.jq {
+            writeln!(out, "  {:>13}  a --map may fix it: {jq}", "")?;
+        }
     }
     let more = errors.len().saturating_sub(GROUPS_SHOWN);
     if more > 0 || *not_listed > 0 {

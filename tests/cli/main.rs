@@ -17,6 +17,7 @@ mod documents;
 mod exit_codes;
 mod folder;
 mod inputs;
+mod jq_lines;
 mod legacy;
 mod limits;
 mod log_lines;

@@ -130,6 +130,9 @@ fn detail(report: &RunReport, at: usize, anchor: &str) -> Markup {
             h3 id={ (anchor) "-name" } { (name(group)) " " a href={ "#" (anchor) } aria-label="Link to this kind of fault" { "#" } }
             p { b { (shown(&group.message)) } }
             p { (meaning.words) " " (meaning.fix) }
+            @if let Some(jq) = &group.jq {
+                p { "As a line of " code { "--map" } ", where it is so throughout: " code { (shown(jq)) } }
+            }
             dl {
                 dt { "Documents" }
                 dd {
@@ -281,6 +284,7 @@ mod tests {
             last: place(),
             at: LineCells::new(1),
             samples: Vec::new(),
+            jq: None,
         };
         let groups = [
             group("schema:format", "/emails/*"),
