@@ -54,6 +54,11 @@ impl Source {
         }
     }
 
+    /// What its server calls the version that is read; known once it was opened.
+    pub(crate) fn etag(&self) -> Option<String> {
+        self.as_remote()?.etag().map(str::to_owned)
+    }
+
     /// Whether it can be looked at before it is read.
     pub(crate) fn is_rereadable(&self) -> bool {
         match self {

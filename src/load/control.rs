@@ -18,8 +18,8 @@ use super::{
 use crate::{
     input::Watermark,
     runs::{
-        Ending, InputIdentity, Pace, Run, RunError, RunKey, SessionRole, UnfinishedRun, failed, ledger,
-        paces, pending_steps,
+        Ending, InputIdentity, Pace, Run, RunError, RunKey, RunSource, SessionRole, UnfinishedRun, etags,
+        failed, ledger, paces, pending_steps,
         target_lock::{self, Holder},
         within,
     },
@@ -153,6 +153,15 @@ impl Control {
     /// The watermarks of an unfinished run.
     pub(crate) async fn watermarks(&mut self, id: i64) -> Result<Vec<Watermark>, RunError> {
         within(self.timeouts.answer, ledger::watermarks(self.client(), id)).await.flatten()
+    }
+
+    /// The inputs that have another ETag than when an unfinished run read them last.
+    pub(crate) async fn changed_etags<'s>(
+        &mut self,
+        id: i64,
+        sources: &'s [RunSource],
+    ) -> Result<Vec<&'s str>, RunError> {
+        within(self.timeouts.answer, etags::changed(self.client(), id, sources)).await.flatten()
     }
 
     /// Ends an unfinished run that is not to be resumed.

@@ -89,6 +89,12 @@ pub(super) fn create_rejected_documents(place: &DdlContext<'_>) -> Step {
     Step { what: "creating profile_loader.rejected_documents", sql, needed: grant_create_in_ledger(place) }
 }
 
+/// What a ledger of version 6 lacks.
+pub(super) fn create_etags(place: &DdlContext<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0007_etags.sql").to_owned();
+    Step { what: "creating profile_loader.run_etags", sql, needed: grant_create_in_ledger(place) }
+}
+
 fn grant_create_in_ledger(place: &DdlContext<'_>) -> String {
     format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }

@@ -117,13 +117,14 @@ impl Situation {
             LedgerState::Current => LEDGER_VERSION,
         };
         let ledger = || script::create_ledger(&place, self.ledger.has_schema);
-        let steps: [(i32, &dyn Fn() -> Step); 6] = [
+        let steps: [(i32, &dyn Fn() -> Step); 7] = [
             (1, &ledger),
             (2, &|| script::create_runs(&place)),
             (3, &|| script::create_bulk(&place)),
             (4, &|| script::create_plans(&place)),
             (5, &|| script::create_reports(&place)),
             (6, &|| script::create_rejected_documents(&place)),
+            (7, &|| script::create_etags(&place)),
         ];
         steps.iter().filter(|(since, _)| *since > version).map(|(_, step)| step()).collect()
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
-use super::{PendingStep, RunError, pending_steps, target_lock::Holder};
+use super::{PendingStep, RunError, etags, pending_steps, target_lock::Holder};
 use crate::{
     migrate::{self, BULK_VERSION, LedgerState, MigrateError, REPORTS_VERSION, denied_or_failed, failed},
     postgres::quote_identifier,
@@ -87,7 +87,17 @@ pub(crate) async fn show(
     if !has_runs(&transaction, &needed).await? {
         return Err(HistoryError::Unknown { id });
     }
-    let run = read_run(&transaction, id, &needed).await?;
+    let mut run = read_run(&transaction, id, &needed).await?;
+    if migrate::ledger_state(&transaction, &needed).await? == LedgerState::Current {
+        let etags = etags::read(&transaction, id).await;
+        for (position, etag) in
+            etags.map_err(denied_or_failed("reading profile_loader.run_etags", &needed))?
+        {
+            if let Some(input) = run.inputs.get_mut(position) {
+                input.etag = Some(etag);
+            }
+        }
+    }
     let pending = read_pending(transaction.client(), &run).await?;
     let rows = transaction
         .query("SELECT * FROM profile_loader.run_lanes WHERE run_id = $1 ORDER BY lane", &[&id])

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::{
-    Ending, InputIdentity, LaneState, Run, RunError, RunKey, RunPlan, SessionRole, UnfinishedRun, failed,
-    plan, rejected, within,
+    Ending, InputIdentity, LaneState, Run, RunError, RunKey, RunPlan, RunSource, SessionRole, UnfinishedRun,
+    etags, failed, plan, rejected, within,
 };
 use crate::{failpoint, input::Watermark, settings::Strategy};
 
@@ -68,7 +68,7 @@ pub(crate) async fn insert(
         .await
         .map_err(failed(what))?;
     let (id, attempt): (i64, i32) = (row.get("id"), row.get("attempts"));
-    write_inputs(transaction, id, &input.names).await?;
+    write_inputs(transaction, id, &input.sources).await?;
     let all_lanes = if plan.defers { 2 * lanes } else { lanes };
     transaction
         .execute(
@@ -170,7 +170,8 @@ async fn forget(transaction: &Transaction<'_>, id: i64) -> Result<(), RunError> 
     Ok(())
 }
 
-async fn write_inputs(transaction: &Transaction<'_>, id: i64, names: &[String]) -> Result<(), RunError> {
+async fn write_inputs(transaction: &Transaction<'_>, id: i64, sources: &[RunSource]) -> Result<(), RunError> {
+    let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
     let what = "writing the run's inputs to the ledger";
     transaction
         .execute("DELETE FROM profile_loader.run_inputs WHERE run_id = $1", &[&id])
@@ -184,7 +185,7 @@ async fn write_inputs(transaction: &Transaction<'_>, id: i64, names: &[String]) 
         )
         .await
         .map_err(failed(what))?;
-    Ok(())
+    etags::write(transaction, id, sources).await
 }
 
 /// Ends the run or this attempt at it; says so if another attempt has begun meanwhile. The server may take `answer` for
@@ -217,11 +218,11 @@ async fn end<'c>(client: &'c mut Client, run: &Run, ending: &Ending) -> Result<T
     if ended != 1 {
         return Err(RunError::TakenOver { run_id: run.id });
     }
-    let Some(names) = &ending.names else {
+    let Some(sources) = &ending.sources else {
         // Not the run's input, as far as is known: what the ledger has of it stays.
         return Ok(transaction);
     };
-    write_inputs(&transaction, run.id, names).await?;
+    write_inputs(&transaction, run.id, sources).await?;
     for (position, digest) in (0_i32..).zip(&ending.digests) {
         transaction
             .execute(

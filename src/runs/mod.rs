@@ -5,6 +5,7 @@
 mod counts;
 mod ddl;
 mod error;
+pub(crate) mod etags;
 pub(crate) mod history;
 mod lane_row;
 pub(crate) mod ledger;
@@ -22,4 +23,6 @@ pub(crate) use error::{failed, within};
 pub(crate) use lane_row::LaneState;
 pub(crate) use pace::{Pace, paces};
 pub(crate) use plan::RunPlan;
-pub(crate) use run::{Ending, InputIdentity, Run, RunKey, SessionRole, UnfinishedRun, split_rules};
+pub(crate) use run::{
+    Ending, InputIdentity, Run, RunKey, RunSource, SessionRole, UnfinishedRun, split_rules,
+};

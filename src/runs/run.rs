@@ -26,10 +26,18 @@ pub(crate) struct RunKey {
 /// What an input is recognised by before it is read.
 #[derive(Debug, Clone)]
 pub(crate) struct InputIdentity {
-    /// Absolute paths, `-` for standard input.
-    pub(crate) names: Vec<String>,
+    pub(crate) sources: Vec<RunSource>,
     /// The first bytes of the decompressed stream.
     pub(crate) head: Vec<u8>,
+}
+
+/// A source as the ledger knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct RunSource {
+    /// An absolute path, a URL without its query, or `-` for standard input.
+    pub(crate) name: String,
+    /// What a server calls the version that was read.
+    pub(crate) etag: Option<String>,
 }
 
 /// A run that has begun, in this attempt.
@@ -66,8 +74,8 @@ pub(crate) struct Ending {
     /// Read, accepted, rejected.
     pub(crate) documents: [u64; 3],
     pub(crate) failure: Option<String>,
-    /// Names of the sources, once everything that earlier attempts had read is known to be in them.
-    pub(crate) names: Option<Vec<String>>,
+    /// Once everything that earlier attempts had read is known to be in them.
+    pub(crate) sources: Option<Vec<RunSource>>,
     /// Of the sources that were read to their end.
     pub(crate) digests: Vec<SourceDigest>,
     /// Of a run that is over, as JSON.
@@ -149,7 +157,8 @@ impl InputIdentity {
 
     /// Standard input has no name that would tell one input from another.
     pub(crate) fn has_names(&self, names: &[String]) -> bool {
-        self.names == names && !names.iter().any(|name| name == "-")
+        let is_same = self.sources.iter().map(|source| &source.name).eq(names);
+        is_same && !names.iter().any(|name| name == "-")
     }
 }
 

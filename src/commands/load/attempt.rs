@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     after_input::Finisher,
-    choose::name_of,
+    choose::run_source,
     context::{AttemptContext, Phase},
     finish::{Finish, RunEnd},
 };
@@ -63,13 +63,13 @@ pub(super) fn complete(
     let rejected = held.as_ref().map(RejectFiles::errors_path).or(paths.as_ref().map(|paths| &*paths.errors));
     let rejected = rejected.filter(|_| request.settings.rejects_table).map(Path::to_owned);
     let digests = finished.digests.clone();
-    let names = finished.is_verified.then(|| sources.iter().map(name_of).collect());
+    let read = finished.is_verified.then(|| sources.iter().map(run_source).collect());
     let (strategy, connections) = (run.strategy.name(), request.settings.connections);
     let database = Some(finish.control.server_version().to_owned());
     let load = LoadHeader { run_id: Some(run.id), database, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
-    finish.concluded(RunEnd { report, told, digests, names, held, rejected, is_damaged })
+    finish.concluded(RunEnd { report, told, digests, sources: read, held, rejected, is_damaged })
 }
 
 fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {

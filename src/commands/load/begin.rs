@@ -42,6 +42,12 @@ pub(super) async fn begin_run(
         Choice::Resume { id, .. } => {
             let run = control.resume(id, &key).await.map_err(|error| failure_of_ledger(&error))?;
             report_resumed(&run, console);
+            let changed = control.changed_etags(id, &input.sources).await;
+            for name in changed.map_err(|error| failure_of_ledger(&error))? {
+                console.info(&format!(
+                    "{name} has another ETag than when run {id} read it; what that has loaded is held against what it holds now"
+                ));
+            }
             return Ok(run);
         }
         Choice::Begin { strategy, abandon } => (strategy, abandon),

@@ -13,7 +13,7 @@ use crate::{
     input::{ChunkReader, InputError, Source, Watermark},
     load::Control,
     path_text::path_text,
-    runs::{InputIdentity, PendingStep, RunKey, UnfinishedRun},
+    runs::{InputIdentity, PendingStep, RunKey, RunSource, UnfinishedRun},
     settings::{FramingRequest, Resume, Strategy, StrategyRequest},
 };
 
@@ -187,18 +187,19 @@ async fn refuse_emptied(control: &mut Control, db_schema: &str, run_id: i64) -> 
 }
 
 fn identity(reader: &ChunkReader) -> InputIdentity {
-    let names = reader.sources().iter().map(name_of).collect();
-    InputIdentity { names, head: reader.head().to_vec() }
+    let sources = reader.sources().iter().map(run_source).collect();
+    InputIdentity { sources, head: reader.head().to_vec() }
 }
 
-/// The name by which the ledger knows a source.
-pub(super) fn name_of(source: &Source) -> String {
-    match source {
+/// A source as the ledger knows it.
+pub(super) fn run_source(source: &Source) -> RunSource {
+    let name = match source {
         Source::Stdin | Source::Remote(_) => source.name(),
         Source::File(path) => {
             std::path::absolute(path).map_or_else(|_| source.name(), |path| path_text(&path))
         }
-    }
+    };
+    RunSource { name, etag: source.etag() }
 }
 
 /// The unfinished run of this input with these settings, if there is one.

@@ -18,7 +18,7 @@ use crate::{
     input::SourceDigest,
     load::Control,
     report::{Outcome, RejectFiles, RunReport},
-    runs::{Ending, RunError},
+    runs::{Ending, RunError, RunSource},
 };
 
 /// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
@@ -38,7 +38,7 @@ pub(super) struct RunEnd {
     /// Whether the report has reached everyone it was meant for.
     pub(super) told: Result<(), Failure>,
     pub(super) digests: Vec<SourceDigest>,
-    pub(super) names: Option<Vec<String>>,
+    pub(super) sources: Option<Vec<RunSource>>,
     /// Reject files that get their names last.
     pub(super) held: Option<RejectFiles>,
     /// The records of rejected documents, where the ledger is to have them.
@@ -54,7 +54,7 @@ impl Finish<'_> {
             outcome: Outcome::Failed,
             documents: [0; 3],
             failure: Some(failure.to_string()),
-            names: None,
+            sources: None,
             digests: Vec::new(),
             report: None,
             rejected: None,
@@ -68,14 +68,14 @@ impl Finish<'_> {
     /// Ends an attempt whose report was given out, or should have been.
     pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
         failpoint("finish");
-        let RunEnd { report, told, digests, names, held, rejected, is_damaged } = end;
+        let RunEnd { report, told, digests, sources, held, rejected, is_damaged } = end;
         let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
         let documents = [documents.read, documents.accepted, documents.rejected];
         let kept = outcome.is_final().then(|| report.bounded_json(REPORT_BYTES_MAX)).flatten();
         let rejected = rejected.filter(|_| outcome.is_final());
-        let ending = Ending { outcome, documents, failure, names, digests, report: kept, rejected };
+        let ending = Ending { outcome, documents, failure, sources, digests, report: kept, rejected };
         let written = if outcome == Outcome::Interrupted {
             Ok(self.write(&ending, FINISH_STOPPED))
         } else {

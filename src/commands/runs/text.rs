@@ -203,7 +203,13 @@ fn write_inputs(inputs: &[RunInput], out: &mut String) -> std::fmt::Result {
         let digest = input.digest.clone().unwrap_or_else(|| "not read to its end".to_owned());
         table.push([source(input).to_owned(), or_dash(input.bytes), digest]);
     }
-    writeln!(out, "\n{}", table.lines().join("\n"))
+    writeln!(out, "\n{}", table.lines().join("\n"))?;
+    for input in inputs {
+        if let Some(etag) = &input.etag {
+            writeln!(out, "{GAP}{} has the ETag {etag}", source(input))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_lanes(run: &RunRecord, lanes: &[LaneRecord], out: &mut String) -> std::fmt::Result {

@@ -143,6 +143,11 @@ impl Remote {
         self.version.get().and_then(|version| version.length)
     }
 
+    /// Known once it was opened, where the server gives one.
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.version.get().and_then(|version| version.etag.as_deref())
+    }
+
     /// Whether tokens of a file would be sent to the same server for both.
     pub(crate) fn is_of_same_server(&self, other: &Self) -> bool {
         self.address.is_of_same_origin(&other.address)

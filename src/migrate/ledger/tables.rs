@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 12] = [
+pub(super) static TABLES: [LedgerTable; 13] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -138,6 +138,7 @@ pub(super) static TABLES: [LedgerTable; 12] = [
             "pointer text",
         ],
     },
+    LedgerTable { name: "run_etags", since: 7, columns: &["run_id bigint", "position integer", "etag text"] },
 ];
 
 /// The one thing that a ledger of any later layout has, too.

@@ -105,6 +105,9 @@ pub(crate) struct RunInput {
     pub source: String,
     pub bytes: Option<i64>,
     pub digest: Option<String>,
+    /// What its server calls the version that was read, of inputs over the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// As of the end of the last attempt; unknown after one that was killed.
@@ -170,7 +173,9 @@ pub(super) fn run(row: &Row) -> Result<RunRecord, MigrateError> {
         ended_at: row.get::<_, Option<_>>("ended_at").map(time),
         started_by: row.get("started_by"),
         host: row.get("host"),
-        inputs: inputs.map(|((source, bytes), digest)| RunInput { source, bytes, digest }).collect(),
+        inputs: inputs
+            .map(|((source, bytes), digest)| RunInput { source, bytes, digest, etag: None })
+            .collect(),
         documents: documents(row),
         load: committed(row),
         failure: row.get("failure"),

@@ -72,7 +72,7 @@ async fn a_run_in_an_older_ledger_is_found() {
     store.database.execute(LEDGER_4);
     let dry = store.load(&[&options[..], &[DRY]].concat(), &text);
     assert_eq!(dry.report["dry_run"]["resumes"], 1, "{}", dry.stderr);
-    assert_eq!(dry.report["dry_run"]["ddl"], json!(["the ledger, from version 4 to 6"]));
+    assert_eq!(dry.report["dry_run"]["ddl"], json!(["the ledger, from version 4 to 7"]));
 }
 
 /// Without its indexes every look would read whole tables.

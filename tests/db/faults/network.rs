@@ -9,7 +9,7 @@ use crate::{
     cases::{array_case, bulk_case, case, server},
     faults::{Case, Ended, Loader, Outcome, Shape, load_command, run_states},
     http_server::{HttpServer, Request, ServedFile, Treat},
-    support::Store,
+    support::{Store, binary, run, texts},
 };
 
 /// One file under one path; what becomes of requests is said by the query, which is no part of the input's name.
@@ -143,8 +143,28 @@ async fn another_file_behind_the_url_is_refused() {
     let refused = load(case, &store, &server, "changed");
     assert_eq!(refused.code(), Some(5), "{}", refused.stderr);
     assert!(refused.stderr.contains("export.ndjson was changed before byte "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has another ETag than when run"), "{}", refused.stderr);
     let ended = load(case, &store, &server, "");
+    assert!(
+        !ended.stderr.contains("another ETag"),
+        "the refused attempt has left what was known: {}",
+        ended.stderr
+    );
     assert_eq!(Outcome::of(&store, &ended).await, expected, "{}", ended.stderr);
+    let sql = "SELECT concat_ws(' ', i.name, e.etag) FROM profile_loader.run_inputs AS i
+               JOIN profile_loader.run_etags AS e USING (run_id, position)
+               WHERE i.run_id = (SELECT max(id) FROM profile_loader.runs)";
+    let url = server.url("export.ndjson");
+    assert_eq!(texts(&store.connect().await, sql).await, [format!("{url} \"first\"")]);
+    let id = expected.runs.len().to_string();
+    let database = self::server().tcp_url(&store.database);
+    let shown = run(binary().args(["runs", "show", &id, "--database-url", &database]));
+    assert!(
+        shown.stdout.contains(&format!("{url} has the ETag \"first\"")),
+        "{}{}",
+        shown.stdout,
+        shown.stderr
+    );
 }
 
 /// Of a server that is silent and waited for.
