@@ -8,8 +8,8 @@ use super::{DRY, assert_foreseen, document, traces, with};
 use crate::support::{Output, Run, Store, Tables, binary, generate, ndjson, run, server};
 
 /// Makes a ledger one of version 4.
-const LEDGER_4: &str = "DROP TABLE profile_loader.run_reports, profile_loader.rejected_documents;
-    UPDATE profile_loader.ledger SET version = 4";
+const LEDGER_4: &str = "DROP TABLE profile_loader.run_reports, profile_loader.rejected_documents,
+    profile_loader.run_etags; UPDATE profile_loader.ledger SET version = 4";
 
 const UPDATE: [&str; 2] = ["--on-existing", "update"];
 
