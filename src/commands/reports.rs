@@ -6,7 +6,7 @@ use super::{
     failure::{Failure, exit},
     output::{Output, print},
 };
-use crate::report::{RunReport, summary, write_report_file};
+use crate::report::{RunReport, read_plan_share, summary, write_report_file};
 
 /// Which reports, and what becomes of them.
 #[derive(Debug)]
@@ -20,18 +20,14 @@ pub(crate) struct ReportsRequest {
 }
 
 pub(crate) fn reports(request: &ReportsRequest) -> Result<u8, Failure> {
-    let read = |path: &PathBuf| RunReport::from_file(path).map_err(|error| Failure::of(exit::USAGE, error));
-    let mut reports: Vec<_> = request.reports.iter().map(read).collect::<Result<_, _>>()?;
-    // Names of files may sort split 10 before split 2; what is bounded keeps what comes first in the input.
-    if reports.iter().all(|report| report.plan.is_some()) {
-        reports.sort_by_key(|report| report.plan.as_ref().and_then(|plan| plan.of.first().copied()));
-    }
     let mut merged: Option<RunReport> = None;
-    for report in reports {
-        match &mut merged {
-            None => merged = Some(report),
-            Some(merged) => merged.merge(report).map_err(|error| Failure::of(exit::USAGE, error))?,
+    for group in in_groups(&request.reports) {
+        let mut of_group: Option<RunReport> = None;
+        for path in group {
+            let report = RunReport::from_file(path).map_err(|error| Failure::of(exit::USAGE, error))?;
+            add(&mut of_group, report)?;
         }
+        of_group.map_or(Ok(()), |report| add(&mut merged, report))?;
     }
     let report = merged.ok_or_else(|| Failure::new(exit::USAGE, "no report is named"))?;
     for path in &request.files {
@@ -43,4 +39,38 @@ pub(crate) fn reports(request: &ReportsRequest) -> Result<u8, Failure> {
         None => {}
     }
     Ok(exit::COMPLETE)
+}
+
+fn add(merged: &mut Option<RunReport>, report: RunReport) -> Result<(), Failure> {
+    match merged {
+        None => *merged = Some(report),
+        Some(merged) => merged.merge(report).map_err(|error| Failure::of(exit::USAGE, error))?,
+    }
+    Ok(())
+}
+
+/// Reports of one plan, with the first split of each; or another report.
+struct Group<'p> {
+    plan: Option<String>,
+    reports: Vec<(Option<u64>, &'p PathBuf)>,
+}
+
+/// Reports of one plan together, where the first of them stands, by their splits: names of files may sort split 10 before
+/// split 2, and where something has a bound, what comes first in the input is kept.
+fn in_groups<'p>(paths: &'p [PathBuf]) -> Vec<Vec<&'p PathBuf>> {
+    let mut groups: Vec<Group<'p>> = Vec::new();
+    for path in paths {
+        let share = read_plan_share(path);
+        let first = share.as_ref().and_then(|share| share.of.first().map(|(first, _)| *first));
+        let plan = share.map(|share| share.digest);
+        match groups.iter_mut().find(|group| plan.is_some() && group.plan == plan) {
+            Some(group) => group.reports.push((first, path)),
+            None => groups.push(Group { plan, reports: vec![(first, path)] }),
+        }
+    }
+    let in_order = |mut group: Group<'p>| {
+        group.reports.sort_by_key(|(first, _)| *first);
+        group.reports.into_iter().map(|(_, path)| path).collect()
+    };
+    groups.into_iter().map(in_order).collect()
 }

@@ -12,11 +12,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    RunFiles,
     check::{CheckedChunk, Checker},
     end::{End, Finished},
     event::Event,
     parts::{PlacedDocument, write_blocks},
+    run_files::RunFiles,
     window::Window,
 };
 use crate::{

@@ -11,6 +11,7 @@ mod end;
 mod event;
 mod lines;
 mod parts;
+mod run_files;
 mod window;
 
 use std::{
@@ -31,6 +32,7 @@ use collect::{Collector, LaneHandles};
 pub(crate) use deferral::Deferral;
 pub(crate) use end::{End, Finished, Signal};
 use event::Event;
+pub(crate) use run_files::RunFiles;
 use window::{Window, WindowLimits};
 
 use crate::{
@@ -38,9 +40,7 @@ use crate::{
     input::{ChunkReader, InputError},
     load::{ForeseeContext, LaneContext, LaneEvent, LaneInput, Stop, run_foreseeing_lane, run_lane},
     map,
-    plan::BlockWriter,
     progress::Progress,
-    report::RejectFiles,
     runs::{LaneState, LoadCounts, RunError},
     settings::RejectLimits,
 };
@@ -69,15 +69,6 @@ pub(crate) struct PipelineSettings {
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimits,
     pub files: RunFiles,
-}
-
-/// Where a run writes customers' documents.
-#[derive(Debug, Default)]
-pub(crate) struct RunFiles {
-    pub rejects: Option<RejectFiles>,
-    pub deferral: Deferral,
-    /// For accepted documents, where their parts are chosen.
-    pub blocks: Option<BlockWriter>,
 }
 
 /// What the lanes need.

@@ -13,9 +13,6 @@ use crate::{
     settings::FramingRequest,
 };
 
-/// The form of a source that is not compressed.
-pub(super) const PLAIN: &str = "plain";
-
 /// What is planned.
 #[derive(Debug)]
 pub(crate) struct PlanRequest {

@@ -27,6 +27,9 @@ use crate::{
 /// Format number of [`Plan`].
 const FORMAT: u32 = 1;
 
+/// The form of a source that is not compressed.
+const PLAIN: &str = "plain";
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,7 +206,7 @@ impl Plan {
             file_bytes: *bytes,
             range,
             first_line: planned.first_line,
-            is_compressed: compression != make::PLAIN,
+            is_compressed: compression != PLAIN,
             framing: (*framing).into(),
             digest: planned.digest.clone(),
             text_digest: (!is_whole).then(|| digest.clone()),

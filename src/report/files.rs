@@ -13,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::{
-    RunReport, csv, html, metrics,
+    PlanShare, RunReport, csv, html, metrics,
     own_file::{self, Readers},
     rejects_error::space_to_free,
 };
@@ -71,6 +71,17 @@ impl RunReport {
             Some(what) => Err(ReadReportError::Contradiction { path: path(), what }),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Share {
+    #[serde(default)]
+    plan: Option<PlanShare>,
+}
+
+/// Of which splits a JSON report is, where it is of any and can be read: reading all of it says why not.
+pub(crate) fn read_plan_share(path: &Path) -> Option<PlanShare> {
+    serde_json::from_slice::<Share>(&fs::read(path).ok()?).ok()?.plan
 }
 
 #[derive(Deserialize)]

@@ -50,7 +50,7 @@ pub use duplicates::{Duplicates, Exactness};
 pub use error_group::{ErrorGroup, Place, SampleLocation};
 pub use fields::{ChoiceField, FieldProfile, ListField, TextField};
 pub use files::ReadReportError;
-pub(crate) use files::{write_file, write_metrics_file, write_report_file};
+pub(crate) use files::{read_plan_share, write_file, write_metrics_file, write_report_file};
 pub use fix_order::{Combination, FixStep};
 pub use lengths::Lengths;
 pub use line_cells::LineCells;

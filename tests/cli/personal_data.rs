@@ -33,6 +33,17 @@ fn all_that_is_told(folder: &Folder, input: &str) -> String {
         told += &output.stderr;
         told += std::str::from_utf8(&folder.read(&format!("rejects/{errors}"))).expect("it is UTF-8");
     }
+    let plan = folder.run(&format!("plan {input} -o plan.json"));
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    told += &(plan.stdout + &plan.stderr + &String::from_utf8_lossy(&folder.read("plan.json")));
+    // Of scatter, standard output has what is accepted.
+    let mut scatter =
+        folder.command("scatter -v --plan plan.json --split 0 --report scatter.json --rejects of-split");
+    let scatter = scatter.output().expect("the program starts");
+    assert_eq!(scatter.status.code(), Some(1));
+    told += &String::from_utf8_lossy(&scatter.stderr);
+    told += &String::from_utf8_lossy(&folder.read("scatter.json"));
+    told += &String::from_utf8_lossy(&folder.read("of-split/rejects.errors.ndjson"));
     for form in ["json", "html", "csv"] {
         told += std::str::from_utf8(&folder.read(&format!("report.{form}"))).expect("it is UTF-8");
     }

@@ -275,6 +275,17 @@ fn reports_say_what_they_are_of() {
     let twice = folder.run("report merge some.json 1.json");
     assert_eq!(twice.code, Some(2));
     assert!(twice.stderr.contains("split 1 is in two of the reports"), "{}", twice.stderr);
+    // Of two plans each adds up by itself, in whatever order their reports come.
+    folder.run("plan b.ndjson -o other.json --split-size 1KiB");
+    for split in 0..2 {
+        folder.run(&format!("validate --plan other.json --split {split} --report other-{split}.json"));
+    }
+    let both = folder.run("report merge 0.json other-1.json 3.json 1.json other-0.json 2.json --output json");
+    let both: Value = serde_json::from_str(&both.stdout).expect("it is JSON");
+    let sources: Vec<_> =
+        both["inputs"].as_array().expect("a list").iter().map(|one| &one["source"]).collect();
+    assert_eq!(sources, ["a.ndjson", "b.ndjson", "b.ndjson"]);
+    assert_eq!(both["documents"]["read"], 70);
     // With another report it is one of several inputs.
     folder.run("validate b.ndjson --report b.json");
     let mixed = folder.run("report merge 0.json b.json --output json");

@@ -159,6 +159,33 @@ fn each_accepted_document_is_in_its_part_once() {
     assert_eq!(bare(merged), bare(whole));
 }
 
+/// The part is that of the document that the map makes; what is written is the original.
+#[test]
+fn a_map_decides_on_the_part() {
+    let text: String = (0..200).map(valid).collect();
+    let folder = Folder::with("a.ndjson", text.replace("\"id\":", "\"key\":"));
+    folder.write("b.ndjson", &text);
+    folder.write("m.jq", "select(.key | startswith(\"0000000\") | not) | .id = .key | del(.key)");
+    let parts = |file: &str, options: &str, key: &str| {
+        assert_eq!(plan(&folder, &format!("{file} --parts 3 {options}")), 1);
+        let (blocks, end) = blocks(&scatter(&folder, 0, ""));
+        assert!(end.is_some());
+        let mut parts = BTreeMap::new();
+        for block in &blocks {
+            for (_, _, document) in &block.documents {
+                let document: Value = serde_json::from_slice(document).expect("it is JSON");
+                parts.insert(document[key].as_str().expect("a text").to_owned(), block.part);
+            }
+        }
+        parts
+    };
+    let mapped = parts("a.ndjson", "--map m.jq", "key");
+    let mut all = parts("b.ndjson", "", "id");
+    assert_eq!(all.len(), 200);
+    all.retain(|id, _| !id.starts_with("0000000"));
+    assert_eq!((mapped.len(), &mapped), (184, &all));
+}
+
 /// Blocks are as long as they are said to be, and each of them ends where it ends in every attempt.
 #[test]
 fn blocks_have_a_length() {
