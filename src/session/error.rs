@@ -34,6 +34,11 @@ impl SessionError {
         }
     }
 
+    /// Whether a connection pooler answers that a load can't be done through.
+    pub(crate) fn is_of_pooler(&self) -> bool {
+        matches!(self, Self::Connecting { source } if source.is_of_pooler())
+    }
+
     pub(crate) fn class(&self) -> ErrorClass {
         match self {
             Self::Database { source, .. } => ErrorClass::of_statement(source),

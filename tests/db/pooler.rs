@@ -58,15 +58,18 @@ async fn assert_refused(store: &Store, program: &Path, settings: &str, clients: 
     let pgbouncer = start(program, settings);
     let url = pgbouncer.url(&store.database.name);
     let others: Vec<_> = (0..clients).map(|_| tokio::spawn(keep_busy(url.clone()))).collect();
-    for command in ["load", "load", "runs"] {
+    for command in [&[][..], &[], &["runs", "list"], &["migrate", "up"]] {
         let output = match command {
-            "load" => load(store, &url, &[]),
-            _ => run(binary().args(["runs", "list", "--database-url", &url])),
+            [] => load(store, &url, &[]),
+            words => run(binary().args(words).args(["--database-url", &url])),
         };
         assert_eq!(output.code, Some(5), "{settings}: {}", output.stderr);
         assert!(output.stderr.contains("for one transaction or statement"), "{settings}: {}", output.stderr);
         assert!(output.stderr.contains("pool_mode = session"), "{settings}: {}", output.stderr);
     }
+    let output = run(binary().args(["doctor", "--output", "json", "--database-url", &url]));
+    assert_eq!(output.code, Some(5), "{settings}: {}", output.stderr);
+    assert!(output.stdout.contains("\"connection:pooler\""), "{settings}: {}", output.stdout);
     others.iter().for_each(tokio::task::JoinHandle::abort);
     assert_eq!(texts(&store.connect().await, TRACES).await, [""; 0], "{settings}");
 }

@@ -178,7 +178,8 @@ impl Diagnosis {
         let client = match client {
             Ok(client) => client,
             Err(error) => {
-                self.find("connection:failed", &failure_of_run(error.into(), target));
+                let code = if error.is_of_pooler() { "connection:pooler" } else { "connection:failed" };
+                self.find(code, &failure_of_run(error.into(), target));
                 return Ok(());
             }
         };

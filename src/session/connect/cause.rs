@@ -244,6 +244,10 @@ impl ConnectError {
         matches!(self.attempts.last(), Some(Attempt { cause: Cause::SetUp(_), .. }))
     }
 
+    pub(crate) fn is_of_pooler(&self) -> bool {
+        matches!(self.attempts.last(), Some(Attempt { cause: Cause::Pooling(_), .. }))
+    }
+
     /// Why each host failed, on one line.
     pub(crate) fn message(&self) -> String {
         let attempt = |one: &Attempt| format!("{}: {}", one.address, self.message_of(one));
