@@ -14,12 +14,13 @@ use super::{
     begin::{self, BegunRun, NewRun},
     bulk::{self, Obstacle},
     check,
+    own_session::{end_sessions, identify, server_version, set_name},
 };
 use crate::{
     input::Watermark,
     runs::{
-        Ending, InputIdentity, Pace, Run, RunError, RunKey, RunSource, SessionRole, UnfinishedRun, etags,
-        failed, ledger, paces, pending_steps,
+        Confirmed, Ending, InputIdentity, Pace, Run, RunError, RunKey, RunSource, SessionRole, UnfinishedRun,
+        etags, failed, ledger, paces, pending_steps,
         target_lock::{self, Holder},
         within,
     },
@@ -226,6 +227,18 @@ impl Control {
         Held { release, keeper: tokio::spawn(keep(self, released, lost)) }
     }
 
+    /// Refuses a server that lacks what was confirmed, waiting for one that is gone as long as `db_wait` says.
+    pub(crate) async fn refuse_behind(
+        &mut self,
+        confirmed: Confirmed,
+        db_wait: Duration,
+    ) -> Result<(), RunError> {
+        let look = async |client: &mut Client, answer| {
+            within(answer, confirmed.refuse_behind_at_end(&***client)).await.flatten()
+        };
+        self.patiently(db_wait, look).await
+    }
+
     /// Writes the end of the run, waiting for a server that is gone as long as `db_wait` says.
     pub(crate) async fn finish(
         &mut self,
@@ -233,21 +246,34 @@ impl Control {
         ending: &Ending,
         db_wait: Duration,
     ) -> Result<(), RunError> {
+        self.patiently(db_wait, async |client, answer| ledger::finish(client, run, ending, answer).await)
+            .await
+    }
+
+    /// Over another connection where this one is lost; the work hears how long an answer may take.
+    async fn patiently(
+        &mut self,
+        db_wait: Duration,
+        work: impl AsyncFn(&mut Client, Duration) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
         let mut retries = Retries::new(db_wait);
         loop {
-            let Err(error) = self.finish_once(run, ending).await else { return Ok(()) };
+            let Err(error) = self.attempt(&work).await else { return Ok(()) };
             let delay = retries.after(error.class());
             self.drop_client();
             time::sleep(delay.ok_or(error)?).await;
         }
     }
 
-    async fn finish_once(&mut self, run: &Run, ending: &Ending) -> Result<(), RunError> {
+    async fn attempt(
+        &mut self,
+        work: &impl AsyncFn(&mut Client, Duration) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
         if self.client.as_ref().is_none_or(|client| client.is_closed()) {
             self.regain_once().await?;
         }
         let answer = self.timeouts.answer;
-        ledger::finish(self.client(), run, ending, answer).await
+        work(self.client(), answer).await
     }
 
     fn drop_client(&mut self) {
@@ -340,40 +366,6 @@ async fn keep(
             }
         }
     }
-}
-
-async fn identify(client: &Client) -> Result<Backend, RunError> {
-    let row = client
-        .query_one(include_str!("../../sql/lanes/identify.sql"), &[])
-        .await
-        .map_err(failed("asking which session this is"))?;
-    Ok(Backend { pid: row.get("pid"), started: row.get("started") })
-}
-
-async fn server_version(client: &Client) -> Result<String, RunError> {
-    let row = client
-        .query_one("SELECT pg_catalog.current_setting('server_version')", &[])
-        .await
-        .map_err(failed("asking for the server's version"))?;
-    // Packagers add words of theirs in brackets.
-    let version: &str = row.get(0);
-    Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or(version)))
-}
-
-/// Ends sessions of ours whose connections were lost, so that their locks go at once.
-async fn end_sessions(client: &Client, lost: &[Backend]) -> Result<(), RunError> {
-    for backend in lost {
-        client
-            .query(include_str!("../../sql/lanes/orphan.sql"), &[&backend.pid, &backend.started])
-            .await
-            .map_err(failed("ending the session that was lost"))?;
-    }
-    Ok(())
-}
-
-async fn set_name(client: &Client, name: &str) -> Result<(), RunError> {
-    let set = "SELECT pg_catalog.set_config('application_name', $1, false)";
-    client.query(set, &[&name]).await.map_err(failed("naming the session")).map(drop)
 }
 
 /// Who holds the lock, if it is not ours now.

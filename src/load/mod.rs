@@ -13,6 +13,7 @@ mod control;
 mod foresee;
 mod lane;
 mod merge;
+mod own_session;
 mod row_changes;
 
 pub(crate) use abandon::{Abandoned, abandon};

@@ -21,6 +21,8 @@ pub(crate) enum ErrorClass {
     Resources,
     /// The values of a row were refused: by a type, a constraint, a trigger.
     Data,
+    /// The server lacks what was confirmed: another attempt goes on from what it has.
+    Behind,
     /// Privilege, syntax, catalog, authentication, configuration: somebody has to fix it.
     Permanent,
 }

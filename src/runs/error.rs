@@ -21,6 +21,13 @@ pub(crate) enum RunError {
     },
     #[error("another process has taken run {run_id} over and loads it now")]
     TakenOver { run_id: i64 },
+    /// Without what is lost, the ledger and the tables still fit together.
+    #[error(
+        "the server lacks {what}, though it was confirmed: a standby has taken over that had not received all of it (its \
+         replication is asynchronous), or a former primary answers that was not taken out of service; the same command \
+         goes on from what the server has"
+    )]
+    Behind { what: String },
     #[error("another loader took the target while the connection that held it was lost: {holder}")]
     LockLost { holder: String },
     #[error(
@@ -62,6 +69,7 @@ impl RunError {
         match self {
             Self::Session(error) => error.class(),
             Self::Restore { source, .. } => source.class(),
+            Self::Behind { .. } => ErrorClass::Behind,
             Self::TakenOver { .. }
             | Self::LockLost { .. }
             | Self::NotRestored { .. }

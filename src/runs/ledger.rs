@@ -216,7 +216,10 @@ async fn end<'c>(client: &'c mut Client, run: &Run, ending: &Ending) -> Result<T
         .await
         .map_err(failed(what))?;
     if ended != 1 {
-        return Err(RunError::TakenOver { run_id: run.id });
+        return Err(why_not_ours(&transaction, run).await?);
+    }
+    if let Some(confirmed) = &ending.confirmed {
+        confirmed.refuse_behind_at_end(&transaction).await?;
     }
     let Some(sources) = &ending.sources else {
         // Not the run's input, as far as is known: what the ledger has of it stays.
@@ -242,6 +245,18 @@ async fn end<'c>(client: &'c mut Client, run: &Run, ending: &Ending) -> Result<T
         transaction.execute(insert, &[&run.id, report]).await.map_err(failed(what))?;
     }
     Ok(transaction)
+}
+
+/// Why this attempt is not the one that the ledger has.
+async fn why_not_ours(transaction: &Transaction<'_>, run: &Run) -> Result<RunError, RunError> {
+    let attempts = "SELECT attempts FROM profile_loader.runs WHERE id = $1";
+    let row =
+        transaction.query_opt(attempts, &[&run.id]).await.map_err(failed("reading whose the run is"))?;
+    Ok(if row.is_none_or(|row| row.get::<_, i32>("attempts") < run.attempt) {
+        RunError::Behind { what: format!("this attempt at run {}", run.id) }
+    } else {
+        RunError::TakenOver { run_id: run.id }
+    })
 }
 
 /// A count or an offset as PostgreSQL has it.

@@ -2,6 +2,7 @@
 //!
 //! A run is what one input, loaded with one set of settings, comes to, in however many attempts.
 
+mod confirmed;
 mod counts;
 mod ddl;
 mod error;
@@ -15,6 +16,7 @@ mod rejected;
 mod run;
 pub mod target_lock;
 
+pub(crate) use confirmed::Confirmed;
 pub(crate) use counts::LoadCounts;
 pub(crate) use counts::Verdict;
 pub(crate) use ddl::{PendingStep, missing_tables, pending_steps};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::Row;
 
-use super::{LaneState, LoadCounts, RunPlan};
+use super::{Confirmed, LaneState, LoadCounts, RunPlan};
 use crate::{
     input::{SourceDigest, Watermark},
     report::Outcome,
@@ -82,6 +82,8 @@ pub(crate) struct Ending {
     pub(crate) report: Option<String>,
     /// Of a run that is over, the file with the records of its rejected documents, where the ledger is to have these.
     pub(crate) rejected: Option<PathBuf>,
+    /// What has to be there for it to be complete.
+    pub(crate) confirmed: Option<Confirmed>,
 }
 
 /// What a session of a run is for; part of its name.
@@ -176,6 +178,17 @@ impl Run {
     /// What earlier attempts committed of the deferred documents.
     pub(crate) fn spill_counts(&self) -> LoadCounts {
         counts_of(&self.spill_lanes)
+    }
+
+    /// What all of its lanes have loaded, as its attempts were told.
+    pub(crate) fn confirmed(&self, counts: LoadCounts) -> Confirmed {
+        Confirmed { lanes: i32::MAX, ..self.confirmed_input(counts) }
+    }
+
+    /// The same of those that load the input, without deferred documents.
+    pub(crate) fn confirmed_input(&self, counts: LoadCounts) -> Confirmed {
+        let lanes = i32::try_from(self.lanes.len()).expect("few lanes");
+        Confirmed { run_id: self.id, lanes, counts }
     }
 
     /// How its lanes write.

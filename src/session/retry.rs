@@ -46,7 +46,7 @@ impl Retries {
 
     fn after_class(&mut self, class: ErrorClass, now: Instant) -> Option<Duration> {
         let delay = match class {
-            ErrorClass::Data | ErrorClass::Permanent => return None,
+            ErrorClass::Data | ErrorClass::Permanent | ErrorClass::Behind => return None,
             ErrorClass::Conflict => {
                 self.conflicts += 1;
                 return (self.conflicts <= CONFLICTS_MAX)

@@ -39,7 +39,7 @@ pub(crate) struct Database {
     /// As `--database-url` takes it.
     pub(crate) url: String,
     /// Of the server's own database.
-    server_url: String,
+    pub(crate) server_url: String,
 }
 
 /// The server that most tests of this process share.
@@ -87,6 +87,11 @@ impl TestServer {
     /// With a TCP port on this machine besides the socket, where one is given. Such a server is a test's own,
     /// which may stop it in any way: what it says is committed stays.
     pub(crate) fn start(tcp_port: Option<u16>) -> Self {
+        Self::start_from(tcp_port, "")
+    }
+
+    /// The same with the data of the server that a connection string names, and as its standby.
+    pub(crate) fn start_from(tcp_port: Option<u16>, primary: &str) -> Self {
         let port = tcp_port.unwrap_or(5432);
         let settings = tcp_port.map_or_else(String::new, |port| {
             format!("listen_addresses = '127.0.0.1'\nport = {port}\nsynchronous_commit = on")
@@ -97,6 +102,7 @@ impl TestServer {
             .args(["-c", include_str!("server.sh"), "server.sh"])
             .arg(&dir)
             .arg(settings)
+            .arg(primary)
             .current_dir(&dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C on the tests' terminal must reach us, not the one that cleans up after us.

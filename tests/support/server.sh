@@ -1,5 +1,5 @@
 # Makes a throw-away PostgreSQL server in the folder $1 and removes both when standard input ends.
-# $2 is put at the end of its settings.
+# $2 is put at the end of its settings. With $3, a connection string, it is a standby of that server.
 #
 # Standard input is a pipe that the test process holds: the kernel closes it however that process ends, so not
 # even kill -9 leaves a server behind. Its lines are "start" and "stop MODE" (of pg_ctl); each is answered by a
@@ -8,7 +8,7 @@
 # Crash safety is off: nothing here outlives the tests. So is autovacuum: databases live for seconds, and its
 # workers would look through each of them.
 
-dir=$1 settings=$2
+dir=$1 settings=$2 primary=$3
 # When the tests end before the answer is written, writing it must not end us before the clean-up.
 trap '' PIPE
 
@@ -27,6 +27,11 @@ find_binaries() {
 init() {
     rm -rf "$dir/data"
     "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync
+}
+
+copy() {
+    "$bin/pg_basebackup" --pgdata="$dir/data" --dbname="$primary" --wal-method=stream --checkpoint=fast \
+        --write-recovery-conf --no-sync
 }
 
 configure() {
@@ -55,6 +60,8 @@ problem=
 if ! find_binaries 2>>"$dir/setup.log"; then
     problem="no PostgreSQL server binaries (initdb, pg_ctl, postgres) on this machine; install them with \
 'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install postgresql@17'"
+elif [ -n "$primary" ]; then
+    copy >>"$dir/setup.log" 2>&1 && configure
 elif { init C.UTF-8 || init C; } >>"$dir/setup.log" 2>&1; then
     configure
 fi

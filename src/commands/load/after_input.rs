@@ -16,7 +16,7 @@ use crate::{
     progress::{PhaseProgress, Progress},
     report::{RejectFiles, RejectsError, Spill, Tally, merge_deferred_rejects},
     rows::RowForm,
-    runs::SessionRole,
+    runs::{Confirmed, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
     settings::{FramingRequest, KindLimit, Strategy},
 };
@@ -41,7 +41,7 @@ impl Finisher<'_> {
         let is_bulk = self.context.run.strategy == Strategy::Bulk;
         if is_bulk
             && is_to_be_restored
-            && let Err(end) = self.restore()
+            && let Err(end) = self.restore(self.confirmed(&finished))
         {
             finished.end = end;
         }
@@ -70,7 +70,13 @@ impl Finisher<'_> {
         finished
     }
 
-    fn restoring(&self) -> Restoring {
+    /// What lanes have loaded of the input; of a run that is to be abandoned, some of it may not be known.
+    fn confirmed(&self, finished: &Finished) -> Option<Confirmed> {
+        let run = self.context.run;
+        matches!(finished.end, End::Complete).then(|| run.confirmed_input(finished.load))
+    }
+
+    fn restoring(&self, confirmed: Option<Confirmed>) -> Restoring {
         let AttemptContext { request, target, run, .. } = self.context;
         let settings = request.settings;
         let session_name = run.application_name(SessionRole::Restore);
@@ -78,12 +84,12 @@ impl Finisher<'_> {
         let target = target.named(&session_name);
         let sessions = SessionPool::new(&target, kind, settings.connections);
         let (db_schema, watch) = (settings.db_schema.clone(), Arc::clone(self.watch));
-        Restoring::new(sessions, session_name, db_schema, watch, settings.timeouts.db_wait)
+        Restoring::new(sessions, session_name, db_schema, watch, settings.timeouts.db_wait, confirmed)
     }
 
-    fn restore(&self) -> Result<(), End> {
+    fn restore(&self, confirmed: Option<Confirmed>) -> Result<(), End> {
         let AttemptContext { request, runtime, run, .. } = self.context;
-        let restoring = self.restoring();
+        let restoring = self.restoring(confirmed);
         let progress = PhaseProgress::start(request.console, "indexes");
         let report = |message: String| progress.notice(&message);
         let show = |now: RestoreProgress| progress.show(now.share, &now.labels.join(", "));
@@ -153,8 +159,9 @@ impl Finisher<'_> {
         let of_kinds = kinds.iter().map(of_kind).collect();
         let deferral = Deferral::Reading { spill, read: *read, rejected: *rejected, of_kinds };
         let settings = self.pipeline_settings(deferral, deferred_rejects, run.lanes.len());
-        let context = self.context.lane_context(Phase::Deferred, self.watch);
-        let lanes = self.context.lanes(Phase::Deferred, Arc::clone(&context), run);
+        let phase = Phase::Deferred(self.context.run.confirmed_input(finished.load));
+        let context = self.context.lane_context(phase, self.watch);
+        let lanes = self.context.lanes(phase, Arc::clone(&context), run);
         let watching = RefCell::new(None);
         let on_start =
             |stopper| *watching.borrow_mut() = Some(self.interrupts.watch(self.context.runtime, stopper));

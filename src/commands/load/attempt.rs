@@ -23,7 +23,7 @@ use crate::{
     pipeline::{self, Deferral, End, Finished, Rules, RunFiles},
     report::{RejectFiles, RunReport, SpillFiles},
     rows::RowForm,
-    runs::SessionRole,
+    runs::{Confirmed, SessionRole},
     session::Watch,
     settings::Strategy,
 };
@@ -58,6 +58,7 @@ pub(super) fn complete(
              can be run again",
         ));
     }
+    let (confirmed, finish) = confirm(&mut finished, finish);
     let is_damaged = matches!(finished.end, End::Input(InputError::Damaged { .. }));
     let (paths, held) = end_or_hold(&mut finished, &sources);
     let rejected = held.as_ref().map(RejectFiles::errors_path).or(paths.as_ref().map(|paths| &*paths.errors));
@@ -69,7 +70,22 @@ pub(super) fn complete(
     let load = LoadHeader { run_id: Some(run.id), database, strategy, connections };
     let report = conclude(header, finished, Some(load), paths);
     let told = tell(&report);
-    finish.concluded(RunEnd { report, told, digests, sources: read, held, rejected, is_damaged })
+    finish.concluded(RunEnd { report, told, digests, sources: read, held, rejected, is_damaged, confirmed })
+}
+
+/// A run is complete only where the server has all that was confirmed to it.
+fn confirm<'a>(finished: &mut Finished, mut finish: Finish<'a>) -> (Option<Confirmed>, Finish<'a>) {
+    if !matches!(finished.end, End::Complete) {
+        return (None, finish);
+    }
+    let confirmed = finish.context.run.confirmed(finished.load);
+    match finish.confirm(confirmed) {
+        Ok(()) => (Some(confirmed), finish),
+        Err(end) => {
+            finished.end = end;
+            (None, finish)
+        }
+    }
 }
 
 fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {

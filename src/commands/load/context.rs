@@ -8,7 +8,7 @@ use crate::{
     load::{BatchLimits, LaneContext, LaneWork, OnClash},
     pipeline::{BATCH_CHUNKS, Lanes, LanesWork},
     postgres::Target,
-    runs::{Run, SessionRole},
+    runs::{Confirmed, Run, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
     settings::{LoadSettings, Strategy},
 };
@@ -26,7 +26,8 @@ pub(super) struct AttemptContext<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Input,
-    Deferred,
+    /// Once the input is loaded.
+    Deferred(Confirmed),
 }
 
 impl AttemptContext<'_> {
@@ -35,7 +36,7 @@ impl AttemptContext<'_> {
         let settings = self.request.settings;
         let strategy = match phase {
             Phase::Input => self.run.lane_strategy(),
-            Phase::Deferred => Strategy::Merge,
+            Phase::Deferred(_) => Strategy::Merge,
         };
         let kind = match strategy {
             Strategy::Bulk => SessionSettings::Fill,
@@ -52,7 +53,11 @@ impl AttemptContext<'_> {
             _ if self.run.plan.in_order => OnClash::Decide,
             _ => OnClash::Reject,
         };
-        let work = LaneWork { strategy, on_clash };
+        let confirmed = match phase {
+            Phase::Input => None,
+            Phase::Deferred(confirmed) => Some(confirmed),
+        };
+        let work = LaneWork { strategy, on_clash, confirmed };
         Arc::new(LaneContext::new(self.run, work, sessions, Arc::clone(watch), limits, db_wait))
     }
 
@@ -60,8 +65,8 @@ impl AttemptContext<'_> {
     fn batch_bytes(self, phase: Phase) -> usize {
         let of_settings = self.request.settings.batch_bytes;
         match phase {
-            Phase::Deferred if self.run.plan.in_order => of_settings.max(LoadSettings::BATCH_BYTES),
-            Phase::Input | Phase::Deferred => of_settings,
+            Phase::Deferred(_) if self.run.plan.in_order => of_settings.max(LoadSettings::BATCH_BYTES),
+            Phase::Input | Phase::Deferred(_) => of_settings,
         }
     }
 

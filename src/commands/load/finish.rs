@@ -17,8 +17,9 @@ use crate::{
     failpoint,
     input::SourceDigest,
     load::Control,
+    pipeline::End,
     report::{Outcome, RejectFiles, RunReport},
-    runs::{Ending, RunError, RunSource},
+    runs::{Confirmed, Ending, RunError, RunSource},
 };
 
 /// How long the end of a run that a signal stopped may take to be written to the ledger, which resumes it anyway.
@@ -45,6 +46,8 @@ pub(super) struct RunEnd {
     pub(super) rejected: Option<PathBuf>,
     /// The input can't be trusted, so there is nothing to resume.
     pub(super) is_damaged: bool,
+    /// What a run that is complete has loaded.
+    pub(super) confirmed: Option<Confirmed>,
 }
 
 impl Finish<'_> {
@@ -58,6 +61,7 @@ impl Finish<'_> {
             digests: Vec::new(),
             report: None,
             rejected: None,
+            confirmed: None,
         };
         // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
         let _ = self.write(&ending, FINISH_STOPPED);
@@ -68,14 +72,15 @@ impl Finish<'_> {
     /// Ends an attempt whose report was given out, or should have been.
     pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
         failpoint("finish");
-        let RunEnd { report, told, digests, sources, held, rejected, is_damaged } = end;
+        let RunEnd { report, told, digests, sources, held, rejected, is_damaged, confirmed } = end;
         let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
         let documents = [documents.read, documents.accepted, documents.rejected];
         let kept = outcome.is_final().then(|| report.bounded_json(REPORT_BYTES_MAX)).flatten();
         let rejected = rejected.filter(|_| outcome.is_final());
-        let ending = Ending { outcome, documents, failure, sources, digests, report: kept, rejected };
+        let ending =
+            Ending { outcome, documents, failure, sources, digests, report: kept, rejected, confirmed };
         let written = if outcome == Outcome::Interrupted {
             Ok(self.write(&ending, FINISH_STOPPED))
         } else {
@@ -149,7 +154,22 @@ impl Finish<'_> {
         })
     }
 
+    /// Refuses a server that lacks what was confirmed.
+    pub(super) fn confirm(&mut self, confirmed: Confirmed) -> Result<(), End> {
+        let AttemptContext { runtime, request, signals, .. } = self.context;
+        let mut signals = signals.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                found = self.control.refuse_behind(confirmed, request.settings.timeouts.db_wait) => found.map_err(End::Lane),
+                signal = signals.received() => Err(End::Signal(signal)),
+            }
+        })
+    }
+
     fn unmarked(&self, error: &RunError) -> Failure {
+        if let RunError::Behind { .. } = error {
+            return Failure::new(exit::TEMPORARY, error.message());
+        }
         Failure::new(
             exit::TEMPORARY,
             format!(

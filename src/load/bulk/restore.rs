@@ -18,7 +18,7 @@ use super::restore_fix::fix_of;
 use crate::{
     failpoint,
     postgres::{ErrorClass, Target, quote_identifier},
-    runs::{PendingStep, RunError, failed, pending_steps, plan},
+    runs::{Confirmed, PendingStep, RunError, failed, pending_steps, plan},
     session::{Backend, Outage, Pulse, Retries, SessionPool, SessionSettings, Watch},
     tables::Table,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Restoring {
     db_schema: String,
     watch: Arc<Watch>,
     db_wait: Duration,
+    /// What has to be there before anything is restored; not known where a run is to be abandoned.
+    confirmed: Option<Confirmed>,
     outage: Outage,
 }
 
@@ -124,7 +126,7 @@ pub(crate) async fn restore_alone(
         client.batch_execute(&statement).await.map_err(failed("setting up the session"))?;
     }
     for step in steps {
-        let done = transact(client, step, &Pulse::default()).await;
+        let done = transact(client, step, None, &Pulse::default()).await;
         done.map_err(|source| not_restored(step, source))?;
     }
     Ok(())
@@ -144,8 +146,9 @@ impl Restoring {
         db_schema: String,
         watch: Arc<Watch>,
         db_wait: Duration,
+        confirmed: Option<Confirmed>,
     ) -> Self {
-        Self { sessions, session_name, db_schema, watch, db_wait, outage: Outage::default() }
+        Self { sessions, session_name, db_schema, watch, db_wait, confirmed, outage: Outage::default() }
     }
 
     /// What a run has dropped and not restored.
@@ -170,6 +173,9 @@ impl Restoring {
     ) -> Result<(), RunError> {
         let look = async |client: &mut Client, pulse: &Pulse| {
             identify(client, pulse).await?;
+            if let Some(confirmed) = &self.confirmed {
+                confirmed.refuse_behind_at_end(client).await?;
+            }
             plan::not_restored(client, run_id).await
         };
         match self.patiently(report, look).await? {
@@ -189,7 +195,8 @@ impl Restoring {
     }
 
     async fn step(&self, step: &PendingStep, report: &impl Fn(String)) -> Result<(), RunError> {
-        let work = async |client: &mut Client, pulse: &Pulse| transact(client, step, pulse).await;
+        let confirmed = self.confirmed.as_ref();
+        let work = async |client: &mut Client, pulse: &Pulse| transact(client, step, confirmed, pulse).await;
         self.patiently(report, work).await
     }
 
@@ -248,9 +255,17 @@ async fn identify(client: &Client, pulse: &Pulse) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn transact(client: &mut Client, step: &PendingStep, pulse: &Pulse) -> Result<(), RunError> {
+async fn transact(
+    client: &mut Client,
+    step: &PendingStep,
+    confirmed: Option<&Confirmed>,
+    pulse: &Pulse,
+) -> Result<(), RunError> {
     identify(client, pulse).await?;
     let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
+    if let Some(confirmed) = confirmed {
+        confirmed.refuse_behind(&transaction).await?;
+    }
     let hold = "SELECT restored_at IS NOT NULL FROM profile_loader.run_ddl WHERE run_id = $1 AND step = $2 FOR UPDATE";
     let row = transaction
         .query_opt(hold, &[&step.run_id, &step.step])

@@ -12,7 +12,7 @@ use crate::{
         merge::{MergeSql, OnClash},
     },
     rows::LanePart,
-    runs::{LaneState, LoadCounts, Run},
+    runs::{Confirmed, LaneState, LoadCounts, Run},
     session::{Outage, SessionPool, Watch},
     settings::{OnExisting, Strategy},
 };
@@ -31,6 +31,8 @@ pub(crate) struct LaneWork {
     /// The run's, or merging for the documents that were deferred.
     pub(crate) strategy: Strategy,
     pub(crate) on_clash: OnClash,
+    /// What was loaded before, without which nothing is loaded.
+    pub(crate) confirmed: Option<Confirmed>,
 }
 
 /// What the lanes of a run share.
@@ -46,6 +48,7 @@ pub(crate) struct LaneContext {
     pub(crate) db_wait: Duration,
     pub(crate) strategy: Strategy,
     pub(crate) on_clash: OnClash,
+    pub(crate) confirmed: Option<Confirmed>,
     pub(crate) db_schema: String,
     /// Whether a stored profile that differs is this run's own, whoever wrote it: the tables were empty.
     pub(crate) owns_all: bool,
@@ -116,7 +119,7 @@ impl LaneContext {
     /// `limits` bound a batch; `db_wait` is how long a server that is gone is waited for.
     pub(crate) fn new(
         run: &Run,
-        LaneWork { strategy, on_clash }: LaneWork,
+        LaneWork { strategy, on_clash, confirmed }: LaneWork,
         sessions: SessionPool,
         watch: Arc<Watch>,
         limits: BatchLimits,
@@ -132,6 +135,7 @@ impl LaneContext {
             db_wait,
             strategy,
             on_clash,
+            confirmed,
             db_schema: run.key.db_schema.clone(),
             owns_all: run.strategy == Strategy::Bulk,
             sql: MergeSql::in_schema(&run.key.db_schema),

@@ -3,6 +3,8 @@
 //! A crash, at any moment, leaves either all of it or nothing: rows of the four tables, watermark, counters,
 //! rejections. When the answer to COMMIT is lost, the lane's row tells which.
 
+use std::cmp::Ordering;
+
 use bytes::{Bytes, BytesMut};
 use deadpool_postgres::Transaction;
 use futures_util::{SinkExt, pin_mut};
@@ -70,6 +72,10 @@ impl<'c> LaneTransaction<'c> {
         let transaction = client.transaction().await.map_err(failed("BEGIN"))?;
         let this = Self { transaction, context, pulse, has_staged: false };
         let row = this.hold(state, next).await?;
+        if let Some(confirmed) = &context.confirmed {
+            confirmed.refuse_behind_at_end(&*this.transaction).await?;
+            pulse.beat();
+        }
         Ok((this, row))
     }
 
@@ -81,10 +87,12 @@ impl<'c> LaneTransaction<'c> {
             .await
             .map_err(failed("reading the lane's row in the ledger"))?;
         self.pulse.beat();
-        let missing = || RunError::Ledger(format!("the row of lane {} of run {run_id} is gone", state.lane));
-        let found = found.ok_or_else(missing)?;
-        if found.get::<_, i32>("attempt") != self.context.attempt {
-            return Err(RunError::TakenOver { run_id });
+        let behind = |what| RunError::Behind { what };
+        let found = found.ok_or_else(|| behind(format!("run {run_id}")))?;
+        match found.get::<_, i32>("attempt").cmp(&self.context.attempt) {
+            Ordering::Less => return Err(behind(format!("this attempt at run {run_id}"))),
+            Ordering::Equal => {}
+            Ordering::Greater => return Err(RunError::TakenOver { run_id }),
         }
         let (source, byte_offset): (Option<i32>, Option<i64>) =
             (found.get("source"), found.get("byte_offset"));
@@ -92,8 +100,11 @@ impl<'c> LaneTransaction<'c> {
             let source = usize::try_from(source).unwrap_or(usize::MAX);
             Position { source, byte_offset: u64::try_from(byte_offset).unwrap_or(u64::MAX) }
         });
-        if position == state.watermark.as_ref().map(|watermark| watermark.position) {
+        let left = state.watermark.as_ref().map(|watermark| watermark.position);
+        if position == left {
             Ok(LaneRow::AsLeft)
+        } else if position < left {
+            Err(behind(format!("documents that lane {} of run {run_id} has loaded", state.lane)))
         } else if next.is_some() && position == next {
             Ok(LaneRow::Committed)
         } else {

@@ -12,6 +12,7 @@ mod proxy;
 mod role;
 mod server_control;
 mod small_disk;
+mod standby;
 
 pub(crate) use exactly_once::{Case, Shape};
 pub(crate) use fault_class::FaultClass;
@@ -23,3 +24,4 @@ pub(crate) use proxy::{Action, Counts, Fault, Moment, Proxy, Refusal, Side};
 pub(crate) use role::Role;
 pub(crate) use server_control::Stop;
 pub(crate) use small_disk::SmallDisk;
+pub(crate) use standby::{Standby, make_alone, make_synchronous, watermarks};

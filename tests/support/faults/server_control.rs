@@ -141,6 +141,10 @@ impl TestServer {
         assert_eq!(self.texts(started), before, "the same postmaster is at work");
     }
 
+    pub(crate) fn is_down(&self) -> bool {
+        !self.is_up()
+    }
+
     fn is_up(&self) -> bool {
         let url = self.url("postgres");
         wait_apart(async {
@@ -150,7 +154,7 @@ impl TestServer {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test processes that start one after the other begin far from each other.
     let count = PORTS.end - PORTS.start;

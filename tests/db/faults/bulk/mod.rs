@@ -18,14 +18,14 @@ const TAKING_OFF: Moment = Moment::Statement("DROP CONSTRAINT", 3);
 const COPYING: [Moment; 2] =
     [Moment::Kind(Side::Frontend, b'd', 9), Moment::Statement("UPDATE profile_loader.run_lanes", 4)];
 /// While an index is built, a constraint is put on it, a foreign key is checked, and after that is done.
-const RESTORING: [Moment; 4] = [
+pub(super) const RESTORING: [Moment; 4] = [
     Moment::Statement("CREATE UNIQUE INDEX", 2),
     Moment::Statement("PRIMARY KEY USING INDEX", 1),
     Moment::Statement("VALIDATE CONSTRAINT", 1),
     Moment::Statement("VACUUM", 2),
 ];
 /// While what was deferred is staged, and inserted.
-const MERGING: [Moment; 2] = [
+pub(super) const MERGING: [Moment; 2] = [
     Moment::Statement("COPY pg_temp.profile_loader_staged", 2),
     Moment::Statement("INSERT INTO \"public\".customer_profile_emails", 1),
 ];

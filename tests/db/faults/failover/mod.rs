@@ -1,6 +1,8 @@
 //! The server that a load was connected to takes no writes any more, as after a failover: it is waited for like
 //! one that is gone, over new connections. The same for every error with which a server ends a session.
 
+mod standby;
+
 use crate::{
     cases::{case, load_to_hold, server},
     faults::{Action, Case, FaultClass, Loader, Moment, Proxy, Shape, Side, Stop, load_command},
