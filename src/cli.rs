@@ -150,7 +150,7 @@ impl Cli {
             }
             Command::Load(args) => load(args, self.config, console),
             Command::Map(args) => commands::map(&args.request(), console),
-            Command::Plan(args) => commands::plan(&args.request()?),
+            Command::Plan(args) => commands::plan(&args.request(console)?),
             Command::Scatter(args) => {
                 let split = SplitRequest { plan: args.plan, split: args.split };
                 let (documents, output) = args.check.settings(None, args.rejects, self.config, console);

@@ -9,7 +9,10 @@ use super::{
     inputs::{CheckArgs, DocumentArgs, cores},
     values,
 };
-use crate::commands::{Failure, PlanFileRequest, SplitRequest, exit};
+use crate::{
+    commands::{Failure, PlanFileRequest, SplitRequest, exit},
+    console::Console,
+};
 
 /// How many parts when nobody says otherwise.
 const PARTS: u32 = 16;
@@ -42,7 +45,7 @@ pub(super) struct PlanArgs {
 }
 
 impl PlanArgs {
-    pub(super) fn request(self) -> Result<PlanFileRequest, Failure> {
+    pub(super) fn request(self, console: Console) -> Result<PlanFileRequest, Failure> {
         let DocumentArgs { inputs, framing, json_schema, map } = self.documents;
         if inputs.is_empty() {
             return Err(Failure::new(
@@ -60,6 +63,7 @@ impl PlanArgs {
             jobs: self.jobs.unwrap_or_else(cores),
             plan: self.plan,
             output: self.output.into(),
+            console,
         })
     }
 }

@@ -1,19 +1,33 @@
 //! `plan`: reads all inputs through, and writes down how they are cut into splits.
 
-use std::{ffi::OsString, fmt::Write as _, fs, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
 
 use super::{
     failure::{Failure, exit},
     inputs::{failure_of_input, refuse_unwritable},
     limits,
     output::{Output, print},
+    runtime::no_threads,
 };
 use crate::{
+    console::Console,
     document::DocumentSchema,
     input::{self, Source},
     map::DocumentMap,
     path_text::{path_text, visible_lines},
     plan::{self, MakeError, Plan, PlanRequest, PlannedText},
+    progress::PhaseProgress,
     report::{grouped, write_file},
     settings::{FramingRequest, NetworkSettings},
 };
@@ -30,10 +44,14 @@ pub(crate) struct PlanFileRequest {
     pub(crate) jobs: usize,
     pub(crate) plan: PathBuf,
     pub(crate) output: Output,
+    pub(crate) console: Console,
 }
 
 /// A compressed file that is so many times as long as splits usually are keeps everybody waiting.
 const LONG_SPLIT: u64 = 3;
+
+/// How often it is shown how far reading is.
+const TICK: Duration = Duration::from_millis(500);
 
 pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     limits::refuse_tight(0, request.jobs, request.map.is_some())?;
@@ -49,8 +67,8 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     let json_schema = request.json_schema.as_ref().map(read_schema).transpose()?;
     let map = request.map.as_ref().map(read_map).transpose()?;
     let PlanFileRequest { framing, split_bytes, parts, jobs, .. } = *request;
-    let made = plan::make(PlanRequest { sources, framing, json_schema, map, split_bytes, parts, jobs });
-    let made = made.map_err(|error| match error {
+    let planned = PlanRequest { sources, framing, json_schema, map, split_bytes, parts, jobs };
+    let made = make(planned, request.console)?.map_err(|error| match error {
         MakeError::Input(error) => failure_of_input(error),
         MakeError::Plan(error) => Failure::of(exit::USAGE, error),
     })?;
@@ -61,6 +79,35 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
         Output::Json => print(&made.to_json())?,
     }
     Ok(exit::COMPLETE)
+}
+
+/// Shows how far it is: a lake takes hours.
+fn make(request: PlanRequest, console: Console) -> Result<Result<Plan, MakeError>, Failure> {
+    let total: u64 = request.sources.iter().filter_map(Source::stored_bytes).sum();
+    let what = format!("reading {} inputs", grouped(request.sources.len() as u64));
+    let progress = PhaseProgress::start(console, "plan");
+    let read = AtomicU64::new(0);
+    let (end, ended) = mpsc::sync_channel(1);
+    let made = thread::scope(|scope| {
+        let make = || {
+            let made = plan::make(request, &read);
+            // Whoever waits for it is there until it ends.
+            let _ = end.send(());
+            made
+        };
+        let thread = thread::Builder::new().spawn_scoped(scope, make).map_err(|error| no_threads(&error))?;
+        while matches!(ended.recv_timeout(TICK), Err(RecvTimeoutError::Timeout)) && !thread.is_finished() {
+            progress.show(share(read.load(Ordering::Relaxed), total), &what);
+        }
+        thread.join().map_err(|_| Failure::new(exit::BUG, "this is a bug of profile-loader"))
+    });
+    progress.finish();
+    made
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one of a thousand parts")]
+fn share(read: u64, total: u64) -> f64 {
+    (read as f64 / total.max(1) as f64).min(1.0)
 }
 
 fn read_schema(path: &PathBuf) -> Result<PlannedText, Failure> {

@@ -1,7 +1,10 @@
 //! What is known of a file once it was read through: its digest, what it is wrapped in, and, of plain NDJSON, where its lines
 //! can be cut into sections of about the same length.
 
-use std::io::Read as _;
+use std::{
+    io::Read as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::{InputError, Source, decompress::Decompressed, reader::probe, section};
 use crate::settings::{Framing, FramingRequest};
@@ -32,11 +35,12 @@ pub(crate) struct SurveyedSection {
     pub(crate) digest: String,
 }
 
-/// Reads a file through. Sections have about `section_bytes`, where it can be cut.
+/// Reads a file through. Sections have about `section_bytes`, where it can be cut; `read` counts stored bytes, for progress.
 pub(crate) fn survey(
     source: &Source,
     request: FramingRequest,
     section_bytes: u64,
+    read: &AtomicU64,
 ) -> Result<Survey, InputError> {
     let mut file = section::open_file(source)?;
     let (compression, framing) = probe(source, request)?;
@@ -57,6 +61,7 @@ pub(crate) fn survey(
             }
         };
         whole.update(&buffer[..count]);
+        read.fetch_add(count as u64, Ordering::Relaxed);
         cutter.add(&buffer[..count]);
     }
     let digest = whole.finalize().to_hex().to_string();

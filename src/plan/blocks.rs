@@ -49,12 +49,12 @@ pub(crate) struct BlockWriter {
     block_bytes: usize,
     /// Of each part the block that is not full.
     open: Vec<OpenBlock>,
+    /// How many blocks.
     written: u64,
 }
 
 #[derive(Default)]
 struct OpenBlock {
-    /// With room for the header at the front; empty where there is no document.
     bytes: Vec<u8>,
     documents: u32,
     first_offset: u64,
@@ -94,20 +94,25 @@ impl BlockWriter {
 
     /// Takes the next document of the split in.
     pub(crate) fn push(&mut self, part: u32, place: SourceLocation, document: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(document.len()).expect("a document is short");
+        let before: [&[u8]; 3] =
+            [&length.to_le_bytes(), &place.line.to_le_bytes(), &place.byte_offset.to_le_bytes()];
+        if document.len() >= self.block_bytes {
+            // A block of its own, which needs no memory.
+            self.write_open(part)?;
+            let key = Key { part, source: self.source, offset: place.byte_offset, documents: 1 };
+            return self.write(&key, &[&before.concat(), document]);
+        }
         let block = &mut self.open[usize::try_from(part).expect("usize has 32 bits")];
-        if block.bytes.is_empty() {
+        if block.documents == 0 {
             // The last document usually has room in it, too.
             block.bytes.reserve(self.block_bytes + self.block_bytes / 8);
-            block.bytes.resize(HEADER_BYTES, 0);
             block.first_offset = place.byte_offset;
         }
-        let length = u32::try_from(document.len()).expect("a document is short");
-        block.bytes.extend_from_slice(&length.to_le_bytes());
-        block.bytes.extend_from_slice(&place.line.to_le_bytes());
-        block.bytes.extend_from_slice(&place.byte_offset.to_le_bytes());
-        block.bytes.extend_from_slice(document);
+        before.into_iter().chain([document]).for_each(|bytes| block.bytes.extend_from_slice(bytes));
         block.documents += 1;
-        if block.bytes.len() < self.block_bytes { Ok(()) } else { self.write_open(part) }
+        let is_full = HEADER_BYTES + block.bytes.len() >= self.block_bytes;
+        if is_full { self.write_open(part) } else { Ok(()) }
     }
 
     /// Writes what is left, and the block that says that there is no more.
@@ -116,30 +121,25 @@ impl BlockWriter {
             self.write_open(part)?;
         }
         let key = Key { part: END, source: self.split, offset: self.written, documents: 0 };
-        self.write(&mut [0; HEADER_BYTES], &key)?;
+        self.write(&key, &[])?;
         self.out.flush()
     }
 
     fn write_open(&mut self, part: u32) -> io::Result<()> {
-        let open = mem::take(&mut self.open[usize::try_from(part).expect("usize has 32 bits")]);
-        let OpenBlock { mut bytes, documents, first_offset: offset } = open;
-        if bytes.is_empty() {
+        let at = usize::try_from(part).expect("usize has 32 bits");
+        let OpenBlock { mut bytes, documents, first_offset: offset } = mem::take(&mut self.open[at]);
+        if documents == 0 {
             return Ok(());
         }
-        self.write(&mut bytes, &Key { part, source: self.source, offset, documents })?;
-        self.written += 1;
-        // Room that one long document took is given back.
-        if bytes.capacity() <= 2 * self.block_bytes {
-            bytes.clear();
-            self.open[usize::try_from(part).expect("usize has 32 bits")].bytes = bytes;
-        }
+        self.write(&Key { part, source: self.source, offset, documents }, &[&bytes])?;
+        bytes.clear();
+        self.open[at].bytes = bytes;
         Ok(())
     }
 
-    /// Fills the header in that there is room for.
-    fn write(&mut self, block: &mut [u8], key: &Key) -> io::Result<()> {
-        let (header, documents) = block.split_at_mut(HEADER_BYTES);
-        let length = u32::try_from(documents.len()).expect("a block is short");
+    fn write(&mut self, key: &Key, documents: &[&[u8]]) -> io::Result<()> {
+        let length: usize = documents.iter().map(|bytes| bytes.len()).sum();
+        let length = u32::try_from(length).expect("a block is short");
         let fields: [&[u8]; 7] = [
             MAGIC,
             &length.to_le_bytes(),
@@ -149,11 +149,16 @@ impl BlockWriter {
             &key.offset.to_le_bytes(),
             &key.documents.to_le_bytes(),
         ];
-        header[..CHECKSUM_AT].copy_from_slice(&fields.concat());
+        let mut header = fields.concat();
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&header[..CHECKSUM_AT]).update(documents);
-        let checksum = hasher.finalize();
-        header[CHECKSUM_AT..].copy_from_slice(&checksum.as_bytes()[..HEADER_BYTES - CHECKSUM_AT]);
-        self.out.write_all(block)
+        hasher.update(&header);
+        documents.iter().for_each(|bytes| {
+            hasher.update(bytes);
+        });
+        header.extend_from_slice(&hasher.finalize().as_bytes()[..HEADER_BYTES - CHECKSUM_AT]);
+        self.out.write_all(&header)?;
+        documents.iter().try_for_each(|bytes| self.out.write_all(bytes))?;
+        self.written += 1;
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Makes a plan: every file is read through once, several at a time.
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::AtomicU64};
 
 use rayon::prelude::*;
 
@@ -36,10 +36,11 @@ pub(crate) enum MakeError {
     Plan(PlanError),
 }
 
-pub(crate) fn make(request: PlanRequest) -> Result<Plan, MakeError> {
+/// `read` counts stored bytes, for progress.
+pub(crate) fn make(request: PlanRequest, read: &AtomicU64) -> Result<Plan, MakeError> {
     let PlanRequest { sources: files, framing, json_schema, map, split_bytes, parts, jobs } = request;
     let workers = rayon::ThreadPoolBuilder::new().num_threads(jobs).build().expect("threads can be started");
-    let look = |file: &Source| survey(file, framing, split_bytes).map_err(MakeError::Input);
+    let look = |file: &Source| survey(file, framing, split_bytes, read).map_err(MakeError::Input);
     // Of several failures the first in input order is told.
     let surveys: Vec<_> = workers.install(|| files.par_iter().map(look).collect());
     let (mut sources, mut splits) = (Vec::with_capacity(files.len()), Vec::new());
@@ -86,7 +87,7 @@ mod tests {
         let framing = FramingRequest::Auto;
         let request =
             PlanRequest { sources, framing, json_schema: None, map: None, split_bytes, parts: 4, jobs: 2 };
-        make(request).unwrap()
+        make(request, &AtomicU64::new(0)).unwrap()
     }
 
     #[test]

@@ -204,6 +204,21 @@ fn blocks_have_a_length() {
     assert!(found.len() > 6, "{}", found.len());
 }
 
+/// A document that is longer than blocks are has one to itself, between those before and behind it.
+#[test]
+fn a_long_document_has_a_block() {
+    let long = valid(50).replace("\"emails\"", &format!("{}\"emails\"", " ".repeat(1 << 20)));
+    let text = (0..50).map(valid).collect::<String>() + &long + &(51..100).map(valid).collect::<String>();
+    let folder = Folder::with("a.ndjson", &text);
+    assert_eq!(plan(&folder, "a.ndjson --parts 1"), 1);
+    let (blocks, end) = blocks(&scatter(&folder, 0, ""));
+    assert_eq!(blocks.iter().map(|block| block.documents.len()).collect::<Vec<_>>(), [50, 1, 49]);
+    assert_eq!(end.map(|end| end.offset), Some(3));
+    let written: Vec<u8> =
+        blocks.into_iter().flat_map(|block| block.documents).flat_map(|one| one.2).collect();
+    assert!(written == text.as_bytes());
+}
+
 /// What is not whole has no last block.
 #[test]
 fn what_was_stopped_has_no_end() {
