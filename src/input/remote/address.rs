@@ -115,7 +115,8 @@ impl Address {
 
 /// The scheme of a word that may be the URL of an input, in lower case; of others none.
 pub(crate) fn input_scheme(word: &str) -> Option<&'static str> {
-    let (scheme, _) = word.split_once("://")?;
+    // One slash is a slip, and what follows may be a credential all the same.
+    let (scheme, _) = word.split_once(":/")?;
     SCHEMES.into_iter().find(|known| known.eq_ignore_ascii_case(scheme))
 }
 
@@ -125,6 +126,15 @@ pub(crate) fn shown(url: &str) -> Cow<'_, str> {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let Some((scheme, rest)) = url[..end].split_once("://") else { return visible(&url[..end]) };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (authority, path) = match (authority.rsplit_once(':'), rest.rsplit_once('@')) {
+        // No port, so it may be the beginning of a password with a slash in it.
+        (Some((_, port)), Some((_, after)))
+            if !port.bytes().all(|byte| byte.is_ascii_digit()) && !authority.ends_with(']') =>
+        {
+            after.split_at(after.find('/').unwrap_or(after.len()))
+        }
+        _ => (authority, path),
+    };
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let [scheme, host] = [scheme, host].map(str::to_ascii_lowercase);
     Cow::Owned(visible(&format!("{scheme}://{host}{path}")).into_owned())
@@ -146,6 +156,12 @@ mod tests {
             ("https://u:s3cret@h/a", "https://h/a"),
             ("https://u:s3cret@x@h", "https://h"),
             ("https://h?s3cret", "https://h"),
+            ("https://u:s3c/ret@h/a", "https://h/a"),
+            ("https://u:s3c/r@et@h", "https://h"),
+            ("https://h:8443/me@example.org/a", "https://h:8443/me@example.org/a"),
+            ("https://[::1]:8443/a@b", "https://[::1]:8443/a@b"),
+            ("https://[::1]/a@b", "https://[::1]/a@b"),
+            ("https:/h/a?s3cret", "https:/h/a"),
             ("s3://bucket/key?s3cret", "s3://bucket/key"),
             ("https://h/a\u{1b}[2J", "https://h/a\\u{1b}[2J"),
         ] {
@@ -159,6 +175,7 @@ mod tests {
         for (url, expected) in [
             ("https://", "names no host"),
             ("https:///a", "names no host"),
+            ("https:/h/a", "names no host"),
             ("https://h/a b", "is no URL"),
             ("https://h/ä", "is no URL"),
             ("https://u:p@h/a", "before the host"),

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, Read},
+    mem,
     ops::Range,
     sync::{
         Arc,
@@ -30,6 +31,8 @@ pub(super) struct Ranges {
     /// The answer that the file was begun with, until it was read.
     first: Option<Answer>,
     block: io::Cursor<Vec<u8>>,
+    /// Blocks that were read: memory that threads come and go with is not given back for a while.
+    spare: Vec<Vec<u8>>,
     /// Where the range begins that is asked for next.
     next: u64,
     ahead: VecDeque<Receiver<Fetched>>,
@@ -56,6 +59,7 @@ impl Ranges {
             file,
             first: Some(first),
             block: io::Cursor::default(),
+            spare: Vec::new(),
             next,
             ahead: VecDeque::new(),
             failed: None,
@@ -65,7 +69,7 @@ impl Ranges {
     /// `None` at the end of the file.
     fn next_block(&mut self) -> Option<Fetched> {
         if let Some(first) = self.first.take() {
-            return Some(self.file.fetch(0..self.next, Some(first)));
+            return Some(self.file.fetch(0..self.next, Some(first), Vec::new()));
         }
         self.fetch_ahead();
         let block = self.ahead.pop_front()?;
@@ -78,17 +82,18 @@ impl Ranges {
             let end = self.file.length.min(self.next.saturating_add(self.file.range_bytes()));
             let (range, file) = (self.next..end, Arc::clone(&self.file));
             let (report, fetched) = mpsc::sync_channel(1);
+            let buffer = self.spare.pop().unwrap_or_default();
             let fetch = {
                 let (range, report) = (range.clone(), report.clone());
                 // The reader may be gone.
-                move || drop(report.send(file.fetch(range, None)))
+                move || drop(report.send(file.fetch(range, None, buffer)))
             };
             if thread::Builder::new().name("fetch".to_owned()).spawn(fetch).is_err() {
                 if !self.ahead.is_empty() {
                     return;
                 }
                 // Without threads it goes on by itself, one range after another.
-                drop(report.send(self.file.fetch(range, None)));
+                drop(report.send(self.file.fetch(range, None, Vec::new())));
             }
             self.ahead.push_back(fetched);
             self.next = end;
@@ -108,7 +113,10 @@ impl Read for Ranges {
             }
             match self.next_block() {
                 None => return Ok(0),
-                Some(Ok(block)) => self.block = io::Cursor::new(block),
+                Some(Ok(block)) => {
+                    let read = mem::replace(&mut self.block, io::Cursor::new(block));
+                    self.spare.push(read.into_inner());
+                }
                 Some(Err(fault)) => self.failed = Some(fault),
             }
         }
@@ -126,10 +134,12 @@ impl File {
         self.remote.network.settings.range_bytes
     }
 
-    /// All bytes of a range, however often it has to be asked for; `answer` is one that was asked for before.
-    fn fetch(&self, range: Range<u64>, mut answer: Option<Answer>) -> Fetched {
+    /// All bytes of a range, however often it has to be asked for; `answer` is one that was asked for before. They are put
+    /// in place of what is in the buffer.
+    fn fetch(&self, range: Range<u64>, mut answer: Option<Answer>, mut bytes: Vec<u8>) -> Fetched {
         let wanted = usize::try_from(range.end - range.start).expect("a range fits into memory");
-        let mut bytes = Vec::with_capacity(wanted);
+        bytes.clear();
+        bytes.reserve_exact(wanted);
         let mut patience = self.remote.patience();
         loop {
             let before = bytes.len();
