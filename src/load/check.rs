@@ -4,7 +4,7 @@
 use tokio_postgres::Client;
 
 use crate::{
-    postgres::Target,
+    postgres::{ErrorClass, Target},
     runs::{RunError, failed},
     session::{SessionPool, SessionSettings},
     settings::Timeouts,
@@ -31,7 +31,11 @@ pub(crate) async fn check_sessions(
 ) -> Result<(), RunError> {
     for &kind in kinds {
         let pool = SessionPool::new(target, kind, 1);
-        drop(pool.connect_waiting(timeouts.db_wait, report).await?);
+        match pool.connect_waiting(timeouts.db_wait, report).await {
+            // The session of the kind before may still be ending.
+            Err(error) if error.class() == ErrorClass::TooManyConnections => drop(pool.lease().await?),
+            connected => drop(connected?),
+        }
         pool.end_sessions();
     }
     Ok(())

@@ -43,7 +43,8 @@ async fn the_names_are_those_that_other_programs_rely_on() {
     migrate::up(&mut client, "public").await.unwrap();
     let rows = client
         .query(
-            "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+            // PostgreSQL 18 has NOT NULL as constraints.
+            "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
              UNION SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
             &[],
         )
