@@ -36,6 +36,9 @@ const FORMAT: u32 = 1;
 /// How many documents the time is estimated for.
 const ESTIMATED: u64 = 1_000_000;
 
+/// The server takes a moment to notice that a session has ended; only then another may begin where the role has a limit.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// The load that is meant.
 #[derive(Debug)]
 pub(crate) struct DoctorRequest {
@@ -74,6 +77,9 @@ struct Diagnosis {
 struct TablesTold {
     are_there: bool,
     ledger_version: Option<i32>,
+    /// Whether there is a ledger that the role may not read.
+    #[serde(skip)]
+    is_ledger_unreadable: bool,
     /// What a load would apply first.
     ddl: Vec<String>,
 }
@@ -188,7 +194,7 @@ impl Diagnosis {
         }
         self.look_at_target(pool, client, target, request).await?;
         if !self.is_refused() {
-            self.make_sessions(target, request, &timeouts).await;
+            self.make_sessions(target, request, &Timeouts { db_wait: ENDING, ..timeouts }).await;
         }
         Ok(())
     }
@@ -246,8 +252,9 @@ impl Diagnosis {
             self.findings.push(Finding::new("target:unfinished", Severity::Warning, what));
         }
         self.expected = Some(self.expect(&mut control, request, &tables).await?);
-        let Tables { are_there, ledger_version, ddl, .. } = tables;
-        self.tables = Some(TablesTold { are_there, ledger_version, ddl });
+        let Tables { are_there, ledger_version, is_unreadable, ddl, .. } = tables;
+        self.tables =
+            Some(TablesTold { are_there, ledger_version, is_ledger_unreadable: is_unreadable, ddl });
         Ok(())
     }
 

@@ -73,8 +73,11 @@ fn write_tables(diagnosis: &Diagnosis, out: &mut String) -> fmt::Result {
     let Some(tables) = &diagnosis.tables else { return Ok(()) };
     let schema = visible(&diagnosis.db_schema);
     let are_there = if tables.are_there { "there" } else { "not there" };
-    let ledger =
-        tables.ledger_version.map_or_else(|| "no ledger".to_owned(), |v| format!("ledger version {v}"));
+    let ledger = match tables.ledger_version {
+        Some(version) => format!("ledger version {version}"),
+        None if tables.is_ledger_unreadable => "a ledger that the role may not read".to_owned(),
+        None => "no ledger".to_owned(),
+    };
     writeln!(out, "tables of schema {schema}: {are_there}; {ledger}")?;
     if !tables.ddl.is_empty() {
         writeln!(out, "a load would apply first: {}", tables.ddl.join("; "))?;

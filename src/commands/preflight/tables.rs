@@ -31,7 +31,7 @@ pub(crate) struct Tables {
     pub(crate) have_ledger: bool,
     /// The ledger's version; none where it is missing or not for the role to read.
     pub(crate) ledger_version: Option<i32>,
-    /// Whether the role may not read the ledger.
+    /// Whether there is a ledger that the role may not read.
     pub(crate) is_unreadable: bool,
     /// What an unfinished bulk load has dropped.
     pub(crate) pending: Vec<PendingStep>,
