@@ -59,7 +59,7 @@ pub(super) async fn ensure_tables(
         return Err(failure_of_migration(MigrateError::Differs(breaking)));
     }
     for difference in &bearable {
-        console.warn(&format!("{} ('profile-loader migrate verify' tells how to fix it)", difference.what));
+        warn_of_difference(&difference.what, console);
     }
     if may_apply && bearable.is_empty() && is_any(State::Adoptable) {
         report(migrate::up(client, db_schema).await.map_err(failure_of_migration)?);
@@ -70,6 +70,10 @@ pub(super) async fn ensure_tables(
         migrate::check_ledger(client, db_schema).await.map_err(failure_of_migration)?;
     }
     Ok(Vec::new())
+}
+
+pub(super) fn warn_of_difference(what: &str, console: Console) {
+    console.warn(&format!("{what} ('profile-loader migrate verify' tells how to fix it)"));
 }
 
 /// For `--no-migrate`. `migrate up` makes no ledger while the tables differ; a load does, if it can bear that.

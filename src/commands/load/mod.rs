@@ -36,10 +36,10 @@ use super::{
     failure::{Failure, exit},
     inputs::{OpenedInputs, refuse_unwritable_reports},
     limits,
-    preflight::{Finding, Server, Wanted, look_at_server, look_at_settings, look_at_target},
+    preflight::{Finding, Server, Tables, Wanted, look_at_server, look_at_settings, look_at_target},
     runtime::CommandRuntime,
     signals::{self, Signals},
-    tables::ensure_tables,
+    tables::{ensure_tables, warn_of_difference},
     tell::ReportOutput,
 };
 use crate::{
@@ -134,10 +134,18 @@ async fn prepare(
         .await
         .map_err(|error| failure_of_control(error, target))?;
     let looked = look_at_target(control.client(), Wanted::by(settings), &mut findings);
-    time::timeout(timeouts.answer, looked).await.map_err(|_| no_answer(target))??;
+    let tables = time::timeout(timeouts.answer, looked).await.map_err(|_| no_answer(target))??;
     refuse_to_begin(&findings)?;
-    let tables = ensure_tables(control.client(), settings, console);
-    let pending = time::timeout(timeouts.answer, tables).await.map_err(|_| no_answer(target))??;
+    let pending = match tables.filter(Tables::are_ready) {
+        Some(tables) => {
+            tables.differences.iter().for_each(|what| warn_of_difference(what, console));
+            tables.pending
+        }
+        None => {
+            let tables = ensure_tables(control.client(), settings, console);
+            time::timeout(timeouts.answer, tables).await.map_err(|_| no_answer(target))??
+        }
+    };
     let choice = choose_run(&mut control, request, opened, &pending).await?;
     let kinds = session_kinds(settings.connections, settings.atomic, choice.what.strategy());
     let target_of_check = target.named("profile-loader check");

@@ -41,6 +41,13 @@ pub(crate) struct Tables {
     pub(crate) differences: Vec<String>,
 }
 
+impl Tables {
+    /// Whether a load has nothing to apply first.
+    pub(crate) fn are_ready(&self) -> bool {
+        self.are_there && self.ledger_version == Some(LEDGER_VERSION) && self.ddl.is_empty()
+    }
+}
+
 /// Looks at tables and ledger; none where a look at the rows would fail.
 pub(crate) async fn look_at_tables(
     client: &mut Client,
@@ -141,6 +148,9 @@ async fn look_at_ddl(
     let db_schema = wanted.db_schema;
     if wanted.missing_ddl == MissingDdl::Apply {
         tables.ddl = ddl(status, tables.differences.is_empty());
+        if tables.are_ready() {
+            return Ok(());
+        }
         for error in migrate::missing_for_up(client, db_schema).await.map_err(failure_of_migration)? {
             findings.push(finding_of(error)?);
         }
