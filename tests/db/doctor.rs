@@ -278,6 +278,16 @@ fn settings_tell_where_they_are_from() {
 }
 
 #[test]
+fn a_private_server_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let refused =
+        run(binary().arg("doctor").arg(format!("--embedded={}", folder.path().join("none").display())));
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("there is no private server in"), "{}", refused.stderr);
+    assert!(!folder.path().join("none").exists());
+}
+
+#[test]
 fn a_server_that_is_not_there_is_a_finding() {
     let url = "postgresql://app@127.0.0.1:1/app?connect_timeout=2";
     assert_eq!(codes(url, &[]), (Some(4), vec!["connection:failed".to_owned()]));

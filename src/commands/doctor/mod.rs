@@ -13,7 +13,9 @@ use super::{
     database::{Database, failure_of_run, no_answer, reach, refuse_reserved_schema, stop},
     failure::{Failure, exit},
     limits,
-    load::{OTHER_CONNECTIONS, failure_of_ledger, look_at_session, make_read_only, session_kinds},
+    load::{
+        OTHER_CONNECTIONS, failure_of_ledger, has_server, look_at_session, make_read_only, session_kinds,
+    },
     output::{Output, print},
     preflight::{
         Connections, Finding, Server, Severity, Tables, Wanted, look_at_connections, look_at_target,
@@ -24,6 +26,7 @@ use super::{
 use crate::{
     console::Console,
     load::{Control, check_sessions},
+    path_text::path_text,
     postgres::{Target, ToldSetting},
     runs::Pace,
     session::{Client, SessionPool, SessionSettings},
@@ -99,6 +102,13 @@ struct Expected {
 /// Prints what was found; the exit code is that of a load that could not begin for it.
 pub(crate) fn doctor(request: &DoctorRequest) -> Result<u8, Failure> {
     refuse_reserved_schema(&request.db_schema)?;
+    if let Database::Embedded(dir) = &request.database
+        && !has_server(dir)
+    {
+        let dir = path_text(dir);
+        let message = format!("there is no private server in {dir} yet, and doctor makes none; a load does");
+        return Err(Failure::new(exit::USAGE, message));
+    }
     let tight = limits::refuse_tight(request.connections + OTHER_CONNECTIONS, request.jobs, false).err();
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;

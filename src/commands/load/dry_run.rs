@@ -99,9 +99,14 @@ pub(super) fn foresee_all(
     Ok(report)
 }
 
+/// Whether a private server was made in a folder.
+pub(in crate::commands) fn has_server(dir: &Path) -> bool {
+    dir.join("data").is_dir()
+}
+
 /// Making a server would be a change, and there is nothing in it to be compared with.
 fn refuse_missing_server(dir: &Path) -> Result<(), Failure> {
-    if dir.join("data").is_dir() {
+    if has_server(dir) {
         return Ok(());
     }
     let dir = crate::path_text::path_text(dir);

@@ -25,6 +25,7 @@ use self::{
     context::AttemptContext,
 };
 pub(super) use self::{
+    dry_run::has_server,
     outlook::make_read_only,
     request::{LoadRequest, failure_of_ledger},
 };
