@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 # What may go better another time: Spark tries again.
 TEMPORARY = {4, 130, 143}
@@ -65,7 +66,9 @@ def main():
     spark.addFile(os.path.abspath(said.plan))
     plan, program = os.path.basename(said.plan), said.program
     tasks = spark.parallelize(splits, max(len(splits), 1))
+    begun = time.monotonic()
     results = tasks.map(lambda split: check(split, program, plan, rejects)).collect()
+    print(f"{len(splits)} splits checked in {time.monotonic() - begun:.1f} s", file=sys.stderr)
     spark.stop()
     for left in glob.glob(os.path.join(rejects, ".split-*")):  # of executors that were lost
         shutil.rmtree(left, ignore_errors=True)

@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parents[2]
 JOB = str(HERE / "examples/spark/dry_run.py")
 FILES, DOCUMENTS = 8, 3000
 EXECUTORS = 3
+PROGRAM = os.path.abspath(sys.argv[1])
 
 
 def children(pid):
@@ -134,7 +135,7 @@ def generate(folder, files, documents):
     """Files with faulty documents, and with duplicates across files."""
     inputs = folder / "lake"
     inputs.mkdir(exist_ok=True)
-    example = HERE / "target/debug/examples/generate"
+    example = HERE / f"target/{pathlib.Path(PROGRAM).parent.name}/examples/generate"
     for number in range(files):
         words = [str(example), "--count", str(documents), "--seed", str(number // 2), "--invalid", "0.05"]
         with open(inputs / f"{number:02}.ndjson", "wb") as file:
@@ -143,12 +144,12 @@ def generate(folder, files, documents):
 
 
 def main():
-    program, folder = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+    program, folder = PROGRAM, pathlib.Path(sys.argv[2])
     is_measured = "--measure" in sys.argv
-    files, documents = (20, 100_000) if is_measured else (FILES, DOCUMENTS)
+    files, documents = (20, 400_000) if is_measured else (FILES, DOCUMENTS)
     folder.mkdir(parents=True, exist_ok=True)
     inputs, plan = generate(folder, files, documents), str(folder / "plan.json")
-    subprocess.run([program, "plan", *inputs, "-o", plan, "--split-size", "64MiB" if is_measured else "1MiB"],
+    subprocess.run([program, "plan", *inputs, "-o", plan, "--split-size", "1GiB" if is_measured else "1MiB"],
                    check=True, stdout=subprocess.DEVNULL)
     one = str(folder / "one")
     begun = time.monotonic()
@@ -172,8 +173,11 @@ def main():
         assert exact and abs(repeats - exact) < exact / 5, f"{name}: {repeats} repeats where {exact} was expected"
         assert rejected(out + "/rejects") == lines, name
         print(f"{name}: equal to one process; executors killed: {killed}; {seconds:.1f} s")
-    if is_measured:
-        print(f"one process: {alone_seconds:.1f} s for {files * documents} documents")
+        if is_measured:
+            log = pathlib.Path(out + ".log").read_text(errors="replace")
+            checked = float(log.split(" splits checked in ")[1].split()[0])
+            print(f"{files * documents} documents: one process {alone_seconds:.1f} s, tasks on Spark {checked:.1f} s, "
+                  f"{alone_seconds / checked:.2f} of its throughput")
 
 
 main()
