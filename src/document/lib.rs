@@ -27,7 +27,10 @@ pub use digest::sha256_hex;
 pub use limits::{
     COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, HOLE_BYTES_MIN, LINE_BYTES_MAX, NUMBER_CHARS_MAX, PHONE_TYPES,
 };
-pub use profile::{PhoneNumber, PostalAddress, Profile};
+pub use profile::{
+    ADDRESS_PROPERTIES, PHONE_PROPERTIES, PRIVACY_PROPERTIES, PROFILE_PROPERTIES, PhoneNumber, PostalAddress,
+    Profile,
+};
 pub use rejection::{Fault, record_bytes_max};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
 pub use tree::{DEPTH_MAX, Kind, Node, VALUES_MAX};

@@ -55,17 +55,15 @@ impl<'a> Profile<'a> {
     }
 }
 
+/// The properties that the tables have a place for.
+pub const PROFILE_PROPERTIES: [&str; 8] =
+    ["id", "firstName", "middleName", "lastName", "emails", "phoneNumbers", "address", "privacySettings"];
+pub const PHONE_PROPERTIES: [&str; 2] = ["type", "number"];
+pub const ADDRESS_PROPERTIES: [&str; 6] = ["line1", "line2", "city", "state", "postalCode", "country"];
+pub const PRIVACY_PROPERTIES: [&str; 2] = ["marketingEmailsEnabled", "twoFactorEnabled"];
+
 fn read_profile<'a>(root: &mut Fields<'a, '_>) -> Profile<'a> {
-    root.refuse_others(&[
-        "id",
-        "firstName",
-        "middleName",
-        "lastName",
-        "emails",
-        "phoneNumbers",
-        "address",
-        "privacySettings",
-    ]);
+    root.refuse_others(&PROFILE_PROPERTIES);
     let mut profile = Profile {
         id: root.uuid("id"),
         first_name: root.required_text("firstName", usize::MAX),
@@ -83,7 +81,7 @@ fn read_profile<'a>(root: &mut Fields<'a, '_>) -> Profile<'a> {
     if root.get("privacySettings").is_none() {
         root.missing("privacySettings");
     } else if let Some(mut privacy) = root.object("privacySettings") {
-        privacy.refuse_others(&["marketingEmailsEnabled", "twoFactorEnabled"]);
+        privacy.refuse_others(&PRIVACY_PROPERTIES);
         profile.marketing_emails_enabled = privacy.boolean("marketingEmailsEnabled");
         profile.two_factor_enabled = privacy.boolean("twoFactorEnabled");
     }
@@ -91,7 +89,7 @@ fn read_profile<'a>(root: &mut Fields<'a, '_>) -> Profile<'a> {
 }
 
 fn read_address<'a>(address: &mut Fields<'a, '_>) -> PostalAddress<'a> {
-    address.refuse_others(&["line1", "line2", "city", "state", "postalCode", "country"]);
+    address.refuse_others(&ADDRESS_PROPERTIES);
     PostalAddress {
         line1: address.required_text("line1", usize::MAX),
         line2: address.text("line2", usize::MAX),
@@ -123,7 +121,7 @@ fn read_phone_number<'a>(place: &[Segment<'a>], faults: &mut Vec<Fault>, item: N
         return PhoneNumber { kind: "", number: "" };
     }
     let mut fields = Fields { object: item, place: place.to_vec(), faults };
-    fields.refuse_others(&["type", "number"]);
+    fields.refuse_others(&PHONE_PROPERTIES);
     let faults_before = fields.faults.len();
     let kind = fields.required_text("type", usize::MAX);
     if fields.faults.len() == faults_before && !PHONE_TYPES.contains(&kind) {

@@ -1,29 +1,20 @@
-//! The line of jq that fixes a kind of faults, where what is to be done is certain: for `--map`, before anything else in it.
+//! The line of jq that fixes a kind of faults, where what is to be done is certain: for `--map`, behind what else is
+//! in it, for the places of faults are those of the mapped document.
 //!
 //! A line changes only values that have the fault, and is told only where a sample has it.
+
+use crate::document::{ADDRESS_PROPERTIES, PHONE_PROPERTIES, PRIVACY_PROPERTIES, PROFILE_PROPERTIES};
 
 /// What may be left out, by its pointer.
 const OPTIONAL: [&str; 6] =
     ["/middleName", "/phoneNumbers", "/phoneNumbers/*", "/address", "/address/line2", "/emails/*"];
 
-/// The objects of a document, and the properties that the tables have a place for.
+/// The objects of a document, and their properties.
 const PROPERTIES: [(&str, &[&str]); 4] = [
-    (
-        "",
-        &[
-            "id",
-            "firstName",
-            "middleName",
-            "lastName",
-            "emails",
-            "phoneNumbers",
-            "address",
-            "privacySettings",
-        ],
-    ),
-    ("/phoneNumbers/*", &["type", "number"]),
-    ("/address", &["line1", "line2", "city", "state", "postalCode", "country"]),
-    ("/privacySettings", &["marketingEmailsEnabled", "twoFactorEnabled"]),
+    ("", &PROFILE_PROPERTIES),
+    ("/phoneNumbers/*", &PHONE_PROPERTIES),
+    ("/address", &ADDRESS_PROPERTIES),
+    ("/privacySettings", &PRIVACY_PROPERTIES),
 ];
 
 const NUMBER: &str = "/phoneNumbers/*/number";
