@@ -78,14 +78,16 @@ const AS_LOGIN_ROLE: &str = "SET ROLE NONE";
 /// not hold its locks for ever.
 const BATCH: [Setting; 1] = [("idle_in_transaction_session_timeout", "5min")];
 
+/// Memory of the server's that one session may take for what it has staged, as the setting and in MiB.
+const TEMPORARY: &str = "32MB";
+const TEMPORARY_MIB: i32 = 32;
+
 /// Where documents come in:
 /// - `jit`, `enable_seqscan` off: every statement probes indexes for some thousands of ids. Statistics of a table that
 ///   is being filled say that it is empty, and a plan made for that (those of the foreign keys are kept for the
 ///   session) would read the whole table for each row later on.
 /// - `enable_memoize` off (PostgreSQL 14 and newer): no lookup comes twice.
 /// - `temp_buffers`: the staging table of one batch stays in memory.
-const TEMPORARY: &str = "32MB";
-const TEMPORARY_MIB: i32 = 32;
 const LANE: [Setting; 4] =
     [("jit", "off"), ("enable_seqscan", "off"), ("enable_memoize", "off"), ("temp_buffers", TEMPORARY)];
 
@@ -173,6 +175,15 @@ mod tests {
             .filter_map(|line| line.split_once(' '))
             .collect();
         assert_eq!(columns, staged_columns());
+    }
+
+    #[test]
+    fn the_memory_that_doctor_tells_is_what_sessions_are_set_to() {
+        assert_eq!(TEMPORARY, format!("{TEMPORARY_MIB}MB"));
+        let formula = "greatest(m.setting::bigint, least(1048576, b.setting::bigint * 8 / 4))";
+        for sql in [RESTORE_MEMORY, include_str!("../../sql/preflight/connections.sql")] {
+            assert!(sql.contains(formula), "{sql}");
+        }
     }
 
     #[test]
