@@ -33,7 +33,7 @@ impl Confirmed {
 
     async fn look(&self, client: &impl GenericClient) -> Result<bool, RunError> {
         let row = client
-            .query_one(include_str!("../../sql/runs/settled.sql"), &[&self.run_id, &self.lanes])
+            .query_one(include_str!("../../sql/runs/confirmed.sql"), &[&self.run_id, &self.lanes])
             .await
             .map_err(failed("comparing the ledger with what was confirmed"))?;
         let LoadCounts { inserted, updated, unchanged, skipped, rejected, rows } = self.counts;
