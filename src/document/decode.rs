@@ -3,7 +3,7 @@
 //! serde_json looks once more at what `tree` could not read, and makes nothing of it: where it stops, and its words, are
 //! what is reported.
 
-use std::{cell::Cell, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -41,22 +41,64 @@ pub(super) fn decode_any<'t>(
 
 /// Of a text that can't be read.
 fn fault(text: &str) -> Fault {
-    let found = Findings::default();
-    let mut parser = serde_json::Deserializer::from_str(text);
-    parser.disable_recursion_limit(); // ours stands in `Values`
-    if let Err(error) = (Values { depth: 1, found: &found }).deserialize(&mut parser) {
-        return explain(&error, text, found.excess.take());
+    let short = ShortNumbers::of(text);
+    short.fault(text).or_else(|| ShortNumbers::whole(text).fault(text)).unwrap_or_else(|| {
+        debug_assert!(false, "two parsers do not agree on {text}");
+        Fault::of_document("json:syntax", "not valid JSON, as far as can be told")
+    })
+}
+
+/// A text without most of the digits of very long numbers, which serde_json would copy, a megabyte for each in the line.
+struct ShortNumbers<'t> {
+    text: Cow<'t, str>,
+    /// Where digits are missing in `text`, and how many, in order.
+    cuts: Vec<(usize, usize)>,
+}
+
+impl<'t> ShortNumbers<'t> {
+    fn whole(text: &'t str) -> Self {
+        Self { text: Cow::Borrowed(text), cuts: Vec::new() }
     }
-    match parser.end() {
-        Err(error) => {
-            let words = stray::words_of_trailing(text, error.column());
-            let message = with_words("something follows the JSON value on its line", words);
-            Fault::in_line("json:trailing_data", error.column(), message)
+
+    fn of(text: &'t str) -> Self {
+        let mut short = String::new();
+        let mut cuts = Vec::new();
+        let (mut taken, mut at) = (0, 0);
+        let bytes = text.as_bytes();
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits > DIGITS_KEPT {
+                short.push_str(&text[taken..at + DIGITS_KEPT]);
+                cuts.push((short.len(), digits - DIGITS_KEPT));
+                taken = at + digits;
+            }
+            at += digits + 1;
         }
-        Ok(()) => {
-            debug_assert!(false, "two parsers do not agree on {text}");
-            Fault::of_document("json:syntax", "not valid JSON, as far as can be told")
+        if cuts.is_empty() {
+            return Self::whole(text);
         }
+        short.push_str(&text[taken..]);
+        Self { text: Cow::Owned(short), cuts }
+    }
+
+    /// Where a column of `text` stands in the whole text.
+    fn column(&self, column: usize) -> usize {
+        column + self.cuts.iter().take_while(|(at, _)| *at <= column).map(|(_, bytes)| bytes).sum::<usize>()
+    }
+
+    /// What serde_json says of it; nothing where it has nothing to say.
+    fn fault(&self, whole: &str) -> Option<Fault> {
+        let found = Findings::default();
+        let mut parser = serde_json::Deserializer::from_str(&self.text);
+        parser.disable_recursion_limit(); // ours stands in `Values`
+        if let Err(error) = (Values { depth: 1, found: &found }).deserialize(&mut parser) {
+            let column = self.column(error.column());
+            return Some(explain(&error, column, whole, found.excess.take()));
+        }
+        let column = self.column(parser.end().err()?.column());
+        let words = stray::words_of_trailing(whole, column);
+        let message = with_words("something follows the JSON value on its line", words);
+        Some(Fault::in_line("json:trailing_data", column, message))
     }
 }
 
@@ -66,6 +108,9 @@ fn not_object(value: Node<'_>) -> Fault {
     Fault::of_document("json:not_object", message)
 }
 
+/// Digits of a number that serde_json is given: with more, a number is out of range unless an exponent as long takes it back.
+const DIGITS_KEPT: usize = 64 << 10;
+
 /// What a document has too much of.
 #[derive(Clone, Copy)]
 enum Excess {
@@ -73,20 +118,20 @@ enum Excess {
     Values,
 }
 
-fn explain(error: &serde_json::Error, text: &str, excess: Option<Excess>) -> Fault {
+fn explain(error: &serde_json::Error, column: usize, text: &str, excess: Option<Excess>) -> Fault {
     match excess {
         Some(Excess::Depth) => {
             let message = "arrays and objects are nested more than 128 deep";
-            return Fault::in_line("json:too_deep", error.column(), message);
+            return Fault::in_line("json:too_deep", column, message);
         }
         Some(Excess::Values) => {
             let message = format!("the document holds more than {VALUES_MAX} values");
-            return Fault::in_line("json:too_many_values", error.column(), message);
+            return Fault::in_line("json:too_many_values", column, message);
         }
         None => {}
     }
     if let Some(position) = lone_surrogate(text.as_bytes())
-        && position < error.column()
+        && position < column
     {
         return Fault::in_line(
             "json:lone_surrogate",
@@ -94,9 +139,8 @@ fn explain(error: &serde_json::Error, text: &str, excess: Option<Excess>) -> Fau
             "a \\u escape is half of a surrogate pair, which is no character",
         );
     }
-    let words =
-        stray::words_of_syntax(text, error.column()).map_or_else(|| without_position(error), str::to_owned);
-    Fault::in_line("json:syntax", error.column(), format!("not valid JSON: {words}"))
+    let words = stray::words_of_syntax(text, column).map_or_else(|| without_position(error), str::to_owned);
+    Fault::in_line("json:syntax", column, format!("not valid JSON: {words}"))
 }
 
 fn with_words(message: &str, words: Option<&str>) -> String {
@@ -261,6 +305,27 @@ mod tests {
         let fault = as_text(line).and_then(decode).err().unwrap_or_else(|| panic!("accepted: {line:?}"));
         let place = format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(300)]));
         assert_eq!((fault.code.as_ref(), fault.column), (code, column), "{place}");
+    }
+
+    #[test]
+    fn very_long_numbers_are_told_as_the_crate_tells_them() {
+        let more = 3 * DIGITS_KEPT;
+        let (sevens, zeros) = ("7".repeat(more), "0".repeat(more));
+        for text in [
+            format!("{{\"a\":{sevens}}}"),
+            format!("{{\"a\":0.{sevens},\"b\":{sevens}, \"c\":x}}"),
+            format!("{{\"a\":0.{sevens},\"b\":-0.{sevens}e-5,\"c\"}}"),
+            format!("{{\"{sevens}\":\"{sevens}\",\"b\":tru{sevens}}}"),
+            format!("{{\"a\":{zeros}}}"),
+            format!("{{\"a\":1{zeros}e-{DIGITS_KEPT}}}"),
+            format!("{{\"a\":1}} {sevens}"),
+            sevens.clone(),
+            format!("-{sevens}"),
+        ] {
+            let fault = decode(&text).expect_err("it is none of ours");
+            let whole = ShortNumbers::whole(&text).fault(&text).expect("the crate finds something");
+            assert_eq!(fault, whole, "{:?}", &text[..20]);
+        }
     }
 
     #[test]
