@@ -5,6 +5,7 @@ mod batches;
 mod context;
 #[expect(clippy::module_inception, reason = "the lane itself, beside what it needs")]
 mod lane;
+mod packs;
 mod pending;
 mod refused;
 mod replay;

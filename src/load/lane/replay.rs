@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::{
     context::LaneEvent,
     lane::{Decided, Lane},
+    packs::unpack,
     pending::Pending,
 };
 use crate::{
@@ -68,11 +69,12 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
         pending.first = first;
         if first > 0 && self.state.rejected_before > 0 {
             let rows = self.ask(include_str!("../../../sql/lanes/rejected.sql"), section).await?;
-            pending.rejected = rows.iter().map(|row| (section.offset_of(row), fault_of(row))).collect();
+            pending.rejected = rows.iter().flat_map(|row| section.rejected(row)).collect();
+            pending.rejected.sort_unstable_by_key(|(offset, _)| *offset);
         }
         if first > 0 && self.state.has_refused {
             let rows = self.ask(include_str!("../../../sql/lanes/spilled.sql"), section).await?;
-            let offsets: Vec<_> = rows.iter().map(|row| section.offset_of(row)).collect();
+            let offsets: Vec<_> = rows.iter().map(|row| section.offset_of(row.get("byte_offset"))).collect();
             pending.add_deferred(&offsets)?;
         }
         let uncommitted = pending.rejected.len() + pending.deferred_before().count();
@@ -127,13 +129,15 @@ struct Section {
 
 impl Section {
     /// The line offset in the chunk.
-    fn offset_of(self, row: &tokio_postgres::Row) -> u32 {
-        let offset = bigint(self.start).abs_diff(row.get("byte_offset"));
-        u32::try_from(offset).expect("an offset in a chunk")
+    fn offset_of(self, byte_offset: i64) -> u32 {
+        u32::try_from(bigint(self.start).abs_diff(byte_offset)).expect("an offset in a chunk")
     }
-}
 
-fn fault_of(row: &tokio_postgres::Row) -> Fault {
-    let (code, message): (String, String) = (row.get("code"), row.get("message"));
-    Fault::of_document(code, message)
+    /// The documents of a row of the ledger that stand in it.
+    fn rejected(self, row: &tokio_postgres::Row) -> Vec<(u32, Fault)> {
+        let (offsets, words) = unpack(row.get("byte_offset"), row.get("message"));
+        let is_inside = |offset: &i64| (bigint(self.start)..bigint(self.end)).contains(offset);
+        let fault = Fault::of_document(row.get::<_, String>("code"), words.to_owned());
+        offsets.into_iter().filter(is_inside).map(|offset| (self.offset_of(offset), fault.clone())).collect()
+    }
 }

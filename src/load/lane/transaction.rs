@@ -10,7 +10,7 @@ use deadpool_postgres::Transaction;
 use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::types::ToSql;
 
-use super::{context::LaneContext, stop::Stop};
+use super::{context::LaneContext, packs::RefusedColumns, stop::Stop};
 use crate::{
     failpoint,
     input::{Position, Watermark},
@@ -297,27 +297,4 @@ pub(super) async fn identify(client: &Client, pulse: &Pulse) -> Result<(), RunEr
         .map_err(failed("asking which session this is"))?;
     pulse.set_backend(Backend { pid: row.get("pid"), started: row.get("started") });
     Ok(())
-}
-
-/// Rejections by column, as `unnest` takes them.
-#[derive(Default)]
-struct RefusedColumns<'a> {
-    sources: Vec<i32>,
-    byte_offsets: Vec<i64>,
-    codes: Vec<&'a str>,
-    messages: Vec<&'a str>,
-}
-
-impl<'a> RefusedColumns<'a> {
-    fn of(refused: &[Refused<'a>]) -> Self {
-        let mut columns = Self::default();
-        for Refused { position, verdict } in refused {
-            let Verdict::Rejected(fault) = verdict else { continue };
-            columns.sources.push(i32::try_from(position.source).expect("few sources"));
-            columns.byte_offsets.push(bigint(position.byte_offset));
-            columns.codes.push(&fault.code);
-            columns.messages.push(&fault.message);
-        }
-        columns
-    }
 }
