@@ -1,5 +1,6 @@
-//! Loads of which the server refuses none, some and all documents, by rules of the tables' owner: a CHECK, a trigger that
-//! raises an exception, one that leaves rows out, and one that is deferred.
+//! Loads of which the server refuses none, some and all documents, by rules of the tables' owner: a CHECK of the profiles or of
+//! a table below them, an index over an expression that fails, a trigger that raises an exception, one that leaves rows out,
+//! and one that is deferred.
 
 use crate::{
     Bench,
@@ -17,8 +18,13 @@ const ALL_BAR: Bar = Bar::AtLeast(5_000.0);
 /// Whether a document is refused, of so many percent of all.
 const REFUSED: &str = "abs(hashtext(@row@id::text)) % 100 < @percent@";
 
-const RULES: [(&str, &str); 4] = [
+const RULES: [(&str, &str); 6] = [
     ("CHECK", "ALTER TABLE customer_profiles ADD CONSTRAINT house_rule CHECK (NOT (@refused@))"),
+    (
+        "CHECK of the e-mails",
+        "ALTER TABLE customer_profile_emails ADD CONSTRAINT house_rule CHECK (NOT (@refused_profile@))",
+    ),
+    ("index that fails", "CREATE INDEX house_rule ON customer_profiles ((1 / (NOT (@refused@))::int))"),
     ("trigger that raises", "@function@; CREATE TRIGGER house_rule BEFORE INSERT OR UPDATE @on@"),
     ("trigger that returns NULL", "@function@; CREATE TRIGGER house_rule BEFORE INSERT OR UPDATE @on@"),
     ("deferred trigger", "@function@; CREATE CONSTRAINT TRIGGER house_rule AFTER INSERT OR UPDATE @on@"),
@@ -30,7 +36,7 @@ pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     for strategy in ["merge", "bulk"] {
         for (name, rule) in RULES {
             // What triggers act on is merged in any case.
-            if strategy == "bulk" && name != "CHECK" {
+            if strategy == "bulk" && name.contains("trigger") {
                 continue;
             }
             let mut sides = [0, 10, 100].map(|percent| {
@@ -75,6 +81,7 @@ fn sql_of(name: &str, rule: &str, percent: u32) -> String {
         refused.replace("@row@", "NEW.")
     );
     rule.replace("@refused@", &refused.replace("@row@", ""))
+        .replace("@refused_profile@", &refused.replace("@row@id", "customer_profile_id"))
         .replace("@function@", &function)
         .replace("@on@", &format!("ON customer_profiles {timing}FOR EACH ROW EXECUTE FUNCTION house_rule()"))
 }

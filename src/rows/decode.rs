@@ -46,7 +46,7 @@ impl<'a> StagedRow<'a> {
 }
 
 /// The next field; `None` is NULL.
-fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, tail) = rest.split_first_chunk().expect("a field has a length");
     let length = usize::try_from(i32::from_be_bytes(*length)).ok();
     let (field, tail) = tail.split_at(length.unwrap_or(0));

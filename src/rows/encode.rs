@@ -44,8 +44,10 @@ pub fn encode_staged(profile: &Profile<'_>, seq: u64, out: &mut Vec<u8>) {
     put_optional(address.map(|a| a.state), out);
     put_optional(address.map(|a| a.postal_code), out);
     put_optional(address.map(|a| a.country), out);
-    put_texts(profile.emails.iter().map(|email| ["", "", email]), out);
-    put_texts(profile.phone_numbers.iter().map(|phone| [phone.kind, " ", phone.number]), out);
+    let [nothing, space] = [&b""[..], b" "];
+    put_texts(profile.emails.iter().map(|email| [nothing, nothing, email.as_bytes()]), out);
+    let phones = profile.phone_numbers.iter();
+    put_texts(phones.map(|phone| [phone.kind.as_bytes(), space, phone.number.as_bytes()]), out);
 }
 
 /// How many fields a row has.
@@ -72,7 +74,7 @@ pub(super) fn put_optional(text: Option<&str>, out: &mut Vec<u8>) {
 }
 
 /// A `text[]` (array_send in src/backend/utils/adt/arrayfuncs.c); each element is its parts joined.
-fn put_texts<'p>(texts: impl ExactSizeIterator<Item = [&'p str; 3]>, out: &mut Vec<u8>) {
+pub(super) fn put_texts<'p>(texts: impl ExactSizeIterator<Item = [&'p [u8]; 3]>, out: &mut Vec<u8>) {
     let length_at = out.len();
     put_length(0, out);
     let count = texts.len();
@@ -86,7 +88,7 @@ fn put_texts<'p>(texts: impl ExactSizeIterator<Item = [&'p str; 3]>, out: &mut V
     }
     for parts in texts {
         put_length(parts.iter().map(|part| part.len()).sum(), out);
-        parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        parts.iter().for_each(|part| out.extend_from_slice(part));
     }
     let length = out.len() - length_at - 4;
     let length = i32::try_from(length).expect("an array comes from a line of at most 16 MiB");

@@ -4,6 +4,7 @@ mod decode;
 mod direct;
 mod encode;
 mod part;
+mod restage;
 
 pub(crate) use decode::TextArray;
 pub use direct::TableRows;
@@ -12,3 +13,4 @@ pub use encode::encode_staged;
 pub(crate) use encode::{COPY_HEADER, COPY_TRAILER, StagedRow};
 pub(crate) use part::{ChildRows, lane_of, part_of};
 pub use part::{LanePart, RowForm};
+pub(crate) use restage::put_staged;

@@ -122,8 +122,7 @@ impl SessionSettings {
             Self::LookUp => vec![set(&[&ALL, &LANE, &READ_ONLY])],
             Self::Watch => vec![set(&[&ALL, &CATALOG]), AS_LOGIN_ROLE.to_owned()],
             Self::MergeAtomic => vec![set(&[&ALL, &LANE]), STAGING_TABLE.to_owned()],
-            Self::Merge => vec![set(&[&ALL, &BATCH, &LANE]), STAGING_TABLE.to_owned()],
-            Self::Fill => vec![set(&[&ALL, &BATCH, &LANE])],
+            Self::Merge | Self::Fill => vec![set(&[&ALL, &BATCH, &LANE]), STAGING_TABLE.to_owned()],
             Self::Restore { sessions } => {
                 let set = set(&[&ALL, &BATCH, &RESTORE]);
                 vec![set, RESTORE_MEMORY.to_owned(), workers_of_a_session(target, sessions)]

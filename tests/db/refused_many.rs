@@ -6,10 +6,11 @@ use crate::support::{Run, Store, Tables, assert_stored, ndjson, texts};
 
 const COUNT: usize = 600;
 
-const WAYS: [&[&str]; 4] = [
+const WAYS: [&[&str]; 5] = [
     &["--strategy", "merge", "--connections", "1"],
     &["--strategy", "merge", "--connections", "3", "--chunk-bytes", "4096", "--batch-bytes", "60000"],
     &["--strategy", "bulk", "--connections", "2"],
+    &["--strategy", "bulk", "--connections", "1", "--chunk-bytes", "4096", "--batch-bytes", "60000"],
     &["--strategy", "merge", "--atomic"],
 ];
 
@@ -169,13 +170,18 @@ async fn a_database_without_pl_pgsql() {
 #[tokio::test]
 async fn few_transactions_have_written_what_is_stored() {
     let input = ndjson(&(0..COUNT).map(|nth| document(nth, "a", is_faulty(nth))).collect::<Vec<_>>());
-    let store = Store::new("refused", Tables::Foreign);
-    store
-        .database
-        .execute("ALTER TABLE customer_profiles ADD CONSTRAINT house_rule CHECK (first_name <> 'Refused')");
-    let run = store.load(&["--strategy", "merge", "--connections", "1"], &input);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    let client = store.connect().await;
-    let writers = texts(&client, "SELECT count(DISTINCT xmin::text)::text FROM customer_profiles").await;
-    assert_eq!(writers, ["1"]);
+    let check = "ALTER TABLE customer_profiles ADD CONSTRAINT house_rule CHECK (first_name <> 'Refused')";
+    // Its condition is known before documents are written, that of an index is not.
+    let index = "CREATE INDEX house_rule ON customer_profiles ((1 / (first_name <> 'Refused')::int))";
+    for rule in [check, index] {
+        for strategy in ["merge", "bulk"] {
+            let store = Store::new("refused", Tables::Foreign);
+            store.database.execute(rule);
+            let run = store.load(&["--strategy", strategy, "--connections", "1"], &input);
+            assert_eq!(run.code, Some(1), "{}", run.stderr);
+            let client = store.connect().await;
+            let writers = "SELECT count(DISTINCT xmin::text)::text FROM customer_profiles";
+            assert_eq!(texts(&client, writers).await, ["1"], "{strategy}: {rule}");
+        }
+    }
 }

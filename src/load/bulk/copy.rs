@@ -1,17 +1,20 @@
 //! The documents of one transaction, copied straight into the four tables.
 //!
-//! When the server refuses a document it doesn't say which: the range goes back to its savepoint and its halves are copied by
-//! themselves; the few documents that are left in the end are deferred, to be decided on one by one when the indexes are
-//! restored.
+//! When the server refuses a document it doesn't say which. All go back to their savepoint, those that are refused are found
+//! (`refused.rs`) and deferred, to be decided on one by one when the indexes are restored, and the others are copied. Where they
+//! can't be found, halves are copied by themselves, and the few documents that are left in the end are deferred.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::{Bytes, BytesMut};
 use deadpool_postgres::Transaction;
 use futures_util::{SinkExt, pin_mut};
 
 use super::{
-    batch::{BulkBatch, BulkDocument},
+    batch::{BulkBatch, BulkDocument, SentDocument},
     ids::FirstIds,
 };
 use crate::{
@@ -53,30 +56,44 @@ impl CopySql {
 pub(crate) struct BulkCopy<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     pub(crate) sql: &'a CopySql,
+    pub(crate) db_schema: &'a str,
     pub(crate) batch: &'a BulkBatch<'a>,
     /// Of blocks for all documents of the batch.
     pub(crate) ids: FirstIds,
+    /// Whether documents of the batch before were refused, so that these are looked at before they are copied.
+    pub(crate) has_refused: &'a AtomicBool,
+    pub(crate) is_stopping: &'a (dyn Fn() -> bool + Sync),
     pub(crate) pulse: &'a Pulse,
 }
 
 impl BulkCopy<'_> {
     /// Copies all documents; says what became of each, and which rows were written.
-    pub(crate) async fn documents(
-        &self,
-        is_stopping: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(Vec<Verdict>, RowCounts), MergeError> {
-        let documents = self.batch.documents().len();
+    pub(crate) async fn documents(&self) -> Result<(Vec<Verdict>, RowCounts), MergeError> {
+        let documents = self.batch.documents();
         let verdict = |document: &BulkDocument| {
             if document.is_deferred { Verdict::Deferred { by_server: false } } else { Verdict::Inserted }
         };
-        let mut verdicts: Vec<_> = self.batch.documents().iter().map(verdict).collect();
+        let mut verdicts: Vec<_> = documents.iter().map(verdict).collect();
+        if !self.has_refused.load(Ordering::Relaxed)
+            && let Some(rows) = self.in_savepoint(0..documents.len(), &verdicts).await?
+        {
+            return Ok((verdicts, rows));
+        }
+        let rows = match self.without_refused(&mut verdicts).await? {
+            Some(rows) => rows,
+            None => self.in_halves(&mut verdicts).await?,
+        };
+        Ok((verdicts, rows))
+    }
+
+    async fn in_halves(&self, verdicts: &mut [Verdict]) -> Result<RowCounts, MergeError> {
         let mut rows = RowCounts::default();
-        let mut todo = Vec::from([Range { start: 0, end: documents }]);
+        let mut todo = Vec::from([Range { start: 0, end: verdicts.len() }]);
         while let Some(range) = todo.pop() {
-            if range.len() < documents && is_stopping() {
+            if (self.is_stopping)() {
                 return Err(MergeError::Stopped);
             }
-            match self.in_savepoint(range.clone()).await? {
+            match self.in_savepoint(range.clone(), verdicts).await? {
                 Some(copied) => rows.add(copied),
                 None if range.len() <= DEFERRED_AT_ONCE => {
                     let inserted = verdicts[range].iter_mut().filter(|one| **one == Verdict::Inserted);
@@ -89,22 +106,42 @@ impl BulkCopy<'_> {
                 }
             }
         }
-        Ok((verdicts, rows))
+        Ok(rows)
     }
 
-    /// All of the documents or, where the server refuses one of them, `None` of them.
-    async fn in_savepoint(&self, range: Range<usize>) -> Result<Option<RowCounts>, RunError> {
-        let expected = self.batch.rows(range.clone());
+    /// Those of a range of the documents that are to be inserted still.
+    pub(super) fn chosen<'b>(
+        &'b self,
+        range: Range<usize>,
+        verdicts: &'b [Verdict],
+    ) -> impl Iterator<Item = &'b SentDocument> {
+        let is_chosen = move |index| range.contains(&index) && verdicts[index] == Verdict::Inserted;
+        self.batch.sent().filter(move |one| is_chosen(one.index()))
+    }
+
+    /// All documents of a range that are to be inserted or, where the server refuses one of them, `None` of them.
+    pub(super) async fn in_savepoint(
+        &self,
+        range: Range<usize>,
+        verdicts: &[Verdict],
+    ) -> Result<Option<RowCounts>, RunError> {
+        let chosen = || self.chosen(range.clone(), verdicts);
+        let expected = self.batch.rows(chosen());
         if expected == RowCounts::default() {
             return Ok(Some(expected));
         }
         let execute = async |what, sql: &str| self.transaction.batch_execute(sql).await.map_err(failed(what));
         execute("setting a savepoint", "SAVEPOINT copied").await?;
         let copied = async {
-            let rows = self.range(range).await?;
+            let mut rows = [0; 4];
+            for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
+                if expected.by_table()[table as usize] > 0 {
+                    *rows = self.table(table, chosen()).await?;
+                }
+            }
             // A constraint that the owner made deferrable speaks now, not at the end of the transaction.
             execute("checking deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE").await?;
-            Ok(rows)
+            Ok(RowCounts::of_tables(rows))
         };
         match copied.await {
             // A trigger of the owner's can leave rows out without an error.
@@ -122,18 +159,11 @@ impl BulkCopy<'_> {
         Ok(None)
     }
 
-    async fn range(&self, range: Range<usize>) -> Result<RowCounts, RunError> {
-        let expected = self.batch.rows(range.clone()).by_table();
-        let mut rows = [0; 4];
-        for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
-            if expected[table as usize] > 0 {
-                *rows = self.table(table, range.clone()).await?;
-            }
-        }
-        Ok(RowCounts::of_tables(rows))
-    }
-
-    async fn table(&self, table: Table, range: Range<usize>) -> Result<u64, RunError> {
+    async fn table<'b>(
+        &self,
+        table: Table,
+        documents: impl Iterator<Item = &'b SentDocument>,
+    ) -> Result<u64, RunError> {
         let first_id = self.ids.of(table);
         let sql = &self.sql.0[table as usize][usize::from(first_id.is_some())];
         let statement = self.transaction.prepare_cached(sql).await.map_err(failed("preparing COPY"))?;
@@ -141,7 +171,7 @@ impl BulkCopy<'_> {
         pin_mut!(sink);
         let mut frame = BytesMut::with_capacity(FRAME_BYTES);
         frame.extend_from_slice(COPY_HEADER);
-        for document in self.batch.sent(range) {
+        for document in documents {
             let rows = self.batch.rows_of(document, table);
             let mut ids = first_id.map(|first| {
                 let before = i64::try_from(document.rows_before(table)).expect("fewer rows than ids");

@@ -11,6 +11,7 @@ mod drop;
 mod id_filter;
 mod ids;
 mod plan;
+mod refused;
 mod restore;
 mod restore_fix;
 

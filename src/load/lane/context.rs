@@ -1,6 +1,9 @@
 //! What the lanes of a run share, what each is given, and what it reports.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -55,6 +58,8 @@ pub(crate) struct LaneContext {
     pub(crate) sql: MergeSql,
     pub(crate) copy_sql: CopySql,
     pub(crate) id_blocks: IdBlocks,
+    /// Whether documents were refused that were to be copied last.
+    pub(crate) has_refused: AtomicBool,
     pub(crate) sessions: SessionPool,
     pub(crate) watch: Arc<Watch>,
     pub(crate) outage: Outage,
@@ -141,6 +146,7 @@ impl LaneContext {
             sql: MergeSql::in_schema(&run.key.db_schema),
             copy_sql: CopySql::in_schema(&run.key.db_schema),
             id_blocks: IdBlocks::default(),
+            has_refused: AtomicBool::default(),
             sessions,
             watch,
             outage: Outage::default(),

@@ -125,6 +125,8 @@ mod tests {
             ]
         );
         assert_eq!(unpack(3, "of a name\nwith a line end"), (vec![3], "of a name\nwith a line end"));
-        assert!(include_str!("../../../sql/lanes/rejected.sql").contains(&format!("$4::bigint - {SPAN_BYTES} ")));
+        assert!(
+            include_str!("../../../sql/lanes/rejected.sql").contains(&format!("$4::bigint - {SPAN_BYTES} "))
+        );
     }
 }

@@ -5,9 +5,7 @@
 
 use std::cmp::Ordering;
 
-use bytes::{Bytes, BytesMut};
 use deadpool_postgres::Transaction;
-use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::types::ToSql;
 
 use super::{context::LaneContext, packs::RefusedColumns, stop::Stop};
@@ -16,18 +14,12 @@ use crate::{
     input::{Position, Watermark},
     load::{
         bulk::{BulkBatch, BulkCopy, FirstIds},
-        merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions, Rules},
+        merge::{Batch, BatchDocument, Merge, MergeError, Merged, OwnTransactions, Rules, stage},
     },
     migrate,
-    rows::{COPY_HEADER, COPY_TRAILER},
     runs::{LaneState, LoadCounts, RunError, Verdict, failed, ledger::bigint},
     session::{Backend, Client, Pulse},
 };
-
-const COPY: &str = "COPY pg_temp.profile_loader_staged FROM STDIN (FORMAT binary)";
-
-/// How much goes to the socket at once.
-const FRAME_BYTES: usize = 256 * 1024;
 
 /// A transaction of one lane, begun.
 pub(crate) struct LaneTransaction<'c> {
@@ -162,11 +154,14 @@ impl<'c> LaneTransaction<'c> {
         let copy = BulkCopy {
             transaction: &self.transaction,
             sql: &self.context.copy_sql,
+            db_schema: &self.context.db_schema,
             batch,
             ids,
+            has_refused: &self.context.has_refused,
+            is_stopping: &|| stop.is_requested(),
             pulse: self.pulse,
         };
-        let (verdicts, rows) = copy.documents(&|| stop.is_requested()).await?;
+        let (verdicts, rows) = copy.documents().await?;
         self.refuse_drift(&verdicts).await?;
         let mut counts = LoadCounts { rows, ..LoadCounts::default() };
         verdicts.iter().for_each(|verdict| counts.count(verdict));
@@ -203,26 +198,7 @@ impl<'c> LaneTransaction<'c> {
         }
         let mut documents: Vec<_> = documents.iter().collect();
         documents.sort_unstable_by_key(|document| (document.id, document.seq));
-        let copy = self.transaction.prepare_cached(COPY).await.map_err(failed("preparing COPY"))?;
-        let sink = self.transaction.copy_in::<_, Bytes>(&copy).await.map_err(failed("COPY"))?;
-        pin_mut!(sink);
-        let mut frame = BytesMut::with_capacity(FRAME_BYTES);
-        frame.extend_from_slice(COPY_HEADER);
-        // A row may be as long as the longest line.
-        for piece in documents.iter().flat_map(|document| document.row.0.chunks(FRAME_BYTES)) {
-            frame.extend_from_slice(piece);
-            if frame.len() >= FRAME_BYTES {
-                sink.send(frame.split().freeze()).await.map_err(failed("COPY"))?;
-                self.pulse.beat();
-                frame.reserve(FRAME_BYTES);
-            }
-        }
-        failpoint("lane-copying");
-        frame.extend_from_slice(COPY_TRAILER);
-        sink.send(frame.freeze()).await.map_err(failed("COPY"))?;
-        sink.finish().await.map_err(failed("COPY"))?;
-        self.pulse.beat();
-        Ok(())
+        stage(&self.transaction, documents.iter().map(|document| document.row.0), self.pulse).await
     }
 
     /// Writes down what the lane will have done once this is committed.

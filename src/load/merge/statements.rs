@@ -37,10 +37,19 @@ pub(crate) struct TrialSql {
 
 impl TrialSql {
     fn in_schema(db_schema: &str) -> Self {
+        Self::of_function(&trial_sql::function(), db_schema)
+    }
+
+    /// For tables that are being filled without their keys.
+    pub(crate) fn without_keys(db_schema: &str) -> Self {
+        Self::of_function(&trial_sql::function_without_keys(), db_schema)
+    }
+
+    fn of_function(function: &str, db_schema: &str) -> Self {
         let schema = quote_identifier(db_schema);
         Self {
             db_schema: db_schema.to_owned(),
-            function: trial_sql::function().replace("@schema@", &schema),
+            function: function.replace("@schema@", &schema),
             rows: trial_sql::rows().map(|rows| rows.replace("@schema@", &schema)),
         }
     }

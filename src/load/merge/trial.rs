@@ -64,58 +64,80 @@ impl<'a> Trial<'a> {
         places: &[Ctid],
         parts: Option<&[i32]>,
     ) -> Result<HashMap<Ctid, Refused>, MergeError> {
-        let suspects = self.suspects().await?;
+        let suspects = suspects(self.transaction, self.sql, self.pulse).await?;
         let mut refused = HashMap::new();
         // A group that one of the suspects is in would be tried for nothing.
         for (are_suspect, tables) in [(false, self.rules.tables), (true, ALL_TABLES)] {
             let is_chosen = |at: &usize| suspects.contains(&places[*at]) == are_suspect;
             let chosen: Vec<_> = (0..places.len()).filter(is_chosen).collect();
-            for chosen in chosen.chunks(AT_ONCE) {
-                if (self.is_stopping)() {
-                    return Err(MergeError::Stopped);
-                }
-                let places: Vec<_> = chosen.iter().map(|&at| places[at]).collect();
-                let parts: Option<Vec<_>> = parts.map(|parts| chosen.iter().map(|&at| parts[at]).collect());
-                let rows = self
-                    .transaction
-                    .query(
-                        "SELECT * FROM pg_temp.profile_loader_try($1, $2, $3, $4)",
-                        &[&places, &parts, &tables, &self.rules.has_triggers],
-                    )
-                    .await
-                    .map_err(failed("trying documents that may be refused"))?;
-                self.pulse.beat();
-                refused.extend(rows.iter().map(|row| (row.get("refused_place"), why(row))));
-            }
+            let places: Vec<_> = chosen.iter().map(|&at| places[at]).collect();
+            let parts: Option<Vec<_>> = parts.map(|parts| chosen.iter().map(|&at| parts[at]).collect());
+            refused.extend(self.tried(&places, parts.as_deref(), tables).await?);
         }
         Ok(refused)
     }
 
-    /// The places of staged documents that a CHECK constraint is going to refuse, as far as its condition tells by itself.
-    async fn suspects(&self) -> Result<HashSet<Ctid>, RunError> {
-        let what = || failed("looking for documents that a CHECK constraint refuses");
-        let names: &[&str] = &Table::ALL.map(Table::name);
-        let sql = include_str!("../../../sql/merge/checks.sql");
-        let checks = self.transaction.query(sql, &[&self.sql.db_schema, &names]).await.map_err(what())?;
-        let mut suspects = HashSet::new();
-        for check in checks {
-            let table = usize::try_from(check.get::<_, i32>("table")).expect("it is one of the tables");
-            let condition: &str = check.get("condition");
-            let rows = &self.sql.rows[table];
-            let sql = format!("SELECT DISTINCT r.place FROM ({rows}) AS r WHERE NOT ({condition})");
-            self.transaction.batch_execute("SAVEPOINT looked_up").await.map_err(what())?;
-            match self.transaction.query(&sql, &[]).await {
-                Ok(rows) => suspects.extend(rows.iter().map(|row| row.get::<_, Ctid>("place"))),
-                // It may speak of a column that documents have nothing to say of.
-                Err(error) if is_permanent(&error) => {}
-                Err(error) => return Err(what()(error)),
-            }
-            let back = "ROLLBACK TO SAVEPOINT looked_up; RELEASE SAVEPOINT looked_up";
-            self.transaction.batch_execute(back).await.map_err(what())?;
-            self.pulse.beat();
-        }
-        Ok(suspects)
+    /// The same for new documents that no CHECK constraint is known to refuse.
+    pub(crate) async fn refused_of_new(&self, places: &[Ctid]) -> Result<HashMap<Ctid, Refused>, MergeError> {
+        self.tried(places, None, self.rules.tables).await
     }
+
+    async fn tried(
+        &self,
+        places: &[Ctid],
+        parts: Option<&[i32]>,
+        tables: i32,
+    ) -> Result<HashMap<Ctid, Refused>, MergeError> {
+        let mut refused = HashMap::new();
+        for (nth, places) in places.chunks(AT_ONCE).enumerate() {
+            if (self.is_stopping)() {
+                return Err(MergeError::Stopped);
+            }
+            let first = nth * AT_ONCE;
+            let parts = parts.map(|parts| &parts[first..first + places.len()]);
+            let rows = self
+                .transaction
+                .query(
+                    "SELECT * FROM pg_temp.profile_loader_try($1, $2, $3, $4)",
+                    &[&places, &parts, &tables, &self.rules.has_triggers],
+                )
+                .await
+                .map_err(failed("trying documents that may be refused"))?;
+            self.pulse.beat();
+            refused.extend(rows.iter().map(|row| (row.get("refused_place"), why(row))));
+        }
+        Ok(refused)
+    }
+}
+
+/// The places of staged documents that a CHECK constraint is going to refuse, as far as its condition tells by itself.
+pub(crate) async fn suspects(
+    transaction: &Transaction<'_>,
+    sql: &TrialSql,
+    pulse: &Pulse,
+) -> Result<HashSet<Ctid>, RunError> {
+    let what = || failed("looking for documents that a CHECK constraint refuses");
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let checks = include_str!("../../../sql/merge/checks.sql");
+    let checks = transaction.query(checks, &[&sql.db_schema, &names]).await.map_err(what())?;
+    let mut suspects = HashSet::new();
+    for check in checks {
+        let table = usize::try_from(check.get::<_, i32>("table")).expect("it is one of the tables");
+        let condition: &str = check.get("condition");
+        let rows = &sql.rows[table];
+        let sql = format!("SELECT DISTINCT r.place FROM ({rows}) AS r WHERE NOT ({condition})");
+        transaction.batch_execute("SAVEPOINT looked_up").await.map_err(what())?;
+        match transaction.query(&sql, &[]).await {
+            Ok(rows) => suspects.extend(rows.iter().map(|row| row.get::<_, Ctid>("place"))),
+            // It may speak of a column that documents have nothing to say of.
+            Err(error) if is_permanent(&error) => {}
+            Err(error) => return Err(what()(error)),
+        }
+        let back = "ROLLBACK TO SAVEPOINT looked_up; RELEASE SAVEPOINT looked_up";
+        transaction.batch_execute(back).await.map_err(what())?;
+        pulse.beat();
+    }
+    Ok(suspects)
 }
 
 fn is_permanent(error: &tokio_postgres::Error) -> bool {

@@ -9,11 +9,33 @@ fn of_chosen(statement: &str) -> String {
 
 /// `@schema@` stands for the schema still.
 pub(super) fn function() -> String {
+    function_of(&insert(INSERTS), &update())
+}
+
+/// For tables that are being filled: they lack the key that an insert might meet, nothing of them is updated, and no sequence
+/// may be touched, for a lane that has taken a value of it holds up the others until its transaction ends.
+pub(super) fn function_without_keys() -> String {
+    let [profiles, addresses, emails, phone_numbers] = INSERTS;
+    let profiles = profiles.replace("ON CONFLICT (id) DO NOTHING\n", "");
+    let [emails, phone_numbers] = [emails, phone_numbers].map(with_ids);
+    function_of(&insert([&profiles, addresses, &emails, &phone_numbers]), "NULL;")
+}
+
+fn function_of(insert: &str, update: &str) -> String {
     include_str!("../../../sql/merge/trial.sql")
-        .replace("@insert@", &insert())
-        .replace("@update@", &update())
+        .replace("@insert@", insert)
+        .replace("@update@", update)
         .replace("@incomplete@", &of_chosen(include_str!("../../../sql/merge/incomplete.sql")))
         .replace("@not_of_data@", &ErrorClass::not_of_data())
+}
+
+/// With ids that no sequence gets to.
+fn with_ids(insert: &str) -> String {
+    insert.replacen(" (customer_profile_id,", " (id, customer_profile_id,", 1).replacen(
+        "SELECT ",
+        "OVERRIDING SYSTEM VALUE SELECT 9000000000000000000 + row_number() OVER (), ",
+        1,
+    )
 }
 
 /// Of each table, the rows of all documents that are staged.
@@ -31,15 +53,23 @@ pub(super) fn rows() -> [String; 4] {
     })
 }
 
-fn insert() -> String {
-    let profiles = of_chosen(include_str!("../../../sql/merge/insert_profiles.sql"));
+/// By table.
+const INSERTS: [&str; 4] = [
+    include_str!("../../../sql/merge/insert_profiles.sql"),
+    include_str!("../../../sql/merge/insert_addresses.sql"),
+    include_str!("../../../sql/merge/insert_emails.sql"),
+    include_str!("../../../sql/merge/insert_phone_numbers.sql"),
+];
+
+fn insert(inserts: [&str; 4]) -> String {
+    let [profiles, addresses, emails, phone_numbers] = inserts.map(of_chosen);
     let unreturned = profiles.strip_suffix("RETURNING id").expect("it says which ids it wrote");
     include_str!("../../../sql/merge/trial_insert.sql")
         .replace("@profiles@;", &format!("{unreturned};"))
         .replace("@profiles@", &profiles)
-        .replace("@addresses@", &of_chosen(include_str!("../../../sql/merge/insert_addresses.sql")))
-        .replace("@emails@", &of_chosen(include_str!("../../../sql/merge/insert_emails.sql")))
-        .replace("@phone_numbers@", &of_chosen(include_str!("../../../sql/merge/insert_phone_numbers.sql")))
+        .replace("@addresses@", &addresses)
+        .replace("@emails@", &emails)
+        .replace("@phone_numbers@", &phone_numbers)
 }
 
 fn update() -> String {
