@@ -1,6 +1,6 @@
 -- What a run has dropped of the tables and the catalog does not have, as the statement that restores it: a row for each,
 -- or one with null; none where the run's own row is gone. The search path is empty, as it was when the definitions were
--- written down. $1: run.
+-- written down. OFFSET 0 as in pending.sql. $1: run.
 SELECT m.sql
 FROM profile_loader.run_plans AS p
 JOIN profile_loader.runs AS r ON r.id = p.run_id
@@ -8,15 +8,19 @@ LEFT JOIN LATERAL (
     SELECT d.object ->> 'sql' AS sql
     FROM pg_catalog.jsonb_array_elements(p.dropped) WITH ORDINALITY AS d (object, position)
     WHERE NOT EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i
-        JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
-        LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = x.reltablespace
-        JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE d.object ->> 'kind' = 'index' AND n.nspname = r.db_schema
-          AND c.relname = d.object ->> 'table' AND x.relname = d.object ->> 'name' AND i.indisvalid
-          AND pg_catalog.pg_get_indexdef(i.indexrelid)
-              || coalesce(' TABLESPACE ' || pg_catalog.quote_ident(s.spcname), '') = d.object ->> 'definition'
+        SELECT FROM (
+            SELECT i.indexrelid, s.spcname
+            FROM pg_catalog.pg_index AS i
+            JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+            LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = x.reltablespace
+            JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE d.object ->> 'kind' = 'index' AND n.nspname = r.db_schema
+              AND c.relname = d.object ->> 'table' AND x.relname = d.object ->> 'name' AND i.indisvalid
+            OFFSET 0
+        ) AS i
+        WHERE pg_catalog.pg_get_indexdef(i.indexrelid)
+              || coalesce(' TABLESPACE ' || pg_catalog.quote_ident(i.spcname), '') = d.object ->> 'definition'
     )
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_constraint AS k

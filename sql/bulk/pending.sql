@@ -1,6 +1,7 @@
 -- What unfinished runs into one schema have taken off the tables and not brought back; `missing` are the tables that a
 -- statement needs and that are not there any more: its own and, for a foreign key, that of the profiles. `is_there` says
--- that somebody has made the same, such as with the table, which was dropped and made again.
+-- that somebody has made the same, such as with the table, which was dropped and made again. OFFSET 0: only indexes of that table
+-- are asked for their definitions, for one of another, such as a temporary table, may be dropped meanwhile, which is an error.
 SELECT d.run_id, d.step, d.label, d.sql, d.after,
        coalesce(pg_catalog.pg_table_size(c.oid), 0) AS bytes,
        ARRAY(
@@ -14,9 +15,10 @@ SELECT d.run_id, d.step, d.label, d.sql, d.after,
        ) AS missing,
        CASE
            WHEN d.label LIKE 'index %' THEN EXISTS (
-               SELECT FROM pg_catalog.pg_index AS i
-               WHERE i.indrelid = c.oid AND i.indisvalid
-                 AND pg_catalog.pg_get_indexdef(i.indexrelid) = pg_catalog.split_part(d.sql, '; COMMENT ON ', 1)
+               SELECT FROM (
+                   SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid OFFSET 0
+               ) AS i
+               WHERE pg_catalog.pg_get_indexdef(i.indexrelid) = pg_catalog.split_part(d.sql, '; COMMENT ON ', 1)
            )
            WHEN d.label LIKE 'constraints of %' THEN d.sql LIKE '%ADD CONSTRAINT %' AND NOT EXISTS (
                SELECT FROM pg_catalog.regexp_matches(
