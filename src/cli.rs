@@ -11,6 +11,7 @@ mod planning;
 mod preview;
 mod refusal;
 mod retry;
+mod targets;
 mod values;
 mod words;
 
@@ -20,9 +21,11 @@ use std::{
 };
 
 use args::{
-    Command, DatabaseArgs, GlobalArgs, LoadArgs, LogFormatArg, MigrateCommand, OnExistingArg, OutputArg,
-    ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
+    Command, DatabaseArgs, GlobalArgs, LoadArgs, LoadOrPartArgs, LogFormatArg, MigrateCommand, OnExistingArg,
+    OutputArg, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
+use targets::TargetLine;
+
 use clap::{
     ColorChoice, CommandFactory, FromArgMatches, Parser,
     builder::{StyledStr, Styles, styling::AnsiColor},
@@ -32,8 +35,8 @@ pub use refusal::Refused;
 
 use crate::{
     commands::{
-        self, Database, Failure, MigrateAction, MigrateRequest, Output, ReportOutput, ReportsRequest,
-        RunsAction, RunsRequest, SplitRequest, exit,
+        self, Database, Failure, MigrateAction, MigrateRequest, Output, PlanLoadRequest, PlanStep,
+        PlanTarget, ReportOutput, ReportsRequest, RunsAction, RunsRequest, SplitRequest, exit,
     },
     console::{Console, LogFormat, Verbosity},
     document::BUILT_IN_SCHEMA,
@@ -148,7 +151,7 @@ impl Cli {
                 };
                 commands::validate(&documents, split.as_ref(), &output)
             }
-            Command::Load(args) => load(args, self.config, console),
+            Command::Load(args) => load(*args, self.config, console),
             Command::Map(args) => commands::map(&args.request(), console),
             Command::Plan(args) => commands::plan(&args.request(console)?),
             Command::Scatter(args) => {
@@ -181,13 +184,32 @@ impl Cli {
     }
 }
 
-fn load(args: LoadArgs, config: Option<ConfigIdentity>, console: Console) -> Result<u8, Failure> {
-    let (documents, settings, database, output) = load_settings(args, config, console)?;
-    commands::load(&documents, &settings, database, &output)
+fn load(args: LoadOrPartArgs, config: Option<ConfigIdentity>, console: Console) -> Result<u8, Failure> {
+    let LoadOrPartArgs { mut load, part } = args;
+    let targets = part.targets.as_deref().map(targets::read).transpose()?;
+    let Some((plan, step)) = part.plan_and_step()? else {
+        let (documents, settings, database, output) = load_settings(load, true, config, console)?;
+        return commands::load(&documents, &settings, database, &output);
+    };
+    if matches!(step, PlanStep::Part(_)) && load.input.documents.inputs.is_empty() {
+        load.input.documents.inputs.push("-".into());
+    }
+    let mut found = Vec::new();
+    for TargetLine { parts, url } in targets.into_iter().flatten() {
+        (load.database.database_url, load.database.url_origin) = (Some(url), "--targets");
+        let (database, _) = load.database.clone().find().map_err(|error| Failure::of(exit::USAGE, error))?;
+        found.push(PlanTarget { database, parts: Some(parts) });
+    }
+    let (documents, settings, database, output) = load_settings(load, false, config, console)?;
+    if found.is_empty() {
+        found.push(PlanTarget { database, parts: None });
+    }
+    commands::load_of_plan(&documents, &settings, PlanLoadRequest { plan, step, targets: found }, &output)
 }
 
 fn load_settings(
     args: LoadArgs,
+    needs_inputs: bool,
     config: Option<ConfigIdentity>,
     console: Console,
 ) -> Result<(DocumentSettings, LoadSettings, Database, ReportOutput), Failure> {
@@ -216,7 +238,11 @@ fn load_settings(
         on_existing: args.on_existing.into(),
         missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
     };
-    let (documents, output) = args.input.settings(Some(args.rejects), config, console)?;
+    let (documents, output) = if needs_inputs {
+        args.input.settings(Some(args.rejects), config, console)?
+    } else {
+        args.input.settings_without_inputs(Some(args.rejects), config, console)
+    };
     Ok((documents, settings, database, output))
 }
 
@@ -263,7 +289,10 @@ impl Command {
         let (name, inputs) = match self {
             Self::Validate(args) if args.split.plan.is_some() => return None,
             Self::Validate(args) => ("validate", &args.input.documents.inputs),
-            Self::Load(args) => ("load", &args.input.documents.inputs),
+            Self::Load(args) if matches!(args.part.step(), Some(PlanStep::Begin | PlanStep::Finish)) => {
+                return None;
+            }
+            Self::Load(args) => ("load", &args.load.input.documents.inputs),
             Self::Map(args) => ("map", &args.inputs),
             _ => return None,
         };

@@ -60,7 +60,7 @@ pub use postgres::{Target, TargetError};
 pub use report::{
     Baseline, Before, Change, ChoiceField, ColumnChanges, Combination, DocumentCounts, DryRun, Duplicates,
     ErrorGroup, Estimate, Exactness, FieldProfile, FixStep, Gone, Input, Lengths, LineCells, ListField,
-    LoadReport, MapIdentity, MergeError, Moved, Outcome, Place, PlanShare, ReadReportError,
+    LoadReport, MapIdentity, MergeError, Moved, Outcome, PartShare, Place, PlanShare, ReadReportError,
     RejectFilesReport, RetryOf, RowCounts, RunReport, SampleLocation, SchemaIdentity, TableChanges,
     TextField, Throughput, Timeline, Tool,
 };

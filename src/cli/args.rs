@@ -13,7 +13,7 @@ use super::{
     doctor::DoctorArgs,
     inputs::InputArgs,
     manual::ManArgs,
-    planning::{PlanArgs, ScatterArgs, SplitArgs},
+    planning::{PartArgs, PlanArgs, ScatterArgs, SplitArgs},
     preview::MapArgs,
     retry::RetryArgs,
     values,
@@ -77,7 +77,7 @@ pub(super) enum Command {
     /// Check documents and report all that is wrong with them; needs no database
     Validate(ValidateArgs),
     /// Apply missing DDL, then check, normalise and load documents
-    Load(LoadArgs),
+    Load(Box<LoadOrPartArgs>),
     /// Show what a jq filter makes of the first documents of an input, and what becomes of them
     Map(MapArgs),
     /// Cut inputs into splits that many machines check, each by itself
@@ -149,6 +149,14 @@ pub(super) struct ValidateArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LoadOrPartArgs {
+    #[command(flatten)]
+    pub(super) load: LoadArgs,
+    #[command(flatten)]
+    pub(super) part: PartArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -216,7 +224,7 @@ pub(super) struct LoadArgs {
     pub(super) database: DatabaseArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Database")]
 pub(super) struct DatabaseArgs {
     /// libpq URL or keyword string [default: DATABASE_URL, else DATABASE_HOST and related variables, else PGHOST and related variables]

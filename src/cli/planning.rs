@@ -1,4 +1,4 @@
-//! The words of `plan`, and those that name a split of one.
+//! The words of `plan`, and those that name a split or a part of one.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::{
     values,
 };
 use crate::{
-    commands::{Failure, PlanFileRequest, SplitRequest, exit},
+    commands::{Failure, PlanFileRequest, PlanStep, SplitRequest, exit},
     console::Console,
 };
 
@@ -99,5 +99,57 @@ impl SplitArgs {
     pub(super) fn request(self) -> Option<SplitRequest> {
         let (plan, split) = self.plan.zip(self.split)?;
         Some(SplitRequest { plan, split })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "On many machines")]
+pub(super) struct PartArgs {
+    /// Load this plan, whose splits were written by scatter, in the steps that follow
+    #[arg(long, value_name = "FILE", env = "PROFILE_LOADER_PLAN", hide_env = true)]
+    plan: Option<PathBuf>,
+    /// First: make the tables, and for a bulk load drop their indexes and foreign keys
+    #[arg(long, requires = "plan", conflicts_with_all = ["part", "finish"])]
+    begin: bool,
+    /// Then: load the blocks of this part, counted from 0, sorted by split and number; from standard input, or the files in
+    /// their order. Each part once, anywhere, several at a time
+    #[arg(
+        long,
+        value_name = "K",
+        requires = "plan",
+        conflicts_with = "finish",
+        env = "PROFILE_LOADER_PART",
+        hide_env = true
+    )]
+    part: Option<u32>,
+    /// At last: restore what was dropped, and add up the reports of the parts, with those of scatter where these are the INPUTs
+    #[arg(long, requires = "plan")]
+    finish: bool,
+    /// Put parts into several databases: a file with lines such as 0-7 postgresql://db1.example/app; the same for all steps
+    #[arg(long, value_name = "FILE", requires = "plan", env = "PROFILE_LOADER_TARGETS", hide_env = true)]
+    #[arg(conflicts_with_all = ["database_url", "embedded"])]
+    pub(super) targets: Option<PathBuf>,
+}
+
+impl PartArgs {
+    pub(super) fn step(&self) -> Option<PlanStep> {
+        match (self.part, self.begin, self.finish) {
+            (Some(part), _, _) => Some(PlanStep::Part(part)),
+            (None, true, _) => Some(PlanStep::Begin),
+            (None, false, true) => Some(PlanStep::Finish),
+            (None, false, false) => None,
+        }
+    }
+
+    /// The plan and what is done of it.
+    pub(super) fn plan_and_step(self) -> Result<Option<(PathBuf, PlanStep)>, Failure> {
+        match (self.step(), self.plan) {
+            (Some(step), Some(plan)) => Ok(Some((plan, step))),
+            (None, Some(_)) => Err(Failure::new(
+                exit::USAGE,
+                "a plan is loaded in steps: give --plan with --begin, --part K or --finish",
+            )),
+            (_, None) => Ok(None),
+        }
     }
 }

@@ -32,7 +32,7 @@ impl RetryArgs {
         let inputs = mem::take(&mut self.load.input.documents.inputs);
         // Those of the run are not known yet.
         self.load.input.documents.inputs.push("-".into());
-        let (mut documents, settings, database, output) = load_settings(self.load, config, console)?;
+        let (mut documents, settings, database, output) = load_settings(self.load, true, config, console)?;
         documents.inputs = inputs;
         let says = |name: &str| self.said.iter().any(|said| said == name);
         let (says_on_existing, says_rejects) = (says("on_existing"), says("rejects"));

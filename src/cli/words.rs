@@ -23,7 +23,7 @@ impl Command {
             | Self::Schema
             | Self::Completions { .. }
             | Self::Man(_) => None,
-            Self::Load(args) => Some(&mut args.database),
+            Self::Load(args) => Some(&mut args.load.database),
             Self::Doctor(args) => Some(&mut args.database),
             Self::Migrate(
                 MigrateCommand::Up(database)
@@ -90,7 +90,7 @@ impl Command {
         }
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
-            Self::Load(args) => (Some(&args.input), Some(&*args.rejects)),
+            Self::Load(args) => (Some(&args.load.input), Some(&*args.load.rejects)),
             Self::Runs(RunsCommand::Retry(args)) => (Some(&args.load.input), Some(&*args.load.rejects)),
             _ => (None, None),
         };

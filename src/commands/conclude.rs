@@ -121,6 +121,12 @@ fn inputs(names: &[String], finished: &Finished) -> Vec<Input> {
     names.iter().enumerate().map(input).collect()
 }
 
+/// The exit code of what was ended before there was a report, and why it was.
+pub(super) fn exit_code_of_end(end: &End) -> (u8, String) {
+    let (_, exit_code, failure) = outcome(end, 0, false);
+    (exit_code, failure.unwrap_or_else(|| "stopped by a signal".to_owned()))
+}
+
 fn outcome(end: &End, rejected: u64, accept_rejects: bool) -> (Outcome, u8, Option<String>) {
     let failed = |code, message| (Outcome::Failed, code, Some(message));
     match end {

@@ -30,8 +30,10 @@ pub(super) struct OpenedInputs {
     pub(super) reader: ChunkReader,
     pub(super) schema: Arc<DocumentSchema>,
     pub(super) map: Option<Arc<DocumentMap>>,
-    /// Of a split.
+    /// Of a split or a part.
     pub(super) share: Option<PlanShare>,
+    /// Of the sources that documents stand in, where these are not what is read.
+    pub(super) names: Option<Vec<String>>,
     /// The one that was requested.
     pub(super) framing: FramingRequest,
     pub(super) baseline: Option<Arc<RunReport>>,
@@ -100,8 +102,8 @@ impl OpenedInputs {
         let baseline = read_baseline(settings)?;
         let reader = ChunkReader::open(sources, settings.framing, settings.chunk_bytes);
         let reader = reader.map_err(failure_of_opening)?;
-        let (share, framing) = (None, settings.framing);
-        Ok(Self { reader, schema: Arc::new(schema), map, share, framing, baseline, started })
+        let (share, names, framing) = (None, None, settings.framing);
+        Ok(Self { reader, schema: Arc::new(schema), map, share, names, framing, baseline, started })
     }
 
     /// Begins to show progress and puts together what the pipeline needs.
@@ -115,7 +117,7 @@ impl OpenedInputs {
     ) -> PipelineInput {
         let RowsFor { lanes, form } = rows;
         let sources = self.reader.sources();
-        let source_names: Vec<_> = sources.iter().map(Source::name).collect();
+        let source_names = self.names.unwrap_or_else(|| sources.iter().map(Source::name).collect());
         let total_bytes = self.reader.stored_bytes();
         tell_the_long_way(&self.schema, console);
         let progress = Progress::start(console, command, total_bytes);

@@ -30,7 +30,7 @@ mod validate;
 pub use database::Database;
 pub(crate) use doctor::{DoctorRequest, doctor};
 pub use failure::{Failure, exit};
-pub(crate) use load::load;
+pub(crate) use load::{PlanLoadRequest, PlanStep, PlanTarget, load, load_of_plan};
 pub(crate) use map::{MapRequest, map};
 pub(crate) use migrate::{MigrateAction, MigrateRequest, migrate};
 pub(crate) use output::{Output, print};

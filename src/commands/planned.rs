@@ -69,16 +69,7 @@ impl OpenedSplit {
         let started = (SystemTime::now(), Instant::now());
         let (source, section) = self.section()?;
         refuse_own_files(std::slice::from_ref(&source), settings.rejects.as_deref(), None)?;
-        let usage = |error: &dyn std::error::Error| Failure::new(exit::USAGE, error.to_string());
-        let schema = match &self.plan.settings.json_schema {
-            None => DocumentSchema::built_in(),
-            Some(schema) => {
-                DocumentSchema::compile(&schema.text, &schema.source).map_err(|error| usage(&error))?
-            }
-        };
-        let map = self.plan.settings.map.as_ref();
-        let map = map.map(|map| DocumentMap::compile(&map.text, &map.source)).transpose();
-        let map = map.map_err(|error| usage(&error))?.map(Arc::new);
+        let (schema, map) = rules_of(&self.plan)?;
         let baseline = read_baseline(settings)?;
         let reader =
             ChunkReader::open_section(source, section, settings.chunk_bytes).map_err(failure_of_input)?;
@@ -89,13 +80,27 @@ impl OpenedSplit {
             to_u64(self.split),
             self.source_index(),
         );
-        let framing = self.plan.framing();
-        let schema = Arc::new(schema);
-        Ok(OpenedInputs { reader, schema, map, share: Some(share), framing, baseline, started })
+        let (share, names, framing) = (Some(share), None, self.plan.framing());
+        Ok(OpenedInputs { reader, schema, map, share, names, framing, baseline, started })
     }
 
     /// Whether its documents go through a map.
     pub(super) fn has_map(&self) -> bool {
         self.plan.settings.map.is_some()
     }
+}
+
+/// What a plan holds documents against.
+pub(super) fn rules_of(plan: &Plan) -> Result<(Arc<DocumentSchema>, Option<Arc<DocumentMap>>), Failure> {
+    let usage = |error: &dyn std::error::Error| Failure::new(exit::USAGE, error.to_string());
+    let schema = match &plan.settings.json_schema {
+        None => DocumentSchema::built_in(),
+        Some(schema) => {
+            DocumentSchema::compile(&schema.text, &schema.source).map_err(|error| usage(&error))?
+        }
+    };
+    let map = plan.settings.map.as_ref();
+    let map = map.map(|map| DocumentMap::compile(&map.text, &map.source)).transpose();
+    let map = map.map_err(|error| usage(&error))?.map(Arc::new);
+    Ok((Arc::new(schema), map))
 }

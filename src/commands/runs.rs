@@ -149,9 +149,10 @@ fn json(value: &impl Serialize) -> String {
 pub(super) fn failure_of_history(error: HistoryError) -> Failure {
     let code = match &error {
         HistoryError::Restore { source, .. } | HistoryError::Run { source } => exit_code_of(source.class()),
-        HistoryError::Unknown { .. } | HistoryError::NoReport { .. } | HistoryError::Ended { .. } => {
-            exit::USAGE
-        }
+        HistoryError::PartOfPlan { .. }
+        | HistoryError::Unknown { .. }
+        | HistoryError::NoReport { .. }
+        | HistoryError::Ended { .. } => exit::USAGE,
         HistoryError::Ledger(_) | HistoryError::AtWork { .. } => exit::NEEDS_A_PERSON,
         HistoryError::Orphan { .. } => exit::TEMPORARY,
     };

@@ -26,6 +26,8 @@ pub struct Chunk {
     pub piece: Piece,
     /// Where its documents are in `bytes`, in order; of NDJSON none, for they are its lines.
     pub documents: Vec<Span>,
+    /// Of each of the documents where it stands in a source of its own, where these are not what is read.
+    pub origins: Vec<Origin>,
     /// Stored bytes of all sources that were used up to read this far, for progress.
     pub consumed: u64,
     /// Right after the last byte.
@@ -51,6 +53,15 @@ impl Chunk {
             (Framing::Json, Piece::Whole) => self.documents.len(),
             (Framing::Json, Piece::Long { ends, .. }) => usize::from(ends),
         }
+    }
+
+    /// Where the document that begins at `start` stands in its own source, where that is not what is read.
+    pub(crate) fn origin(&self, start: usize) -> Option<Origin> {
+        if self.origins.is_empty() {
+            return None;
+        }
+        let index = self.documents.binary_search_by_key(&start, |document| document.range().start);
+        Some(self.origins[index.expect("a document begins there")])
     }
 
     /// The document of a chunk that has one only, or what may be the beginning of one.
@@ -100,6 +111,16 @@ impl Span {
         let at = |offset| usize::try_from(offset).expect("usize has 32 bits");
         at(self.start)..at(self.end)
     }
+}
+
+/// Where a document stands in its own source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Index among those that the plan has.
+    pub source: usize,
+    /// 1-based.
+    pub line: u64,
+    pub byte_offset: u64,
 }
 
 /// What a chunk holds.

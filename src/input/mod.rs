@@ -4,6 +4,7 @@
 //! that is longer than the limit: it passes in pieces, so that memory stays constant and the reject file still gets
 //! every byte.
 
+mod blocks;
 mod buffer;
 mod chunk;
 mod cut;
@@ -31,8 +32,9 @@ use std::{io, ops::Range};
 
 use thiserror::Error;
 
+pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_header};
 pub use chunk::{Chunk, LINE_BYTES_MAX};
-pub(crate) use chunk::{Piece, Position, SourceDigest, Watermark};
+pub(crate) use chunk::{Origin, Piece, Position, SourceDigest, Watermark};
 pub use reader::ChunkReader;
 pub use remote::RemoteFault;
 pub(crate) use remote::{input_scheme, shown as shown_url};
@@ -133,6 +135,19 @@ pub enum InputError {
          file out where the URLs are signed"
     )]
     HeadersForTwo { name: String, other: String },
+    #[error(
+        "{name} is not the blocks of part {part}: {what}; feed it those of this part, sorted by split and number, each once"
+    )]
+    NotTheBlocks { name: String, part: u32, what: String },
+    #[error(
+        "{name} ends before block {number} of split {split} of part {part}, and each of the {splits} splits has a last block: \
+         whatever feeds it has stopped; feed it the same again"
+    )]
+    BlocksCutOff { name: String, part: u32, split: u32, number: u32, splits: u32 },
+    #[error(
+        "{name} holds block {number} of split {split} with other bytes than it was written with; feed it the same again"
+    )]
+    BlockDamaged { name: String, split: u32, number: u32 },
     /// Over the network.
     #[error("{name} can't be read{}: {fault}", from_byte(*byte_offset))]
     Remote { name: String, byte_offset: u64, fault: RemoteFault },
@@ -148,6 +163,8 @@ impl InputError {
                 | Self::Read { .. }
                 | Self::CutOff { .. }
                 | Self::ArrayCutOff { .. }
+                | Self::BlocksCutOff { .. }
+                | Self::BlockDamaged { .. }
                 | Self::Remote {
                     fault: RemoteFault::Unavailable { .. }
                         | RemoteFault::GivenUp { .. }

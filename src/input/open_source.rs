@@ -18,7 +18,7 @@ use crate::settings::{Framing, FramingRequest};
 /// What was read.
 pub(super) enum NextChunk {
     /// With the buffer, if that is not the chunk's.
-    Chunk(Chunk, Option<Vec<u8>>),
+    Chunk(Box<Chunk>, Option<Vec<u8>>),
     /// Nothing, with the unused buffer.
     Ended(Vec<u8>),
 }
@@ -131,6 +131,7 @@ impl OpenSource {
             framing: self.framing(),
             piece,
             documents,
+            origins: Vec::new(),
             consumed: 0,
             end: Watermark::default(),
             is_unterminated,
@@ -139,7 +140,7 @@ impl OpenSource {
         };
         self.byte_offset += length as u64;
         self.line += lines as u64;
-        Ok(NextChunk::Chunk(chunk, spare))
+        Ok(NextChunk::Chunk(Box::new(chunk), spare))
     }
 
     /// Where the buffer is to be cut: after the last line end of its first `chunk_bytes`, or of the last line

@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     InputError, RemoteFault, Source,
+    blocks::{BlockStream, PartBlocks},
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
     open_source::{NextChunk, OpenSource, recognise, whole_lines},
@@ -29,6 +30,8 @@ pub struct ChunkReader {
     framing: FramingRequest,
     /// Of the one source, where it is not all of it that is read.
     section: Option<(Section, SeenBytes)>,
+    /// Where it is blocks of documents that are read.
+    blocks: Option<BlockStream>,
     chunk_bytes: usize,
     /// Stored bytes used up of the source that is being read.
     consumed: Arc<AtomicU64>,
@@ -66,7 +69,17 @@ impl ChunkReader {
                 probe(source, framing)?;
             }
         }
-        Self::begin(sources, framing, None, chunk_bytes)
+        let mut reader = Self::new(sources, framing, None, chunk_bytes);
+        reader.first = reader.read_chunk(Vec::new())?;
+        Ok(reader)
+    }
+
+    /// Reads blocks of documents, which the sources hold one after another. Nothing is read before the first chunk is asked
+    /// for.
+    pub(crate) fn open_blocks(sources: Vec<Source>, blocks: PartBlocks, chunk_bytes: usize) -> Self {
+        let framing = FramingRequest::Only(Framing::Json);
+        let reader = Self::new(sources, framing, None, chunk_bytes);
+        Self { blocks: Some(BlockStream::new(blocks)), ..reader }
     }
 
     /// Reads a section of a file that was looked at before: what is no document in it is the fault of its line.
@@ -76,24 +89,27 @@ impl ChunkReader {
         chunk_bytes: usize,
     ) -> Result<Self, InputError> {
         let framing = FramingRequest::Only(section.framing);
-        Self::begin(vec![source], framing, Some((section, SeenBytes::default())), chunk_bytes)
+        let mut reader = Self::new(vec![source], framing, Some((section, SeenBytes::default())), chunk_bytes);
+        reader.first = reader.read_chunk(Vec::new())?;
+        Ok(reader)
     }
 
-    fn begin(
+    fn new(
         sources: Vec<Source>,
         framing: FramingRequest,
         section: Option<(Section, SeenBytes)>,
         chunk_bytes: usize,
-    ) -> Result<Self, InputError> {
+    ) -> Self {
         assert!(chunk_bytes > 0, "a chunk holds at least one byte");
         let mut digest = StreamDigest::new();
         if let Some((section, _)) = &section {
             digest.begin_at(section.range.start);
         }
-        let mut reader = Self {
+        Self {
             sources,
             framing,
             section,
+            blocks: None,
             chunk_bytes,
             consumed: Arc::default(),
             consumed_before: 0,
@@ -105,9 +121,7 @@ impl ChunkReader {
             head: Vec::new(),
             first: None,
             spare: None,
-        };
-        reader.first = reader.read_chunk(Vec::new())?;
-        Ok(reader)
+        }
     }
 
     pub fn sources(&self) -> &[Source] {
@@ -170,6 +184,14 @@ impl ChunkReader {
 
     fn read_chunk(&mut self, buffer: Vec<u8>) -> Result<Option<Chunk>, InputError> {
         let mut buffer = self.spare.take().unwrap_or(buffer);
+        if let Some(blocks) = &mut self.blocks {
+            let chunk = blocks.next_chunk(buffer, self.chunk_bytes, &self.sources)?;
+            return Ok(chunk.map(|mut chunk| {
+                chunk.sequence = self.next_sequence;
+                self.next_sequence += 1;
+                chunk
+            }));
+        }
         loop {
             let Some(mut open) = self.current.take() else {
                 if self.next_source == self.sources.len() {
@@ -197,7 +219,7 @@ impl ChunkReader {
                     chunk.sequence = self.next_sequence;
                     self.next_sequence += 1;
                     self.current = Some(open);
-                    return Ok(Some(chunk));
+                    return Ok(Some(*chunk));
                 }
                 NextChunk::Ended(unused) => {
                     buffer = unused;

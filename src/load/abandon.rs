@@ -12,9 +12,9 @@ use crate::{
     migrate::{self, failed},
     postgres::Target,
     runs::{
-        PendingStep, RunError,
+        OfPlan, PendingStep, RunError,
         history::{self, HistoryError, RunRecord, RunState},
-        ledger, plan, target_lock,
+        ledger, parts, plan, target_lock,
     },
     settings::Strategy,
 };
@@ -38,6 +38,14 @@ pub(crate) async fn abandon(
 ) -> Result<Abandoned, HistoryError> {
     history::refuse_outdated(client).await?;
     let (run, ..) = history::show(client, id).await?;
+    let of_plan = parts::whole_of(client, id).await.map_err(|source| HistoryError::Run { source })?;
+    let of_parts = match of_plan {
+        Some((OfPlan { whole, part: Some(part) }, _)) => {
+            return Err(HistoryError::PartOfPlan { id, part, whole });
+        }
+        Some((_, of_parts)) => of_parts,
+        None => Vec::new(),
+    };
     let db_schema = run.settings.db_schema.clone();
     if !run.state.can_resume() && run.state != RunState::RUNNING {
         return Err(HistoryError::Ended { id, state: run.state });
@@ -46,7 +54,7 @@ pub(crate) async fn abandon(
         target_lock::take_once_free(client, &db_schema).await.map_err(failed("locking the target"))?;
     taken.map_err(|holder| HistoryError::AtWork { id, db_schema, holder })?;
     let left = if run.settings.strategy == Strategy::Bulk.name() {
-        restore(client, target, &run).await?
+        restore(client, target, &run, &of_parts).await?
     } else {
         Vec::new()
     };
@@ -59,7 +67,17 @@ pub(crate) async fn abandon(
     let role = history::role(&transaction).await?;
     migrate::refuse_load_without_privilege(&transaction, &role).await?;
     wait_for_orphans(&transaction, id).await?;
-    mark(&transaction, id).await?;
+    for part in of_parts {
+        wait_for_orphans(&transaction, part).await?;
+        // Those that are done stay so.
+        mark(&transaction, part).await?;
+    }
+    if mark(&transaction, id).await? == 0 {
+        // It came to its end between the first look and the lock.
+        let run = history::read_run(&transaction, id, "").await?;
+        return Err(HistoryError::Ended { id, state: run.state });
+    }
+    parts::forget(&transaction, id).await.map_err(|source| HistoryError::Run { source })?;
     let run = history::read_run(&transaction, id, &migrate::grant_to_look(&role)).await?;
     transaction.commit().await.map_err(failed("COMMIT"))?;
     Ok(Abandoned { run, left })
@@ -71,13 +89,16 @@ async fn restore(
     client: &mut Client,
     target: &Target,
     run: &RunRecord,
+    of_parts: &[i64],
 ) -> Result<Vec<PendingStep>, HistoryError> {
     let id = run.id;
     if history::read_pending(client, run).await?.is_empty() {
         refuse_incomplete(client, id).await?;
         return Ok(Vec::new());
     }
-    ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Run { source })?;
+    for id in [&[id][..], of_parts].concat() {
+        ledger::end_sessions(client, id).await.map_err(|source| HistoryError::Run { source })?;
+    }
     let steps = history::read_pending(client, run).await?;
     let (steps, left): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.missing_tables.is_empty());
     let steps: Vec<_> = steps.into_iter().filter(|step| !step.is_there).collect();
@@ -114,7 +135,8 @@ async fn wait_for_orphans(transaction: &Transaction<'_>, id: i64) -> Result<(), 
     }
 }
 
-async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError> {
+/// Says whether it was unfinished.
+async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<u64, HistoryError> {
     let updated = transaction
         .execute(
             "UPDATE profile_loader.runs SET state = 'abandoned', ended_at = now()
@@ -124,9 +146,7 @@ async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError
         .await
         .map_err(failed("abandoning the run"))?;
     if updated == 0 {
-        // It came to its end between the first look and the lock.
-        let run = history::read_run(transaction, id, "").await?;
-        return Err(HistoryError::Ended { id, state: run.state });
+        return Ok(0);
     }
     for sql in [
         "DELETE FROM profile_loader.run_rejections WHERE run_id = $1",
@@ -137,5 +157,5 @@ async fn mark(transaction: &Transaction<'_>, id: i64) -> Result<(), HistoryError
     ] {
         transaction.execute(sql, &[&id]).await.map_err(failed("abandoning the run"))?;
     }
-    Ok(())
+    Ok(updated)
 }

@@ -12,6 +12,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time};
 
 use super::{
     begin::{self, BegunRun, NewRun},
+    begin_of_plan::{NewOfPlan, begin_of_plan},
     bulk::{self, Obstacle},
     check,
     own_session::{end_sessions, identify, server_version, set_name},
@@ -21,7 +22,7 @@ use crate::{
     runs::{
         Confirmed, Ending, InputIdentity, Pace, Run, RunError, RunKey, RunSource, SessionRole, UnfinishedRun,
         etags, failed, ledger, paces, pending_steps,
-        target_lock::{self, Holder},
+        target_lock::{self, Held as HeldBy, Holder, TargetLock},
         within,
     },
     session::{Backend, Client, Retries, SessionError, SessionPool},
@@ -53,7 +54,7 @@ pub(crate) struct Control {
     lost: Vec<Backend>,
     /// The name of the session, once there is a run.
     name: Option<String>,
-    db_schema: String,
+    lock: TargetLock,
     timeouts: Timeouts,
 }
 
@@ -65,39 +66,43 @@ pub(crate) struct Held {
 }
 
 impl Control {
-    /// Takes the target with a connection of this pool.
-    pub(crate) async fn take(
-        pool: SessionPool,
-        client: Client,
-        db_schema: &str,
+    /// Takes the target. Another attempt at the same part is waited for: what it comes to is this one's result, too.
+    pub(crate) async fn hold_target(
+        &mut self,
         when_held: WhenHeld,
-        timeouts: Timeouts,
         report: &impl Fn(String),
-    ) -> Result<Self, ControlError> {
-        let control = Self::looking(pool, client, db_schema, timeouts).await?;
-        let client = control.client.as_ref().expect("it was just made");
+    ) -> Result<(), ControlError> {
+        let answer = self.timeouts.answer;
+        let (lock, client) = (self.lock.clone(), self.client());
         let grace = time::Instant::now() + target_lock::GRACE;
         let mut has_reported = false;
-        while let Some(holder) = within(timeouts.answer, try_take(client, db_schema)).await.flatten()? {
+        while let Some(held) = within(answer, try_take(client, &lock)).await.flatten()? {
             if time::Instant::now() >= grace {
-                match when_held {
-                    WhenHeld::Refuse => return Err(ControlError::Held(holder)),
-                    WhenHeld::Wait if !std::mem::replace(&mut has_reported, true) => {
-                        report(format!("waiting for another loader to end (--wait-lock): {holder}"));
+                let words = match held {
+                    HeldBy::Target(holder) if when_held == WhenHeld::Refuse => {
+                        return Err(ControlError::Held(holder));
                     }
-                    WhenHeld::Wait => {}
+                    HeldBy::Target(holder) => {
+                        format!("waiting for another loader to end (--wait-lock): {holder}")
+                    }
+                    HeldBy::Part(holder) => {
+                        format!("waiting for another attempt at the same part to end: {holder}")
+                    }
+                };
+                if !std::mem::replace(&mut has_reported, true) {
+                    report(words);
                 }
             }
             time::sleep(target_lock::EVERY).await;
         }
-        Ok(control)
+        Ok(())
     }
 
-    /// Takes nothing: for those who only look.
+    /// Takes nothing: for those who only look, or take the target later.
     pub(crate) async fn looking(
         pool: SessionPool,
         client: Client,
-        db_schema: &str,
+        lock: TargetLock,
         timeouts: Timeouts,
     ) -> Result<Self, RunError> {
         let backend = within(timeouts.answer, identify(&client)).await.flatten()?;
@@ -109,14 +114,14 @@ impl Control {
             server_version,
             lost: Vec::new(),
             name: None,
-            db_schema: db_schema.to_owned(),
+            lock,
             timeouts,
         })
     }
 
     /// Another loader that is at work on the tables.
     pub(crate) async fn holder(&mut self) -> Result<Option<Holder>, RunError> {
-        let (answer, db_schema) = (self.timeouts.answer, self.db_schema.clone());
+        let (answer, db_schema) = (self.timeouts.answer, self.lock.db_schema.clone());
         let holder = target_lock::holder(self.client(), &db_schema);
         let holder = async { holder.await.map_err(failed("asking who is at work on the tables")) };
         within(answer, holder).await.flatten()
@@ -129,7 +134,7 @@ impl Control {
 
     /// How fast runs of this strategy were, the newest first.
     pub(crate) async fn paces(&mut self, strategy: &str) -> Result<Vec<Pace>, RunError> {
-        let (answer, db_schema) = (self.timeouts.answer, self.db_schema.clone());
+        let (answer, db_schema) = (self.timeouts.answer, self.lock.db_schema.clone());
         within(answer, paces(self.client(), &db_schema, strategy)).await.flatten()
     }
 
@@ -192,7 +197,7 @@ impl Control {
     /// Whether anything is still to be restored of what bulk loads have dropped; nothing where that can't be said soon.
     pub(crate) async fn has_pending(&mut self, soon: Duration) -> Option<bool> {
         let client = self.client.as_ref().filter(|client| !client.is_closed())?;
-        let pending = within(soon, pending_steps(client, &self.db_schema)).await.flatten();
+        let pending = within(soon, pending_steps(client, &self.lock.db_schema)).await.flatten();
         pending.ok().map(|steps| !steps.is_empty())
     }
 
@@ -200,6 +205,19 @@ impl Control {
     pub(crate) async fn begin(&mut self, new: NewRun<'_>) -> Result<Result<BegunRun, Obstacle>, RunError> {
         let answer = self.timeouts.answer;
         let begun = within(answer, begin::begin(self.client(), new)).await.flatten()?;
+        if let Ok(begun) = &begun {
+            self.take_name(&begun.run).await?;
+        }
+        Ok(begun)
+    }
+
+    /// A run that loads a part of a plan, or the plan's own.
+    pub(crate) async fn begin_of_plan(
+        &mut self,
+        new: NewOfPlan<'_>,
+    ) -> Result<Result<BegunRun, Obstacle>, RunError> {
+        let answer = self.timeouts.answer;
+        let begun = within(answer, begin_of_plan(self.client(), new)).await.flatten()?;
         if let Ok(begun) = &begun {
             self.take_name(&begun.run).await?;
         }
@@ -304,7 +322,8 @@ impl Control {
         self.lost.push(std::mem::replace(&mut self.backend, backend));
         within(answer, end_sessions(&client, &self.lost)).await.flatten()?;
         let until = time::Instant::now() + REGAIN_GRACE;
-        while let Some(holder) = within(answer, try_take(&client, &self.db_schema)).await.flatten()? {
+        while let Some(held) = within(answer, try_take(&client, &self.lock)).await.flatten()? {
+            let holder = held.holder();
             // One of ours may still be ending. Who it was that has just let go is not known.
             let is_other = holder.pid.is_some_and(|pid| self.lost.iter().all(|lost| lost.pid != pid));
             if is_other {
@@ -369,7 +388,7 @@ async fn keep(
 }
 
 /// Who holds the lock, if it is not ours now.
-async fn try_take(client: &Client, db_schema: &str) -> Result<Option<Holder>, RunError> {
-    let taken = target_lock::try_take(client, db_schema).await.map_err(failed("taking the target's lock"))?;
+async fn try_take(client: &Client, lock: &TargetLock) -> Result<Option<HeldBy>, RunError> {
+    let taken = lock.try_take(client).await.map_err(failed("taking the target's lock"))?;
     Ok(taken.err())
 }

@@ -6,6 +6,7 @@
 
 mod abandon;
 mod begin;
+mod begin_of_plan;
 pub(crate) mod bulk;
 mod check;
 mod contents;
@@ -18,6 +19,7 @@ mod row_changes;
 
 pub(crate) use abandon::{Abandoned, abandon};
 pub(crate) use begin::{BegunRun, NewRun};
+pub(crate) use begin_of_plan::NewOfPlan;
 pub(crate) use check::check_sessions;
 pub(crate) use control::{Control, ControlError};
 pub(crate) use foresee::{ForeseeContext, Foreseen, run_foreseeing_lane};

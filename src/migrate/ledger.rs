@@ -45,7 +45,7 @@ pub(super) struct Ledger {
 }
 
 /// Of the layout that this program makes. Version 1 had `migrations` alone, and no table to say so.
-pub const LEDGER_VERSION: i32 = 7;
+pub const LEDGER_VERSION: i32 = 8;
 
 /// The first that keeps reports.
 pub(crate) const REPORTS_VERSION: i32 = 5;
@@ -309,7 +309,8 @@ mod tests {
              GRANT SELECT, INSERT, UPDATE, DELETE ON profile_loader.runs, profile_loader.run_inputs, \
              profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions, \
              profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports, \
-             profile_loader.rejected_documents, profile_loader.run_etags TO r"
+             profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, \
+             profile_loader.run_deferred TO r"
         );
     }
 }

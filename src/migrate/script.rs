@@ -95,6 +95,12 @@ pub(super) fn create_etags(place: &DdlContext<'_>) -> Step {
     Step { what: "creating profile_loader.run_etags", sql, needed: grant_create_in_ledger(place) }
 }
 
+/// What a ledger of version 7 lacks.
+pub(super) fn create_parts(place: &DdlContext<'_>) -> Step {
+    let sql = include_str!("../../sql/ledger/0008_parts.sql").to_owned();
+    Step { what: "creating profile_loader.run_parts", sql, needed: grant_create_in_ledger(place) }
+}
+
 fn grant_create_in_ledger(place: &DdlContext<'_>) -> String {
     format!("GRANT USAGE, CREATE ON SCHEMA profile_loader TO {}", quote_identifier(place.role))
 }

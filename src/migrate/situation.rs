@@ -117,7 +117,7 @@ impl Situation {
             LedgerState::Current => LEDGER_VERSION,
         };
         let ledger = || script::create_ledger(&place, self.ledger.has_schema);
-        let steps: [(i32, &dyn Fn() -> Step); 7] = [
+        let steps: [(i32, &dyn Fn() -> Step); 8] = [
             (1, &ledger),
             (2, &|| script::create_runs(&place)),
             (3, &|| script::create_bulk(&place)),
@@ -125,6 +125,7 @@ impl Situation {
             (5, &|| script::create_reports(&place)),
             (6, &|| script::create_rejected_documents(&place)),
             (7, &|| script::create_etags(&place)),
+            (8, &|| script::create_parts(&place)),
         ];
         steps.iter().filter(|(since, _)| *since > version).map(|(_, step)| step()).collect()
     }

@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    lines::{Lines, as_one_line, line_ends, to_u64},
+    lines::{Lines, as_one_line, to_u64},
     parts::PlacedDocument,
 };
 use crate::{
     document::{
         DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, record_bytes_max, sound_text,
     },
-    input::{Chunk, Piece},
+    input::{Chunk, Origin, Piece},
     map::{DocumentMap, MapScratch},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of, part_of},
@@ -101,7 +101,8 @@ impl CheckedChunk {
     fn charge_after(&self) -> usize {
         let rows: usize = self.parts.iter().map(LanePart::bytes).sum();
         let accepted = self.accepted.capacity() * size_of::<PlacedDocument>();
-        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted;
+        let origins = self.chunk.origins.capacity() * size_of::<Origin>();
+        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted + origins;
         // What is freed of large pieces of memory is not all given back to the system.
         let share = if self.chunk.bytes.len() > LONG_LINE_BYTES { 2 * holds } else { holds / 3 * 2 };
         self.chunk.cost_bytes().max(share)
@@ -145,7 +146,7 @@ impl Checker {
                     let faults =
                         vec![if has_hole { Fault::long_line_with_hole() } else { Fault::line_too_long() }];
                     let rejection = Rejection { line, byte_offset: starts_at, faults };
-                    self.reject(&chunk, bytes, rejection, &mut tally, &mut rejects);
+                    self.reject(chunk.source, bytes, rejection, &mut tally, &mut rejects);
                 } else if self.keep_rejects {
                     rejects.push_part(bytes);
                 }
@@ -186,7 +187,7 @@ impl Checker {
                     Err(faults) => {
                         let byte_offset = chunk.byte_offset + to_u64(start);
                         let rejection = Rejection { line, byte_offset, faults };
-                        self.reject(chunk, start..end, rejection, tally, rejects);
+                        self.reject(chunk.source, start..end, rejection, tally, rejects);
                     }
                 }
             }
@@ -203,23 +204,21 @@ impl Checker {
         accepted: &mut Vec<PlacedDocument>,
     ) {
         let mut scratch = Scratch::default();
-        let (mut counted, mut line) = (0, chunk.first_line);
+        let mut lines = Lines::of(chunk);
         for bytes in chunk.documents.iter().map(|document| document.range()) {
-            line += line_ends(&chunk.bytes[counted..bytes.start]);
-            counted = bytes.start;
+            let SourceLocation { source, line, byte_offset } = lines.place(bytes.start);
             match self.check_document(chunk, bytes.clone(), &mut scratch, parts, tally) {
                 Ok(Checked::Accepted(part)) => {
-                    tally.accept(chunk.source, line);
+                    tally.accept(source, line);
                     if self.parts > 0 {
                         accepted.push(PlacedDocument::of(chunk, bytes, line, part));
                     }
                 }
-                Ok(Checked::Dropped) => tally.drop(chunk.source, line),
+                Ok(Checked::Dropped) => tally.drop(source, line),
                 Err(faults) => {
                     let faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
-                    let byte_offset = chunk.byte_offset + to_u64(bytes.start);
                     let rejection = Rejection { line, byte_offset, faults };
-                    self.reject(chunk, bytes, rejection, tally, rejects);
+                    self.reject(source, bytes, rejection, tally, rejects);
                 }
             }
         }
@@ -293,16 +292,17 @@ impl Checker {
 
     fn reject(
         &self,
-        chunk: &Chunk,
+        source: usize,
         bytes: Range<usize>,
         rejection: Rejection,
         tally: &mut Tally,
         rejects: &mut ChunkRejects,
     ) {
         if self.keep_rejects {
-            rejects.push(bytes, &self.source_names[chunk.source], &rejection);
+            rejects.push(bytes, &self.source_names[source], &rejection);
         }
-        tally.reject(place(chunk, &rejection), rejection.faults);
+        let Rejection { line, byte_offset, faults } = rejection;
+        tally.reject(SourceLocation { source, line, byte_offset }, faults);
     }
 
     /// Adds accepted documents that the server refused: (line offset in the chunk, fault), rising. `locate` says
@@ -329,10 +329,6 @@ impl Checker {
     }
 }
 
-fn place(chunk: &Chunk, rejection: &Rejection) -> SourceLocation {
-    SourceLocation { source: chunk.source, line: rejection.line, byte_offset: rejection.byte_offset }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +345,7 @@ mod tests {
             framing: Framing::Ndjson,
             piece: Piece::Whole,
             documents: Vec::new(),
+            origins: Vec::new(),
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: false,

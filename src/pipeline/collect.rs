@@ -27,7 +27,7 @@ use crate::{
     report::ChunkRejects,
     rows::LanePart,
     runs::{LoadCounts, RunError},
-    settings::{Framing, KindLimit, RejectLimits},
+    settings::{KindLimit, RejectLimits},
 };
 
 /// What the collector holds of the lanes.
@@ -333,11 +333,7 @@ impl<'a> Collector<'a> {
         finished.load.add(counts);
         self.replayed += replayed;
         finished.digests.append(&mut chunk.ended);
-        finished.documents_of_sources[chunk.source] += tally.read;
-        match chunk.framing {
-            Framing::Ndjson => finished.lines_of_sources[chunk.source] += tally.read + tally.blank,
-            Framing::Json => finished.lines_of_sources[chunk.source] = chunk.last_line(),
-        }
+        finished.count_in_sources(&chunk, &tally);
         finished.timeline.add(self.started.elapsed(), tally.read);
         if let Some(details) = &tally.details {
             details.fingerprints.iter().for_each(|one| finished.seen_ids.add(*one));

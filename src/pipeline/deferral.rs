@@ -1,12 +1,15 @@
 //! What a bulk load does with documents that it defers until the indexes are restored.
 
+use std::path::PathBuf;
+
 use super::{
     check::{CheckedChunk, Checker},
     lines::Lines,
 };
 use crate::{
     document::Fault,
-    report::{RejectsError, Spill, SpillFiles, Tally},
+    plan::BlockWriter,
+    report::{RejectsError, Spill, SpillFiles, Tally, deferred_error},
 };
 
 /// Whether documents are deferred.
@@ -16,6 +19,10 @@ pub(crate) enum Deferral {
     None,
     /// They are written here.
     Writing(SpillFiles),
+    /// They are left to the plan's own run, in this file.
+    Leaving { blocks: BlockWriter, path: PathBuf },
+    /// All of them are in this file.
+    Left(PathBuf),
     /// They are what is read; documents were read and rejected before them, and had kinds of faults that have limits.
     Reading { spill: Spill, read: u64, rejected: u64, of_kinds: Vec<u64> },
 }
@@ -25,7 +32,7 @@ impl Deferral {
     pub(super) fn read_and_rejected(&self, tally: &Tally) -> (u64, u64) {
         match self {
             Self::Reading { read, rejected, .. } => (*read, rejected + tally.rejected),
-            Self::None | Self::Writing(_) => (tally.read, tally.rejected),
+            _ => (tally.read, tally.rejected),
         }
     }
 
@@ -33,7 +40,7 @@ impl Deferral {
     pub(super) fn documents_of(&self, index: usize) -> u64 {
         match self {
             Self::Reading { of_kinds, .. } => of_kinds[index],
-            Self::None | Self::Writing(_) => 0,
+            _ => 0,
         }
     }
 
@@ -46,7 +53,7 @@ impl Deferral {
     ) -> Result<(), RejectsError> {
         checker.reject_accepted(checked, refused, |place| match self {
             Self::Reading { spill, .. } => spill.place(place.line),
-            Self::None | Self::Writing(_) => Ok(place),
+            _ => Ok(place),
         })
     }
 
@@ -55,13 +62,19 @@ impl Deferral {
         if deferred.is_empty() {
             return Ok(());
         }
-        let Self::Writing(files) = self else {
-            unreachable!("only a bulk load defers documents");
-        };
         let mut lines = Lines::of(&checked.chunk);
         for &offset in deferred {
             let (bytes, place) = lines.at(offset);
-            files.push(&checked.chunk.bytes[bytes], place)?;
+            let document = &checked.chunk.bytes[bytes];
+            match self {
+                Self::Writing(files) => files.push(document, place)?,
+                Self::Leaving { blocks, path } => {
+                    blocks.push(0, place, document).map_err(deferred_error(path))?;
+                }
+                Self::None | Self::Left(_) | Self::Reading { .. } => {
+                    unreachable!("only a bulk load defers documents")
+                }
+            }
         }
         Ok(())
     }

@@ -4,10 +4,11 @@ use std::io;
 
 use super::deferral::Deferral;
 use crate::{
-    input::{InputError, SourceDigest},
+    input::{Chunk, InputError, SourceDigest},
     plan::BlockWriter,
     report::{RejectFiles, RejectsError, SeenIds, Tally, Timeline},
     runs::{LoadCounts, RunError},
+    settings::Framing,
 };
 
 /// A signal that stops a run.
@@ -89,6 +90,22 @@ impl Finished {
             settled_earlier: 0,
             rejects: None,
             end: End::Complete,
+        }
+    }
+
+    /// Counts the documents and lines of a chunk to their sources.
+    pub(super) fn count_in_sources(&mut self, chunk: &Chunk, tally: &Tally) {
+        for origin in &chunk.origins {
+            self.documents_of_sources[origin.source] += 1;
+            self.lines_of_sources[origin.source] += 1;
+        }
+        if !chunk.origins.is_empty() {
+            return;
+        }
+        self.documents_of_sources[chunk.source] += tally.read;
+        match chunk.framing {
+            Framing::Ndjson => self.lines_of_sources[chunk.source] += tally.read + tally.blank,
+            Framing::Json => self.lines_of_sources[chunk.source] = chunk.last_line(),
         }
     }
 }

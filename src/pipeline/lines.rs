@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use crate::{input::Chunk, report::SourceLocation, settings::Framing};
+use crate::{
+    input::{Chunk, Origin},
+    report::SourceLocation,
+    settings::Framing,
+};
 
 /// The lines or documents of a chunk by their offsets in it, which have to rise.
 pub(super) struct Lines<'c> {
@@ -20,8 +24,6 @@ impl<'c> Lines<'c> {
     pub(super) fn at(&mut self, offset: u32) -> (Range<usize>, SourceLocation) {
         let chunk = self.chunk;
         let start = usize::try_from(offset).expect("an offset in a chunk");
-        self.line += line_ends(&chunk.bytes[self.counted..start]);
-        self.counted = start;
         let end = match chunk.framing {
             Framing::Ndjson => {
                 let rest = &chunk.bytes[start..];
@@ -32,13 +34,24 @@ impl<'c> Lines<'c> {
                 chunk.documents[index.expect("a document begins at the offset")].range().end
             }
         };
+        (start..end, self.place(start))
+    }
+
+    /// The place of the document that begins at an offset: in its own source, where that is not what is read.
+    pub(super) fn place(&mut self, start: usize) -> SourceLocation {
+        let chunk = self.chunk;
+        if let Some(Origin { source, line, byte_offset }) = chunk.origin(start) {
+            return SourceLocation { source, line, byte_offset };
+        }
+        self.line += line_ends(&chunk.bytes[self.counted..start]);
+        self.counted = start;
         let byte_offset = chunk.byte_offset + to_u64(start);
-        (start..end, SourceLocation { source: chunk.source, line: self.line, byte_offset })
+        SourceLocation { source: chunk.source, line: self.line, byte_offset }
     }
 }
 
 /// Counts the line ends of a document, which is short: a search, however quick, costs more to begin.
-pub(super) fn line_ends(bytes: &[u8]) -> u64 {
+fn line_ends(bytes: &[u8]) -> u64 {
     /// As many as a byte can count.
     const COUNTED_AT_ONCE: usize = 255;
     let of_few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();

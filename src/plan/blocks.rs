@@ -1,22 +1,9 @@
-//! Accepted documents on their way to their parts: blocks that whoever carries them need not look into.
+//! Accepted documents on their way to their parts: blocks that whoever carries them need not look into. What a block is
+//! stands in `src/input/blocks.rs`.
 //!
-//! A block has documents of one split and one part, byte for byte and in input order. Numbers are little-endian:
-//!
-//! | bytes | |
-//! |---|---|
-//! | 4 | `PLB1` |
-//! | 4 | how many bytes follow these 44 |
-//! | 8 | of the plan's digest the first |
-//! | 4 | the part; of the last block of a split, which has no documents, 4294967295 |
-//! | 4 | the index of the source; of the last block the number of the split |
-//! | 8 | where the first document begins in the decompressed source; of the last block how many blocks there were |
-//! | 4 | how many documents |
-//! | 8 | of the BLAKE3 of these 36 bytes and all that follow the 44, the first |
-//!
-//! Then come the documents: 4 bytes of length, 8 of the line, 8 of the byte offset, and the text with its line end.
-//!
-//! Sorted by source and offset, the blocks of a part hold its documents in input order. Where blocks end depends on
-//! nothing but plan and split, so that each attempt gives the same.
+//! Where blocks end depends on nothing but plan and split, so that each attempt gives the same. Each part gets a last block
+//! of each split, with or without documents. Behind all of them comes one of the part 4294967295, which is no part, with
+//! the split and how many blocks there were: without it the split is not whole.
 
 use std::{
     fmt,
@@ -24,15 +11,16 @@ use std::{
     mem,
 };
 
-use crate::report::SourceLocation;
+use crate::{
+    input::{BLOCK_HEADER_BYTES, BlockKey, document_header},
+    report::SourceLocation,
+};
 
-const MAGIC: &[u8; 4] = b"PLB1";
-const HEADER_BYTES: usize = 44;
-/// Where the checksum is in the header.
-const CHECKSUM_AT: usize = 36;
-
-/// The part of the last block.
+/// The part of the last block of a split.
 const END: u32 = u32::MAX;
+
+/// The part of documents that wait for the end of a bulk load; their splits are the parts that they come from.
+pub(crate) const DEFERRED: u32 = u32::MAX - 1;
 
 /// A block is written once it has so many bytes, or fewer where there are many parts: each has one that is not full.
 const BLOCK_BYTES_MAX: usize = 512 << 10;
@@ -44,28 +32,23 @@ pub(crate) struct BlockWriter {
     out: Box<dyn Write + Send>,
     plan: [u8; 8],
     split: u32,
-    /// Index in the plan.
-    source: u32,
+    /// The index of the split's source in the plan; none where documents are of any.
+    source: Option<usize>,
     block_bytes: usize,
     /// Of each part the block that is not full.
     open: Vec<OpenBlock>,
+    /// The number of the first of them.
+    first_part: u32,
     /// How many blocks.
-    written: u64,
+    written: u32,
 }
 
 #[derive(Default)]
 struct OpenBlock {
     bytes: Vec<u8>,
     documents: u32,
-    first_offset: u64,
-}
-
-/// What a header tells besides its length and checksum.
-struct Key {
-    part: u32,
-    source: u32,
-    offset: u64,
-    documents: u32,
+    /// How many blocks were written before it.
+    number: u32,
 }
 
 impl fmt::Debug for BlockWriter {
@@ -80,84 +63,78 @@ impl BlockWriter {
         plan: [u8; 8],
         parts: u32,
         split: u32,
-        source: u32,
+        source: Option<usize>,
     ) -> Self {
         let parts = usize::try_from(parts).expect("usize has 32 bits");
         let block_bytes = (ALL_BYTES / parts).clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
         let open = (0..parts).map(|_| OpenBlock::default()).collect();
-        Self { out, plan, split, source, block_bytes, open, written: 0 }
+        Self { out, plan, split, source, block_bytes, open, first_part: 0, written: 0 }
+    }
+
+    /// For the deferred documents of one part.
+    pub(super) fn of_deferred(out: Box<dyn Write + Send>, plan: [u8; 8], part: u32) -> Self {
+        Self { first_part: DEFERRED, ..Self::new(out, plan, 1, part, None) }
     }
 
     pub(crate) fn parts(&self) -> u32 {
         u32::try_from(self.open.len()).expect("few parts")
     }
 
-    /// Takes the next document of the split in.
+    /// Takes the next document in.
     pub(crate) fn push(&mut self, part: u32, place: SourceLocation, document: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(document.len()).expect("a document is short");
-        let before: [&[u8]; 3] =
-            [&length.to_le_bytes(), &place.line.to_le_bytes(), &place.byte_offset.to_le_bytes()];
+        let SourceLocation { source, line, byte_offset } = place;
+        // A split is read alone, as if it were the first source.
+        let source = self.source.unwrap_or(source);
+        let header = document_header(document.len(), source, line, byte_offset);
+        let at = usize::try_from(part).expect("usize has 32 bits");
         if document.len() >= self.block_bytes {
             // A block of its own, which needs no memory.
-            self.write_open(part)?;
-            let key = Key { part, source: self.source, offset: place.byte_offset, documents: 1 };
-            return self.write(&key, &[&before.concat(), document]);
+            if self.open[at].documents > 0 {
+                self.write_open(at, false)?;
+            }
+            return self.write(at, 1, false, &[&header, document]);
         }
-        let block = &mut self.open[usize::try_from(part).expect("usize has 32 bits")];
+        let block = &mut self.open[at];
         if block.documents == 0 {
             // The last document usually has room in it, too.
             block.bytes.reserve(self.block_bytes + self.block_bytes / 8);
-            block.first_offset = place.byte_offset;
         }
-        before.into_iter().chain([document]).for_each(|bytes| block.bytes.extend_from_slice(bytes));
+        block.bytes.extend_from_slice(&header);
+        block.bytes.extend_from_slice(document);
         block.documents += 1;
-        let is_full = HEADER_BYTES + block.bytes.len() >= self.block_bytes;
-        if is_full { self.write_open(part) } else { Ok(()) }
+        let is_full = BLOCK_HEADER_BYTES + block.bytes.len() >= self.block_bytes;
+        if is_full { self.write_open(at, false) } else { Ok(()) }
     }
 
-    /// Writes what is left, and the block that says that there is no more.
+    /// Writes the last block of each part, and the one that says that there is no more.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        for part in 0..self.parts() {
-            self.write_open(part)?;
+        for at in 0..self.open.len() {
+            self.write_open(at, true)?;
         }
-        let key = Key { part: END, source: self.split, offset: self.written, documents: 0 };
-        self.write(&key, &[])?;
+        if self.first_part != DEFERRED {
+            let (plan, split, number) = (self.plan, self.split, self.written);
+            let key = BlockKey { plan, part: END, split, number, is_last: true, documents: 0 };
+            self.out.write_all(&key.header(&[]))?;
+        }
         self.out.flush()
     }
 
-    fn write_open(&mut self, part: u32) -> io::Result<()> {
-        let at = usize::try_from(part).expect("usize has 32 bits");
-        let OpenBlock { mut bytes, documents, first_offset: offset } = mem::take(&mut self.open[at]);
-        if documents == 0 {
-            return Ok(());
-        }
-        self.write(&Key { part, source: self.source, offset, documents }, &[&bytes])?;
+    fn write_open(&mut self, at: usize, is_last: bool) -> io::Result<()> {
+        let block = &mut self.open[at];
+        let (mut bytes, documents) = (mem::take(&mut block.bytes), mem::take(&mut block.documents));
+        self.write(at, documents, is_last, &[&bytes])?;
         bytes.clear();
         self.open[at].bytes = bytes;
         Ok(())
     }
 
-    fn write(&mut self, key: &Key, documents: &[&[u8]]) -> io::Result<()> {
-        let length: usize = documents.iter().map(|bytes| bytes.len()).sum();
-        let length = u32::try_from(length).expect("a block is short");
-        let fields: [&[u8]; 7] = [
-            MAGIC,
-            &length.to_le_bytes(),
-            &self.plan,
-            &key.part.to_le_bytes(),
-            &key.source.to_le_bytes(),
-            &key.offset.to_le_bytes(),
-            &key.documents.to_le_bytes(),
-        ];
-        let mut header = fields.concat();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&header);
-        documents.iter().for_each(|bytes| {
-            hasher.update(bytes);
-        });
-        header.extend_from_slice(&hasher.finalize().as_bytes()[..HEADER_BYTES - CHECKSUM_AT]);
-        self.out.write_all(&header)?;
-        documents.iter().try_for_each(|bytes| self.out.write_all(bytes))?;
+    fn write(&mut self, at: usize, documents: u32, is_last: bool, pieces: &[&[u8]]) -> io::Result<()> {
+        let part = self.first_part + u32::try_from(at).expect("few parts");
+        let number = self.open[at].number;
+        let key = BlockKey { plan: self.plan, part, split: self.split, number, is_last, documents };
+        self.out.write_all(&key.header(pieces))?;
+        pieces.iter().try_for_each(|bytes| self.out.write_all(bytes))?;
+        self.open[at].number += 1;
         self.written += 1;
         Ok(())
     }

@@ -6,7 +6,7 @@
 mod blocks;
 mod make;
 
-pub(crate) use blocks::BlockWriter;
+pub(crate) use blocks::{BlockWriter, DEFERRED};
 pub(crate) use make::{MakeError, PlanRequest, make};
 
 use std::{
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    input::{Section, Source},
+    input::{PartBlocks, Section, Source},
     path_text::path_text,
     settings::{Framing, FramingRequest},
 };
@@ -216,12 +216,35 @@ impl Plan {
 
     /// Writes the accepted documents of a split in blocks of their parts.
     pub(crate) fn block_writer(&self, split: usize, out: Box<dyn Write + Send>) -> BlockWriter {
-        let digest = blake3::Hash::from_hex(&self.digest).expect("it is the digest of the plan");
-        let plan = *digest.as_bytes().first_chunk().expect("a digest has 32 bytes");
-        let number = |at: usize| u32::try_from(at).expect("few splits and sources");
-        let source = self.splits[split].source;
-        BlockWriter::new(out, plan, self.parts, number(split), number(source))
+        let source = Some(self.splits[split].source);
+        BlockWriter::new(out, self.mark(), self.parts, number(split), source)
     }
+
+    /// Writes the deferred documents of a part in blocks.
+    pub(crate) fn deferred_writer(&self, part: u32, out: Box<dyn Write + Send>) -> BlockWriter {
+        BlockWriter::of_deferred(out, self.mark(), part)
+    }
+
+    /// Which blocks hold the documents of a part.
+    pub(crate) fn blocks_of(&self, part: u32) -> PartBlocks {
+        let (splits, sources) = (number(self.splits.len()), self.sources.len());
+        PartBlocks { plan: self.mark(), part, first_split: 0, splits, sources }
+    }
+
+    /// Which blocks hold the deferred documents of so many parts.
+    pub(crate) fn deferred_blocks(&self, first_part: u32, parts: u32) -> PartBlocks {
+        PartBlocks { part: DEFERRED, first_split: first_part, splits: parts, ..self.blocks_of(0) }
+    }
+
+    /// What blocks have of its digest.
+    fn mark(&self) -> [u8; 8] {
+        let digest = blake3::Hash::from_hex(&self.digest).expect("it is the digest of the plan");
+        *digest.as_bytes().first_chunk().expect("a digest has 32 bytes")
+    }
+}
+
+fn number(at: usize) -> u32 {
+    u32::try_from(at).expect("few splits and sources")
 }
 
 #[derive(Deserialize)]

@@ -3,8 +3,10 @@
 use thiserror::Error;
 
 use super::{
-    DryRun, LineCells, LoadReport, Outcome, RunReport, Throughput, fault_groups::FaultGroups,
-    plan_share::Placed, tally::CELLS_MAX,
+    DryRun, LineCells, LoadReport, Outcome, RunReport, Throughput,
+    fault_groups::FaultGroups,
+    plan_share::{Placed, Twice},
+    tally::CELLS_MAX,
 };
 
 /// Why reports can't be merged.
@@ -20,6 +22,14 @@ pub enum MergeError {
     DryRun,
     #[error("split {split} is in two of the reports, so its documents would be counted twice")]
     SameSplit { split: u64 },
+    #[error("part {part} is in two of the reports, so its documents would be counted twice")]
+    SamePart { part: u64 },
+    #[error(
+        "reports of checking and of loading a plan add up only where both are whole, and these lack {missing}"
+    )]
+    NotWhole { missing: String },
+    #[error("one report is of checking splits of a plan, and the other of loading its parts")]
+    Stages,
 }
 
 impl RunReport {
@@ -37,10 +47,73 @@ impl RunReport {
             return Err(MergeError::DryRun);
         }
         let Placed { mine, theirs, inputs } = self.place_inputs(&later)?;
+        self.merge_head(&later);
+        self.inputs = inputs;
+        self.merge_faults(&later, &mine, &theirs);
+        for (cells, later) in [(&mut self.read_at, later.read_at), (&mut self.rejected_at, later.rejected_at)]
+        {
+            add_cells(cells, later, &mine, &theirs);
+        }
+        self.fields = both(self.fields.take(), later.fields, |one, other| one.merge(&other));
+        self.duplicates = both(self.duplicates.take(), later.duplicates, |one, other| one.merge(&other));
+        self.load = both(self.load.take(), later.load, |one, other| one.merge(&other));
+        self.retry = None;
+        self.dry_run = both(self.dry_run.take(), later.dry_run, DryRun::merge);
+        Ok(())
+    }
+
+    /// Adds what became of documents that this report of checking has as accepted, as the parts of the plan were loaded.
+    pub(crate) fn join(&mut self, loaded: Self) -> Result<(), MergeError> {
+        let shares = self.plan.as_ref().zip(loaded.plan.as_ref());
+        let (plan, parts) =
+            shares.filter(|(one, other)| one.digest == other.digest).ok_or(MergeError::Stages)?;
+        if let Some(missing) = plan.not_in_it().or_else(|| parts.not_in_it()) {
+            return Err(MergeError::NotWhole { missing });
+        }
+        let both = parts.parts.clone();
+        self.judge_again(loaded);
+        if let Some(plan) = &mut self.plan {
+            plan.parts = both;
+        }
+        Ok(())
+    }
+
+    /// Adds what became later of documents that this report has as accepted; both have the same inputs.
+    pub(crate) fn judge_again(&mut self, later: Self) {
+        assert_eq!(self.inputs.len(), later.inputs.len(), "both are of all inputs");
+        let at: Vec<_> = (0..self.inputs.len()).collect();
+        self.merge_faults(&later, &at, &at);
+        add_cells(&mut self.rejected_at, later.rejected_at.clone(), &at, &at);
+        for (input, later) in self.inputs.iter_mut().zip(&later.inputs) {
+            input.rejected += later.rejected;
+        }
+        let counted = self.documents;
+        let bytes = self.throughput.bytes(self.elapsed_seconds);
+        self.merge_head(&Self { throughput: Throughput::of(0, 0, 0.0), ..later.clone() });
+        let (later_read, rejected) = (later.documents.read, later.documents.rejected);
+        self.documents = counted;
+        self.documents.accepted -= rejected;
+        self.documents.rejected += rejected;
+        self.throughput = Throughput::of(counted.read, bytes, self.elapsed_seconds);
+        self.settings.extend(later.settings);
+        self.database = later.database;
+        later.command.clone_into(&mut self.command);
+        self.load = match (self.load.take(), later.load) {
+            (Some(mut earlier), Some(later)) => {
+                // Those that were deferred.
+                earlier.not_loaded = earlier.not_loaded.saturating_sub(later_read);
+                earlier.merge(&later);
+                Some(earlier)
+            }
+            (earlier, later) => later.or(earlier),
+        };
+    }
+
+    fn merge_faults(&mut self, later: &Self, mine: &[usize], theirs: &[usize]) {
         let (mut faults, mut sorted) = (FaultGroups::default(), Vec::new());
         let mut not_listed = self.combinations_not_listed + later.combinations_not_listed;
         faults.ungrouped_faults = self.errors_not_listed + later.errors_not_listed;
-        for (report, at) in [(&mut *self, &mine), (&mut later.clone(), &theirs)] {
+        for (report, at) in [(&mut *self, mine), (&mut later.clone(), theirs)] {
             let groups = std::mem::take(&mut report.errors).into_iter();
             let index: Vec<_> = groups.map(|group| faults.merge_group(group.into_group(at))).collect();
             for one in &report.combinations {
@@ -54,24 +127,10 @@ impl RunReport {
             groups.iter_mut().for_each(|groups| groups.sort_unstable());
             faults.add_combination(groups, documents);
         }
-        self.merge_head(&later);
-        self.inputs = inputs;
-        for (cells, later) in [(&mut self.read_at, later.read_at), (&mut self.rejected_at, later.rejected_at)]
-        {
-            let placed = std::mem::replace(cells, LineCells::new(CELLS_MAX)).at_sources(&mine);
-            *cells = placed.bounded(CELLS_MAX);
-            cells.merge(&later.at_sources(&theirs));
-        }
         let sorted = faults.into_sorted();
         not_listed += sorted.other_documents;
         self.set_faults(sorted);
         self.combinations_not_listed = not_listed;
-        self.fields = both(self.fields.take(), later.fields, |one, other| one.merge(&other));
-        self.duplicates = both(self.duplicates.take(), later.duplicates, |one, other| one.merge(&other));
-        self.load = both(self.load.take(), later.load, |one, other| one.merge(&other));
-        self.retry = None;
-        self.dry_run = both(self.dry_run.take(), later.dry_run, DryRun::merge);
-        Ok(())
     }
 
     /// Takes the inputs of both reports together, and the splits of a plan that both are of.
@@ -79,7 +138,13 @@ impl RunReport {
         let theirs = later.inputs.clone();
         match (&mut self.plan, &later.plan) {
             (Some(plan), Some(other)) if plan.digest == other.digest => {
-                plan.add(other).map_err(|split| MergeError::SameSplit { split })?;
+                if plan.is_of_parts() != other.is_of_parts() {
+                    return Err(MergeError::Stages);
+                }
+                plan.add(other).map_err(|twice| match twice {
+                    Twice::Split(split) => MergeError::SameSplit { split },
+                    Twice::Part(part) => MergeError::SamePart { part },
+                })?;
                 Ok(plan.place(std::mem::take(&mut self.inputs), other, theirs))
             }
             (plan, _) => {
@@ -116,6 +181,12 @@ impl RunReport {
         self.throughput = Throughput::of(documents.read, bytes, self.elapsed_seconds);
         (self.run_id, self.rejects, self.timeline, self.baseline) = (None, None, None, None);
     }
+}
+
+fn add_cells(cells: &mut LineCells, later: LineCells, mine: &[usize], theirs: &[usize]) {
+    let placed = std::mem::replace(cells, LineCells::new(CELLS_MAX)).at_sources(mine);
+    *cells = placed.bounded(CELLS_MAX);
+    cells.merge(&later.at_sources(theirs));
 }
 
 /// How bad an outcome is for what it is merged into.

@@ -57,10 +57,11 @@ pub use line_cells::LineCells;
 pub use load_report::{LoadReport, RowCounts};
 pub(crate) use meaning::meaning;
 pub use merge::MergeError;
-pub use plan_share::PlanShare;
+pub(crate) use own_file::create_private;
+pub use plan_share::{PartShare, PlanShare};
 pub(crate) use reject_paths::RejectPaths;
 pub(crate) use rejects::RejectFiles;
-pub(crate) use rejects_error::RejectsError;
+pub(crate) use rejects_error::{RejectsError, deferred_error};
 pub use run_report::{
     DocumentCounts, Input, MapIdentity, Outcome, RejectFilesReport, RetryOf, RunReport, SchemaIdentity,
     Throughput, Tool,

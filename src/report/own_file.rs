@@ -19,6 +19,11 @@ pub(super) enum Readers {
     Umask,
 }
 
+/// Creates a file of customers' documents for its owner alone, as [`create`] does.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    create(path, Readers::Owner)
+}
+
 /// Creates a file, or empties one of ours that is there from an earlier attempt. One that belongs to somebody else, or has
 /// another name as well, is replaced by a new one; a link, a pipe or a socket is refused.
 pub(super) fn create(path: &Path, readers: Readers) -> io::Result<File> {

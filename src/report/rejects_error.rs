@@ -24,6 +24,11 @@ impl RejectsError {
     }
 }
 
+/// Deferred documents that can't be written to a file of blocks.
+pub(crate) fn deferred_error(path: &Path) -> impl FnOnce(io::Error) -> RejectsError + use<> {
+    error_of("the file of deferred documents,", "written", path)
+}
+
 /// What to do about a file for which there was no room, or that grew to its limit, to be added to the words about it.
 pub(super) fn space_to_free(error: &io::Error, path: &Path) -> String {
     if !is_out_of_space(error) {

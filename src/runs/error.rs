@@ -44,6 +44,13 @@ pub(crate) enum RunError {
     Ledger(String),
     #[error("reading {path} for profile_loader.rejected_documents failed: {source}")]
     RejectRecords { path: String, source: io::Error },
+    #[error("reading or writing the deferred documents in {path} failed: {source}")]
+    Deferred { path: String, source: io::Error },
+    #[error(
+        "these constraints may hold between profiles, so documents have to be loaded in input order, which parts can't do: \
+         {constraints}; load the inputs without a plan, or make the plan anew with --parts 1"
+    )]
+    InOrder { constraints: String },
 }
 
 impl RunError {
@@ -75,7 +82,9 @@ impl RunError {
             | Self::NotRestored { .. }
             | Self::Drift { .. }
             | Self::Ledger(_)
-            | Self::RejectRecords { .. } => ErrorClass::Permanent,
+            | Self::RejectRecords { .. }
+            | Self::Deferred { .. }
+            | Self::InOrder { .. } => ErrorClass::Permanent,
         }
     }
 }

@@ -28,6 +28,10 @@ pub(crate) enum HistoryError {
          too long to be kept"
     )]
     NoReport { id: i64 },
+    #[error(
+        "run {id} loads part {part} of a plan, and only the plan is abandoned as a whole: profile-loader runs abandon {whole}"
+    )]
+    PartOfPlan { id: i64, part: u32, whole: i64 },
     #[error("run {id} has ended ({state}); only one that can be resumed is abandoned")]
     Ended { id: i64, state: RunState },
     #[error("run {id} can't be abandoned while a loader is at work on schema {db_schema}: {holder}")]

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row, Transaction};
 
 use super::{
     Ending, InputIdentity, LaneState, Run, RunError, RunKey, RunPlan, RunSource, SessionRole, UnfinishedRun,
-    etags, failed, plan, rejected, within,
+    etags, failed, parts, plan, rejected, within,
 };
 use crate::{failpoint, input::Watermark, settings::Strategy};
 
@@ -85,6 +85,7 @@ pub(crate) async fn insert(
         key: key.clone(),
         strategy,
         plan,
+        of_plan: None,
         lanes: (0..lanes).map(state).collect(),
         spill_lanes: (lanes..all_lanes).map(state).collect(),
     })
@@ -119,7 +120,8 @@ pub(crate) async fn resume(client: &mut Client, id: i64, key: &RunKey) -> Result
     transaction.commit().await.map_err(failed("COMMIT"))?;
     let mut lanes_of_run = states;
     let spill_lanes = lanes_of_run.split_off(lanes);
-    Ok(Run { id, attempt, key: key.clone(), strategy, plan, lanes: lanes_of_run, spill_lanes })
+    let (key, of_plan) = (key.clone(), None);
+    Ok(Run { id, attempt, key, strategy, plan, of_plan, lanes: lanes_of_run, spill_lanes })
 }
 
 /// Ends what a killed loader has left on the server.
@@ -200,6 +202,12 @@ pub(crate) async fn finish(
     if let Some(errors) = &ending.rejected {
         rejected::write(&transaction, run.id, errors, answer).await?;
     }
+    if let Some(deferred) = ending.deferred.as_deref().filter(|_| ending.outcome.is_final()) {
+        parts::keep_deferred(&transaction, run.id, deferred, answer).await?;
+    }
+    if run.is_whole_plan() && ending.outcome.is_final() {
+        within(answer, parts::forget_deferred(&transaction, run.id)).await.flatten()?;
+    }
     failpoint("run-ending");
     within(answer, transaction.commit()).await?.map_err(failed("COMMIT"))
 }
@@ -221,11 +229,12 @@ async fn end<'c>(client: &'c mut Client, run: &Run, ending: &Ending) -> Result<T
     if let Some(confirmed) = &ending.confirmed {
         confirmed.refuse_behind_at_end(&transaction).await?;
     }
-    let Some(sources) = &ending.sources else {
+    if let Some(sources) = &ending.sources {
+        write_inputs(&transaction, run.id, sources).await?;
+    } else if run.of_plan.is_none() {
         // Not the run's input, as far as is known: what the ledger has of it stays.
         return Ok(transaction);
-    };
-    write_inputs(&transaction, run.id, sources).await?;
+    }
     for (position, digest) in (0_i32..).zip(&ending.digests) {
         transaction
             .execute(
@@ -264,7 +273,7 @@ pub(crate) fn bigint(number: u64) -> i64 {
     i64::try_from(number).expect("63 bits are enough for bytes and documents")
 }
 
-fn strategy_of(row: &Row) -> Result<Strategy, RunError> {
+pub(super) fn strategy_of(row: &Row) -> Result<Strategy, RunError> {
     let name: &str = row.get("strategy");
     Strategy::of_name(name).ok_or_else(|| RunError::Ledger(format!("it has a run with the strategy {name}")))
 }

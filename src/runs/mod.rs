@@ -11,6 +11,7 @@ pub(crate) mod history;
 mod lane_row;
 pub(crate) mod ledger;
 mod pace;
+pub(crate) mod parts;
 pub(crate) mod plan;
 mod rejected;
 mod run;
@@ -24,6 +25,7 @@ pub(crate) use error::RunError;
 pub(crate) use error::{failed, within};
 pub(crate) use lane_row::LaneState;
 pub(crate) use pace::{Pace, paces};
+pub(crate) use parts::{OfPlan, PartRange, PlanRun};
 pub(crate) use plan::RunPlan;
 pub(crate) use run::{
     Ending, InputIdentity, Run, RunKey, RunSource, SessionRole, UnfinishedRun, split_rules,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::Row;
 
-use super::{Confirmed, LaneState, LoadCounts, RunPlan};
+use super::{Confirmed, LaneState, LoadCounts, OfPlan, RunPlan};
 use crate::{
     input::{SourceDigest, Watermark},
     report::Outcome,
@@ -48,6 +48,8 @@ pub(crate) struct Run {
     pub(crate) key: RunKey,
     pub(crate) strategy: Strategy,
     pub(crate) plan: RunPlan,
+    /// Of a run that loads some of a plan, or a plan's own.
+    pub(crate) of_plan: Option<OfPlan>,
     pub(crate) lanes: Vec<LaneState>,
     /// The lanes that merge the deferred documents, where there may be any, as many as there are of the others. Their
     /// watermarks are positions in the spill.
@@ -82,6 +84,8 @@ pub(crate) struct Ending {
     pub(crate) report: Option<String>,
     /// Of a run that is over, the file with the records of its rejected documents, where the ledger is to have these.
     pub(crate) rejected: Option<PathBuf>,
+    /// Blocks of documents that a part of a bulk load leaves to the plan's own run.
+    pub(crate) deferred: Option<PathBuf>,
     /// What has to be there for it to be complete.
     pub(crate) confirmed: Option<Confirmed>,
 }
@@ -189,6 +193,26 @@ impl Run {
     pub(crate) fn confirmed_input(&self, counts: LoadCounts) -> Confirmed {
         let lanes = i32::try_from(self.lanes.len()).expect("few lanes");
         Confirmed { run_id: self.id, lanes, counts }
+    }
+
+    /// Whether it restores what was dropped of the tables, and merges documents that were deferred, once its input is loaded.
+    pub(crate) fn ends_bulk(&self) -> bool {
+        self.strategy == Strategy::Bulk && self.of_plan.is_none()
+    }
+
+    /// Whether its deferred documents are left to the plan's own run.
+    pub(crate) fn leaves_deferred(&self) -> bool {
+        self.plan.copies && self.of_plan.is_some_and(|of_plan| of_plan.part.is_some())
+    }
+
+    /// Whether it is the plan's own run.
+    pub(crate) fn is_whole_plan(&self) -> bool {
+        self.of_plan.is_some_and(|of_plan| of_plan.part.is_none())
+    }
+
+    /// The number of the run that is abandoned where this one is not to be resumed.
+    pub(crate) fn to_abandon(&self) -> i64 {
+        self.of_plan.map_or(self.id, |of_plan| of_plan.whole)
     }
 
     /// How its lanes write.

@@ -1,4 +1,5 @@
-//! One loader for each target: a session-level advisory lock on the tables of one schema.
+//! One loader for each target: a session-level advisory lock on the tables of one schema. Those that load parts of a plan
+//! share it against all others, and each has a lock of its own on its part.
 //!
 //! The server gives it back when the session ends, in whatever way, so a loader that was killed leaves nothing
 //! to be cleaned up. Two schemas whose names have the same hash share a lock; that refuses, and harms nothing.
@@ -13,6 +14,9 @@ use tokio_postgres::{Client, Error, error::SqlState};
 
 /// The first key of the lock, `prld`; the second is the hash of the schema's name. The SQL files have it, too.
 const CLASS: i32 = i32::from_be_bytes(*b"prld");
+
+/// The same of the lock on a part, `prlp`; the second key is the hash of what the part is.
+const PART_CLASS: i32 = i32::from_be_bytes(*b"prlp");
 
 /// The session of a program that has just ended, in whatever way, is gone within this time.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
@@ -33,21 +37,75 @@ pub struct Holder {
     pub address: Option<String>,
     /// Of the run's attempt, or of the session where it has no run yet; by the server's clock.
     pub since: Option<SystemTime>,
+    /// It loads a part of a plan, and others may load other parts beside it.
+    pub loads_part: bool,
 }
+
+/// What a loader holds.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetLock {
+    pub(crate) db_schema: String,
+    /// What the part is, for whom it is one of a plan that is loaded.
+    part: Option<String>,
+}
+
+/// Who has what a loader can't have.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Target(Holder),
+    /// Another attempt at the same part.
+    Part(Holder),
+}
+
+impl Held {
+    pub(crate) fn holder(&self) -> &Holder {
+        let (Self::Target(holder) | Self::Part(holder)) = self;
+        holder
+    }
+}
+
+impl TargetLock {
+    pub(crate) fn whole(db_schema: &str) -> Self {
+        Self { db_schema: db_schema.to_owned(), part: None }
+    }
+
+    /// `plan` is its digest.
+    pub(crate) fn of_part(db_schema: &str, plan: &str, part: u32) -> Self {
+        Self { db_schema: db_schema.to_owned(), part: Some(format!("{plan} {part} {db_schema}")) }
+    }
+
+    /// Takes what the loader needs for the session, or says who has it; never waits.
+    pub(crate) async fn try_take(&self, client: &Client) -> Result<Result<(), Held>, Error> {
+        let Some(part) = &self.part else {
+            return Ok(try_take(client, &self.db_schema).await?.map_err(Held::Target));
+        };
+        let shared = "SELECT pg_catalog.pg_try_advisory_lock_shared($1, pg_catalog.hashtext($2))";
+        if let Err(holder) = take(client, shared, CLASS, &self.db_schema, &self.db_schema).await? {
+            return Ok(Err(Held::Target(holder)));
+        }
+        Ok(take(client, EXCLUSIVE, PART_CLASS, part, &self.db_schema).await?.map_err(Held::Part))
+    }
+}
+
+const EXCLUSIVE: &str = "SELECT pg_catalog.pg_try_advisory_lock($1, pg_catalog.hashtext($2))";
 
 /// Takes the lock for the session, or says who has it; never waits. Of a session that has it already, true.
 pub async fn try_take(client: &Client, db_schema: &str) -> Result<Result<(), Holder>, Error> {
+    take(client, EXCLUSIVE, CLASS, db_schema, db_schema).await
+}
+
+async fn take(
+    client: &Client,
+    sql: &str,
+    class: i32,
+    key: &str,
+    db_schema: &str,
+) -> Result<Result<(), Holder>, Error> {
     for _ in 0..TRIES_MAX {
-        let row = client
-            .query_one(
-                "SELECT pg_catalog.pg_try_advisory_lock($1, pg_catalog.hashtext($2))",
-                &[&CLASS, &db_schema],
-            )
-            .await?;
-        if row.get(0) {
+        if client.query_one(sql, &[&class, &key]).await?.get(0) {
             return Ok(Ok(()));
         }
-        if let Some(holder) = holder(client, db_schema).await? {
+        if let Some(holder) = holder_of(client, class, key, db_schema).await? {
             return Ok(Err(holder));
         }
     }
@@ -68,8 +126,13 @@ pub(crate) async fn take_once_free(client: &Client, db_schema: &str) -> Result<R
 
 /// Who has the lock; none where nobody has.
 pub async fn holder(client: &Client, db_schema: &str) -> Result<Option<Holder>, Error> {
-    let Some(row) = client.query_opt(include_str!("../../sql/ledger/lock_holder.sql"), &[&db_schema]).await?
-    else {
+    holder_of(client, CLASS, db_schema, db_schema).await
+}
+
+async fn holder_of(client: &Client, class: i32, key: &str, db_schema: &str) -> Result<Option<Holder>, Error> {
+    let class = u32::try_from(class).expect("its first letter is of ASCII");
+    let sql = include_str!("../../sql/ledger/lock_holder.sql");
+    let Some(row) = client.query_opt(sql, &[&key, &class]).await? else {
         return Ok(None);
     };
     let mut holder = Holder {
@@ -78,6 +141,7 @@ pub async fn holder(client: &Client, db_schema: &str) -> Result<Option<Holder>, 
         role: row.get("role"),
         address: row.get("address"),
         since: row.get("since"),
+        loads_part: row.get("is_shared"),
     };
     let run = holder.application.as_deref().and_then(run_named_by);
     let rows = client.query(include_str!("../../sql/ledger/lock_holder_run.sql"), &[&db_schema, &run]).await;
@@ -128,10 +192,10 @@ impl fmt::Display for Holder {
             write!(f, " ({})", known.join(", "))?;
         }
         f.write_str(" holds it")?;
-        match self.since {
-            Some(since) => write!(f, " since {}", humantime::format_rfc3339_seconds(since)),
-            None => Ok(()),
+        if let Some(since) = self.since {
+            write!(f, " since {}", humantime::format_rfc3339_seconds(since))?;
         }
+        f.write_str(if self.loads_part { ", loading a part of a plan" } else { "" })
     }
 }
 
@@ -141,8 +205,8 @@ mod tests {
 
     #[test]
     fn the_sql_looks_for_the_lock_that_is_taken() {
-        let sql = include_str!("../../sql/ledger/lock_holder.sql");
-        assert!(sql.contains(&format!("l.classid = {CLASS}::oid")), "{CLASS}");
+        let sql = include_str!("../../sql/ledger/runs.sql");
+        assert!(sql.contains(&format!("k.classid = {CLASS}::oid")), "{CLASS}");
     }
 
     #[test]
@@ -155,6 +219,7 @@ mod tests {
             role: Some("app".to_owned()),
             address: Some("10.0.0.1".to_owned()),
             since: Some(since),
+            loads_part: false,
         };
         check(
             all.clone(),
@@ -162,6 +227,8 @@ mod tests {
         );
         check(Holder { application: None, address: None, since: None, ..all }, "pid 123 (as app) holds it");
         check(Holder { pid: Some(1), ..Holder::default() }, "pid 1 holds it");
+        let part = Holder { pid: Some(1), loads_part: true, ..Holder::default() };
+        check(part, "pid 1 holds it, loading a part of a plan");
         check(Holder::default(), "another session has held it until just now");
     }
 

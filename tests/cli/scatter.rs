@@ -16,15 +16,16 @@ use crate::{
 const HEADER_BYTES: usize = 44;
 const END: u32 = u32::MAX;
 
-/// A block as `src/plan/blocks.rs` has it.
+/// A block as `src/input/blocks.rs` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Block {
     plan: Vec<u8>,
     part: u32,
-    source: u32,
-    offset: u64,
-    /// Line, byte offset, text.
-    documents: Vec<(u64, u64, Vec<u8>)>,
+    split: u32,
+    number: u32,
+    is_last: bool,
+    /// Source, line, byte offset, text.
+    documents: Vec<(u32, u64, u64, Vec<u8>)>,
     bytes: usize,
 }
 
@@ -42,28 +43,28 @@ fn small(bytes: &mut &[u8]) -> u32 {
 fn block(bytes: &mut &[u8]) -> Block {
     let header = &bytes[..HEADER_BYTES];
     let mut fields = &header[4..];
-    assert_eq!(&header[..4], b"PLB1");
+    assert_eq!(&header[..4], b"PLB2");
     let length = small(&mut fields) as usize;
     let (plan, rest) = fields.split_at(8);
     fields = rest;
-    let (part, source) = (small(&mut fields), small(&mut fields));
-    let (offset, count) = (number(&mut fields, 8), small(&mut fields));
+    let [part, split, block, is_last, count] = [(); 5].map(|()| small(&mut fields));
     let mut payload = &bytes[HEADER_BYTES..HEADER_BYTES + length];
     let checked = blake3::hash(&[&header[..36], payload].concat());
     assert_eq!(fields, &checked.as_bytes()[..8], "the checksum");
     *bytes = &bytes[HEADER_BYTES + length..];
     let mut documents = Vec::new();
     while !payload.is_empty() {
-        let length = small(&mut payload) as usize;
+        let (length, source) = (small(&mut payload) as usize, small(&mut payload));
         let (line, byte_offset) = (number(&mut payload, 8), number(&mut payload, 8));
-        documents.push((line, byte_offset, payload[..length].to_vec()));
+        documents.push((source, line, byte_offset, payload[..length].to_vec()));
         payload = &payload[length..];
     }
     assert_eq!(documents.len(), count as usize);
-    Block { plan: plan.to_vec(), part, source, offset, documents, bytes: HEADER_BYTES + length }
+    let bytes = HEADER_BYTES + length;
+    Block { plan: plan.to_vec(), part, split, number: block, is_last: is_last == 1, documents, bytes }
 }
 
-/// All blocks and the last one.
+/// All blocks and the one behind them.
 fn blocks(output: &Output) -> (Vec<Block>, Option<Block>) {
     let mut bytes = &output.stdout[..];
     let mut blocks = Vec::new();
@@ -71,7 +72,7 @@ fn blocks(output: &Output) -> (Vec<Block>, Option<Block>) {
         blocks.push(block(&mut bytes));
     }
     let end = blocks.pop_if(|block| block.part == END);
-    assert!(blocks.iter().all(|block| block.part != END && !block.documents.is_empty()));
+    assert!(blocks.iter().all(|block| block.part != END && (block.is_last || !block.documents.is_empty())));
     (blocks, end)
 }
 
@@ -123,14 +124,15 @@ fn each_accepted_document_is_in_its_part_once() {
         );
         let (blocks, end) = blocks(&output);
         let end = end.expect("it is complete");
-        assert_eq!((end.source as usize, end.offset), (split, blocks.len() as u64));
-        let mut last = BTreeMap::new();
+        assert_eq!((end.split as usize, end.number as usize), (split, blocks.len()));
+        let (mut last, mut numbers) = (BTreeMap::new(), BTreeMap::<u32, (u32, bool)>::new());
         for block in &blocks {
             assert_eq!(block.plan, digest[..8]);
-            assert!(block.part < 5);
-            assert_eq!(block.offset, block.documents[0].1);
-            let text = &files[block.source as usize].1;
-            for (line, byte_offset, document) in &block.documents {
+            assert!(block.part < 5 && block.split as usize == split);
+            let before = numbers.insert(block.part, (block.number, block.is_last));
+            assert_eq!(before, block.number.checked_sub(1).map(|before| (before, false)));
+            for (source, line, byte_offset, document) in &block.documents {
+                let text = &files[*source as usize].1;
                 let at = usize::try_from(*byte_offset).expect("a small file");
                 assert!(text[at..].starts_with(document), "the bytes of its place");
                 assert_eq!(*line, 1 + memchr::memchr_iter(b'\n', &text[..at]).count() as u64);
@@ -141,6 +143,7 @@ fn each_accepted_document_is_in_its_part_once() {
                 accepted += 1;
             }
         }
+        assert!((0..5).all(|part| numbers[&part].1), "each part has a last block");
     }
     assert!((0..5).all(|part| parts.values().any(|of| *of == part)), "no part is empty");
     let whole = folder.read_report("whole.json");
@@ -172,7 +175,7 @@ fn a_map_decides_on_the_part() {
         assert!(end.is_some());
         let mut parts = BTreeMap::new();
         for block in &blocks {
-            for (_, _, document) in &block.documents {
+            for (.., document) in &block.documents {
                 let document: Value = serde_json::from_slice(document).expect("it is JSON");
                 parts.insert(document[key].as_str().expect("a text").to_owned(), block.part);
             }
@@ -213,9 +216,9 @@ fn a_long_document_has_a_block() {
     assert_eq!(plan(&folder, "a.ndjson --parts 1"), 1);
     let (blocks, end) = blocks(&scatter(&folder, 0, ""));
     assert_eq!(blocks.iter().map(|block| block.documents.len()).collect::<Vec<_>>(), [50, 1, 49]);
-    assert_eq!(end.map(|end| end.offset), Some(3));
+    assert_eq!(end.map(|end| end.number), Some(3));
     let written: Vec<u8> =
-        blocks.into_iter().flat_map(|block| block.documents).flat_map(|one| one.2).collect();
+        blocks.into_iter().flat_map(|block| block.documents).flat_map(|one| one.3).collect();
     assert!(written == text.as_bytes());
 }
 

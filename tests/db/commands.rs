@@ -40,13 +40,13 @@ fn migrate_makes_and_drops_the_tables() {
     assert_told(
         &migrate(&database, &["up"]),
         0,
-        &["applied: 0001 customer_profiles\n", "made: the ledger, version 7\n"],
+        &["applied: 0001 customer_profiles\n", "made: the ledger, version 8\n"],
     );
     assert_told(&migrate(&database, &["up"]), 0, &["nothing to apply"]);
     assert_told(
         &migrate(&database, &["status"]),
         0,
-        &["0001 customer_profiles: applied 20", "by postgres\nledger: version 7\n"],
+        &["0001 customer_profiles: applied 20", "by postgres\nledger: version 8\n"],
     );
     assert_told(&migrate(&database, &["verify"]), 0, &["the tables are as they should be"]);
     assert_eq!(load_into(&database, &[]).code, Some(1));
@@ -103,13 +103,13 @@ fn a_load_brings_the_ledger_of_an_older_release_up_to_date_unless_it_may_not() {
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs,
              profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions,
              profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports,
-             profile_loader.rejected_documents, profile_loader.run_etags",
+             profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred",
     );
     let refused = load_into(&database, &["--no-migrate"]);
     assert_told(&refused, 5, &["the ledger is of an older release", "--no-migrate", "migrate up"]);
-    assert_told(&migrate(&database, &["status"]), 0, &["ledger: version 1; 'migrate up' brings it to 7"]);
+    assert_told(&migrate(&database, &["status"]), 0, &["ledger: version 1; 'migrate up' brings it to 8"]);
     let loaded = load_into(&database, &[]);
-    assert_told(&loaded, 1, &["upgraded: the ledger, from version 1 to 7", "318  inserted"]);
+    assert_told(&loaded, 1, &["upgraded: the ledger, from version 1 to 8", "318  inserted"]);
     assert_told(&load_into(&database, &["--no-migrate"]), 1, &["319  unchanged"]);
 }
 
@@ -121,13 +121,13 @@ fn a_load_into_tables_that_it_does_not_adopt_makes_the_ledger() {
     let refused = load_into(&database, &["--no-migrate"]);
     assert_told(&refused, 5, &["there is no ledger", "--no-migrate"]);
     assert_told(&load_into(&database, &[]), 1, &["warning: ", "made: the ledger", "318  inserted"]);
-    assert_told(&migrate(&database, &["status"]), 0, &["not recorded", "ledger: version 7"]);
+    assert_told(&migrate(&database, &["status"]), 0, &["not recorded", "ledger: version 8"]);
 }
 
 #[test]
 fn a_load_leaves_a_ledger_alone_that_is_newer_or_damaged() {
     for (change, words) in [
-        ("UPDATE profile_loader.ledger SET version = 8", "made by a newer profile-loader"),
+        ("UPDATE profile_loader.ledger SET version = 9", "made by a newer profile-loader"),
         ("DROP TABLE profile_loader.run_lanes", "there is no table profile_loader.run_lanes"),
     ] {
         let database = database("other_ledger");

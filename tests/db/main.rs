@@ -22,6 +22,7 @@ mod memory;
 mod merge;
 mod migrate;
 mod owners_rules;
+mod parts;
 mod pooler;
 mod refusals;
 mod refused_many;

@@ -28,7 +28,7 @@ use crate::{
     load::{Control, check_sessions},
     path_text::path_text,
     postgres::{Target, ToldSetting},
-    runs::Pace,
+    runs::{Pace, target_lock::TargetLock},
     session::{Client, SessionPool, SessionSettings},
     settings::{MissingDdl, OnExisting, Strategy, Timeouts},
 };
@@ -240,7 +240,7 @@ impl Diagnosis {
     ) -> Result<(), Failure> {
         let timeouts = Timeouts::IMPATIENT;
         let failed = |error| failure_of_run(error, target);
-        let control = Control::looking(pool, client, &request.db_schema, timeouts).await;
+        let control = Control::looking(pool, client, TargetLock::whole(&request.db_schema), timeouts).await;
         let mut control = control.map_err(failed)?;
         if let Some(holder) = control.holder().await.map_err(failed)? {
             let what = format!(

@@ -4,7 +4,7 @@
 //! A crash leaves what the ledger has as pending; the same command reads the input again, loads nothing of it twice,
 //! and comes here again.
 
-use std::{cell::RefCell, mem, sync::Arc, time::Instant};
+use std::{cell::RefCell, fs, mem, path::PathBuf, sync::Arc, time::Instant};
 
 use super::context::{AttemptContext, Phase};
 use crate::{
@@ -13,12 +13,13 @@ use crate::{
     input::{ChunkReader, InputError, Source},
     load::bulk::{self, RestoreProgress, Restoring},
     pipeline::{self, Checker, Deferral, End, Finished, PipelineSettings, Rules, RunFiles},
+    plan::BlockWriter,
     progress::{PhaseProgress, Progress},
-    report::{RejectFiles, RejectsError, Spill, Tally, merge_deferred_rejects},
+    report::{RejectFiles, RejectsError, Spill, Tally, deferred_error, merge_deferred_rejects},
     rows::RowForm,
     runs::{Confirmed, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
-    settings::{FramingRequest, KindLimit, Strategy},
+    settings::{FramingRequest, KindLimit},
 };
 
 pub(super) struct Finisher<'a> {
@@ -38,15 +39,17 @@ impl Finisher<'_> {
             // Such a run is abandoned.
             End::Complete | End::RejectLimit | End::Input(InputError::Damaged { .. })
         );
-        let is_bulk = self.context.run.strategy == Strategy::Bulk;
-        if is_bulk
+        if self.context.run.ends_bulk()
             && is_to_be_restored
             && let Err(end) = self.restore(self.confirmed(&finished))
         {
             finished.end = end;
         }
-        let deferral = mem::replace(&mut finished.deferral, Deferral::None);
-        let Deferral::Writing(files) = deferral else { return finished };
+        let files = match mem::replace(&mut finished.deferral, Deferral::None) {
+            Deferral::Writing(files) => files,
+            Deferral::Leaving { blocks, path } => return self.leave_deferred(finished, blocks, path),
+            _ => return finished,
+        };
         if !matches!(finished.end, End::Complete) {
             files.remove();
             return self.without_spill(finished);
@@ -59,6 +62,20 @@ impl Finisher<'_> {
                 self.without_spill(finished)
             }
         }
+    }
+
+    /// Leaves the deferred documents to the plan's own run, which merges those of all parts once the indexes stand.
+    fn leave_deferred(&self, mut finished: Finished, blocks: BlockWriter, path: PathBuf) -> Finished {
+        if matches!(finished.end, End::Complete) {
+            match blocks.finish() {
+                Ok(()) => finished.deferral = Deferral::Left(path),
+                Err(error) => finished.end = End::Rejects(deferred_error(&path)(error)),
+            }
+        } else {
+            // The next attempt writes it anew.
+            let _ = fs::remove_file(path);
+        }
+        self.without_spill(finished)
     }
 
     /// Counts the deferred documents as not loaded; what an earlier attempt had committed of them stands.
@@ -87,7 +104,7 @@ impl Finisher<'_> {
         Restoring::new(sessions, session_name, db_schema, watch, settings.timeouts.db_wait, confirmed)
     }
 
-    fn restore(&self, confirmed: Option<Confirmed>) -> Result<(), End> {
+    pub(super) fn restore(&self, confirmed: Option<Confirmed>) -> Result<(), End> {
         let AttemptContext { request, runtime, run, .. } = self.context;
         let restoring = self.restoring(confirmed);
         let progress = PhaseProgress::start(request.console, "indexes");

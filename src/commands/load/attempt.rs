@@ -1,6 +1,6 @@
 //! An attempt at a run that has begun: its phases one after another, each with sessions of its own, and its end.
 
-use std::{path::Path, sync::Arc};
+use std::{io::BufWriter, mem, path::Path, sync::Arc};
 
 use tokio::task::JoinHandle;
 
@@ -21,19 +21,19 @@ use crate::{
     input::{InputError, Source},
     load::Control,
     pipeline::{self, Deferral, End, Finished, Rules, RunFiles},
-    report::{RejectFiles, RunReport, SpillFiles},
+    report::{RejectFiles, RunReport, SpillFiles, create_private, deferred_error},
     rows::RowForm,
     runs::{Confirmed, SessionRole},
     session::Watch,
-    settings::Strategy,
 };
 
 /// Brings a run that has begun to an end of some kind. It is over once `tell` has given the report out and the ledger
-/// has the end.
+/// has the end. Where it has seen all of its input, `whole` makes of its report the one that is given out.
 pub(super) fn complete(
     context: AttemptContext<'_>,
     mut opened: OpenedInputs,
     control: Control,
+    whole: impl FnOnce(RunReport) -> Result<RunReport, Failure>,
     tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
 ) -> Result<RunReport, Failure> {
     let AttemptContext { request, run, .. } = context;
@@ -63,14 +63,27 @@ pub(super) fn complete(
     let (paths, held) = end_or_hold(&mut finished, &sources);
     let rejected = held.as_ref().map(RejectFiles::errors_path).or(paths.as_ref().map(|paths| &*paths.errors));
     let rejected = rejected.filter(|_| request.settings.rejects_table).map(Path::to_owned);
+    let deferred = match mem::take(&mut finished.deferral) {
+        Deferral::Left(path) => Some(path),
+        _ => None,
+    };
     let digests = finished.digests.clone();
-    let read = finished.is_verified.then(|| sources.iter().map(run_source).collect());
+    let is_of_plan = run.of_plan.is_some();
+    let read = (finished.is_verified && !is_of_plan).then(|| sources.iter().map(run_source).collect());
     let (strategy, connections) = (run.strategy.name(), request.settings.connections);
     let database = Some(finish.control.server_version().to_owned());
     let load = LoadHeader { run_id: Some(run.id), database, strategy, connections };
-    let report = conclude(header, finished, Some(load), paths);
+    let mut report = conclude(header, finished, Some(load), paths);
+    if report.outcome.is_final() {
+        report = match whole(report) {
+            Ok(report) => report,
+            Err(failure) => return finish.failed(failure),
+        };
+    }
     let told = tell(&report);
-    finish.concluded(RunEnd { report, told, digests, sources: read, held, rejected, is_damaged, confirmed })
+    let end =
+        RunEnd { report, told, digests, sources: read, held, rejected, deferred, is_damaged, confirmed };
+    finish.concluded(end)
 }
 
 /// A run is complete only where the server has all that was confirmed to it.
@@ -89,8 +102,15 @@ fn confirm<'a>(finished: &mut Finished, mut finish: Finish<'a>) -> (Option<Confi
 }
 
 fn create_files(context: AttemptContext<'_>, sources: &[Source]) -> Result<RunFiles, Failure> {
-    let AttemptContext { request, run, .. } = context;
+    let AttemptContext { request, run, plan, .. } = context;
     let rejects = create_reject_files(request.documents, sources, Some(run.id))?;
+    let of_plan = plan.zip(run.of_plan.and_then(|of_plan| of_plan.part)).filter(|_| run.leaves_deferred());
+    if let (Some(dir), Some((plan, part))) = (&request.documents.rejects, of_plan) {
+        let path = dir.join(format!("deferred.run-{}.blocks.partial", run.id));
+        let file = create_private(&path).map_err(|error| failure_of_rejects(deferred_error(&path)(error)))?;
+        let blocks = plan.deferred_writer(part, Box::new(BufWriter::new(file)));
+        return Ok(RunFiles { rejects, deferral: Deferral::Leaving { blocks, path }, blocks: None });
+    }
     // With the rejected documents, for these are customers' data as well.
     let deferral = match (&request.documents.rejects, run.plan.defers) {
         (Some(dir), true) => Deferral::Writing(SpillFiles::create(dir, run.id).map_err(failure_of_rejects)?),
@@ -121,7 +141,7 @@ fn work(started: PipelineInput, rules: Rules, finish: Finish<'_>) -> (Finished, 
     progress.finish();
     watching.inspect(JoinHandle::abort);
     lane_context.end_sessions();
-    if run.strategy == Strategy::Bulk || run.plan.defers {
+    if run.ends_bulk() || run.plan.defers {
         let source_names = &started.header.source_names;
         let finisher = Finisher { context, rules, source_names, watch: &watch, interrupts: &interrupts };
         finished = finisher.complete(finished);

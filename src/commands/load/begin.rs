@@ -151,7 +151,7 @@ async fn begin_bulk(
     }
 }
 
-fn locked(error: &RunError, holders: Option<&str>) -> Failure {
+pub(super) fn locked(error: &RunError, holders: Option<&str>) -> Failure {
     let because = holders.map_or_else(String::new, |holders| format!(", because {holders}"));
     let message = format!(
         "{}{because}; end that transaction (SELECT pg_terminate_backend(PID) ends its session), wait longer with \
@@ -161,7 +161,7 @@ fn locked(error: &RunError, holders: Option<&str>) -> Failure {
     Failure::new(exit::TEMPORARY, message)
 }
 
-fn report_begun(begun: BegunRun, console: Console) -> Run {
+pub(super) fn report_begun(begun: BegunRun, console: Console) -> Run {
     let id = begun.run.id;
     console.detail(&format!("this is run {id}"));
     if begun.run.plan.in_order {
@@ -203,7 +203,7 @@ fn kept_message(dropped: &DroppedDdl, db_schema: &str) -> String {
     )
 }
 
-fn report_resumed(run: &Run, console: Console) {
+pub(super) fn report_resumed(run: &Run, console: Console) {
     let loaded = run.counts().loaded();
     console.info(&format!(
         "resuming run {} (attempt {}): {loaded} documents are committed; the input is read again from its beginning",

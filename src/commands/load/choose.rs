@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Below this much input, restoring indexes saves no time. Of a pipe nobody knows how much comes.
-const BULK_INPUT_BYTES_MIN: u64 = 8 << 20;
+pub(super) const BULK_INPUT_BYTES_MIN: u64 = 8 << 20;
 
 /// What a load is to be.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ fn is_enough_for_bulk(sources: &[Source]) -> bool {
 }
 
 /// Tables that lack indexes and foreign keys are not for other loads.
-fn refuse_beside_bulk(pending: &[PendingStep]) -> Failure {
+pub(super) fn refuse_beside_bulk(pending: &[PendingStep]) -> Failure {
     let run_id = pending[0].run_id;
     Failure::new(
         exit::NEEDS_A_PERSON,
@@ -170,7 +170,11 @@ fn refuse_beside_bulk(pending: &[PendingStep]) -> Failure {
 }
 
 /// What a bulk load has committed is not loaded again by the next attempt at it.
-async fn refuse_emptied(control: &mut Control, db_schema: &str, run_id: i64) -> Result<(), Failure> {
+pub(super) async fn refuse_emptied(
+    control: &mut Control,
+    db_schema: &str,
+    run_id: i64,
+) -> Result<(), Failure> {
     let emptied = control.emptied(db_schema, run_id).await.map_err(|error| failure_of_ledger(&error))?;
     if emptied.is_empty() {
         return Ok(());

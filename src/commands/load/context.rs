@@ -7,6 +7,7 @@ use crate::{
     commands::{runtime::CommandRuntime, signals::Signals},
     load::{BatchLimits, LaneContext, LaneWork, OnClash},
     pipeline::{BATCH_CHUNKS, Lanes, LanesWork},
+    plan::Plan,
     postgres::Target,
     runs::{Confirmed, Run, SessionRole},
     session::{SessionPool, SessionSettings, Watch},
@@ -20,6 +21,8 @@ pub(super) struct AttemptContext<'a> {
     pub(super) runtime: &'a CommandRuntime,
     pub(super) signals: &'a Signals,
     pub(super) run: &'a Run,
+    /// Of a run that loads some of it.
+    pub(super) plan: Option<&'a Plan>,
 }
 
 /// What lanes load.

@@ -4,7 +4,7 @@
 //! A crash before the ledger has the end leaves the run as running, which the same command resumes. A crash between the
 //! ledger and the names of reject files that had to wait leaves these under their partial names.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use tokio::time;
 
@@ -28,6 +28,9 @@ const FINISH_STOPPED: Duration = Duration::from_secs(1);
 /// A longer report is not kept in the ledger.
 const REPORT_BYTES_MAX: usize = 4 << 20;
 
+/// That of a part is, for the report of the plan is made of it.
+const PART_REPORT_BYTES_MAX: usize = 256 << 20;
+
 pub(super) struct Finish<'a> {
     pub(super) context: AttemptContext<'a>,
     pub(super) control: Control,
@@ -44,6 +47,8 @@ pub(super) struct RunEnd {
     pub(super) held: Option<RejectFiles>,
     /// The records of rejected documents, where the ledger is to have them.
     pub(super) rejected: Option<PathBuf>,
+    /// Blocks of documents that are left to the plan's own run.
+    pub(super) deferred: Option<PathBuf>,
     /// The input can't be trusted, so there is nothing to resume.
     pub(super) is_damaged: bool,
     /// What a run that is complete has loaded.
@@ -61,6 +66,7 @@ impl Finish<'_> {
             digests: Vec::new(),
             report: None,
             rejected: None,
+            deferred: None,
             confirmed: None,
         };
         // The reason is shown; where this fails, the ledger has the run as running, which is resumed, too.
@@ -72,20 +78,33 @@ impl Finish<'_> {
     /// Ends an attempt whose report was given out, or should have been.
     pub(super) fn concluded(mut self, end: RunEnd) -> Result<RunReport, Failure> {
         failpoint("finish");
-        let RunEnd { report, told, digests, sources, held, rejected, is_damaged, confirmed } = end;
+        let RunEnd { report, told, digests, sources, held, rejected, deferred, is_damaged, confirmed } = end;
         let outcome = if told.is_ok() { report.outcome } else { Outcome::Failed };
         let documents = &report.documents;
         let failure = told.as_ref().err().map(ToString::to_string).or(report.failure.clone());
         let documents = [documents.read, documents.accepted, documents.rejected];
-        let kept = outcome.is_final().then(|| report.bounded_json(REPORT_BYTES_MAX)).flatten();
+        let is_of_plan = self.context.run.of_plan.is_some();
+        let bytes_max = if is_of_plan { PART_REPORT_BYTES_MAX } else { REPORT_BYTES_MAX };
+        let kept = outcome.is_final().then(|| report.bounded_json(bytes_max)).flatten();
         let rejected = rejected.filter(|_| outcome.is_final());
-        let ending =
-            Ending { outcome, documents, failure, sources, digests, report: kept, rejected, confirmed };
+        let ending = Ending {
+            outcome,
+            documents,
+            failure,
+            sources,
+            digests,
+            report: kept,
+            rejected,
+            deferred: deferred.clone(),
+            confirmed,
+        };
         let written = if outcome == Outcome::Interrupted {
             Ok(self.write(&ending, FINISH_STOPPED))
         } else {
             self.write_until_signal(&ending)
         };
+        // The ledger has what it holds, or the next attempt writes it anew.
+        let _ = deferred.map(fs::remove_file);
         if is_damaged && matches!(written, Ok(Ok(()))) && self.abandon() {
             return told.map(|()| report);
         }
@@ -184,13 +203,14 @@ impl Finish<'_> {
 /// Of a run that has begun and not come to its end. `may_lack`: whether a bulk load may have left something to restore.
 pub(super) fn say_how_to_go_on(context: AttemptContext<'_>, exit_code: u8, may_lack: bool) {
     let (id, console) = (context.run.id, context.request.console);
+    let to_abandon = context.run.to_abandon();
     if may_lack {
         console.info("until it has ended, the tables may lack indexes and foreign keys");
     }
     if matches!(exit_code, exit::USAGE | exit::NEEDS_A_PERSON) {
         console.info(&format!(
             "run {id} is unfinished; once that is fixed, the same command resumes it, or abandon it: \
-             profile-loader runs abandon {id}"
+             profile-loader runs abandon {to_abandon}"
         ));
     } else {
         let command = this_command();

@@ -10,6 +10,7 @@ mod choose;
 mod context;
 mod dry_run;
 mod finish;
+mod of_plan;
 mod outlook;
 mod request;
 mod this_command;
@@ -19,6 +20,7 @@ use std::panic::{self, AssertUnwindSafe};
 use tokio::{runtime::Handle, time};
 use tokio_postgres::Client;
 
+pub(crate) use self::of_plan::{PlanLoadRequest, PlanStep, PlanTarget, load_of_plan};
 use self::{
     begin::begin_run,
     choose::{RunChoice, choose_run},
@@ -48,6 +50,7 @@ use crate::{
     load::{Control, check_sessions},
     postgres::Target,
     report::RunReport,
+    runs::target_lock::TargetLock,
     session::{SessionPool, SessionSettings},
     settings::{DocumentSettings, LoadSettings, Strategy},
 };
@@ -99,19 +102,30 @@ pub(crate) fn load_all(
     // has begun has to be ended.
     let begun = begin_run(&mut control, request, choice, &signals);
     let run = runtime.block_on(begun)?;
-    let context =
-        AttemptContext { request, target: &target, runtime: &runtime, signals: &signals, run: &run };
-    let attempt = panic::catch_unwind(AssertUnwindSafe(|| {
-        failpoint("run-begun");
-        attempt::complete(context, opened, control, tell)
-    }));
-    // What a bug leaves is what the end of the process would: the ledger says that the run is not over.
-    let report = attempt.unwrap_or_else(|bug| {
-        finish::say_how_to_go_on(context, exit::BUG, run.strategy == Strategy::Bulk);
-        panic::resume_unwind(bug)
-    });
+    let (target, runtime, signals) = (&*target, &runtime, &signals);
+    let context = AttemptContext { request, target, runtime, signals, run: &run, plan: None };
+    let report = attempt_run(context, opened, control, Ok, tell);
     stop(server)?;
     report
+}
+
+/// Brings a run that has begun to an end of some kind.
+fn attempt_run(
+    context: AttemptContext<'_>,
+    opened: OpenedInputs,
+    control: Control,
+    whole: impl FnOnce(RunReport) -> Result<RunReport, Failure>,
+    tell: impl FnOnce(&RunReport) -> Result<(), Failure>,
+) -> Result<RunReport, Failure> {
+    let attempt = panic::catch_unwind(AssertUnwindSafe(|| {
+        failpoint("run-begun");
+        attempt::complete(context, opened, control, whole, tell)
+    }));
+    // What a bug leaves is what the end of the process would: the ledger says that the run is not over.
+    attempt.unwrap_or_else(|bug| {
+        finish::say_how_to_go_on(context, exit::BUG, context.run.strategy == Strategy::Bulk);
+        panic::resume_unwind(bug)
+    })
 }
 
 /// Holds the target and decides what to do; checks all that can be known before a run is begun.
@@ -131,9 +145,11 @@ async fn prepare(
     if looked.await.map_err(|_| no_answer(target))??.is_none() {
         refuse_to_begin(&findings)?;
     }
-    let mut control = Control::take(pool, client, &settings.db_schema, settings.when_held, timeouts, &report)
-        .await
-        .map_err(|error| failure_of_control(error, target))?;
+    let lock = TargetLock::whole(&settings.db_schema);
+    let control = Control::looking(pool, client, lock, timeouts).await;
+    let mut control = control.map_err(|error| failure_of_run(error, target))?;
+    let held = control.hold_target(settings.when_held, &report).await;
+    held.map_err(|error| failure_of_control(error, target))?;
     let looked = look_at_target(control.client(), Wanted::by(settings), &mut findings);
     let tables = time::timeout(timeouts.answer, looked).await.map_err(|_| no_answer(target))??;
     refuse_to_begin(&findings)?;

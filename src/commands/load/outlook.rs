@@ -19,7 +19,7 @@ use crate::{
     migrate::BULK_VERSION,
     postgres::Target,
     report::DryRun,
-    runs::Pace,
+    runs::{Pace, target_lock::TargetLock},
     session::{SessionPool, SessionSettings},
     settings::{LoadSettings, Strategy, StrategyRequest, WhenHeld},
 };
@@ -52,7 +52,7 @@ pub(super) async fn look(
     }
     let read_only = time::timeout(timeouts.answer, make_read_only(&client));
     read_only.await.map_err(|_| no_answer(target))??;
-    let control = Control::looking(pool, client, &settings.db_schema, timeouts).await;
+    let control = Control::looking(pool, client, TargetLock::whole(&settings.db_schema), timeouts).await;
     let mut control = control.map_err(|error| failure_of_run(error, target))?;
     let tables = look_at_tables(&mut control, settings, &mut findings);
     let tables = time::timeout(timeouts.answer, tables).await.map_err(|_| no_answer(target))??;

@@ -142,6 +142,7 @@ mod tests {
             framing: Framing::Ndjson,
             piece: Piece::Whole,
             documents: Vec::new(),
+            origins: Vec::new(),
             consumed: 0,
             end: Watermark::default(),
             is_unterminated: false,

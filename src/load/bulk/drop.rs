@@ -21,12 +21,33 @@ const HOLDERS_MAX: usize = 3;
 /// Why tables can't be filled in bulk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    HoldsRows { table: String },
-    NotOwner { table: String, owner: String },
-    NoCreate { db_schema: String },
-    NoPlainTable { table: String },
-    RowSecurity { table: String },
-    InsertRule { table: String },
+    HoldsRows {
+        table: String,
+    },
+    NotOwner {
+        table: String,
+        owner: String,
+    },
+    NoCreate {
+        db_schema: String,
+    },
+    NoPlainTable {
+        table: String,
+    },
+    RowSecurity {
+        table: String,
+    },
+    InsertRule {
+        table: String,
+    },
+    /// Of a plan: without one, documents are merged beside what is kept.
+    BetweenProfiles {
+        constraint: String,
+    },
+    Trigger {
+        trigger: String,
+        table: String,
+    },
 }
 
 impl fmt::Display for Obstacle {
@@ -45,6 +66,12 @@ impl fmt::Display for Obstacle {
             Self::RowSecurity { table } => write!(f, "table {table} has row level security"),
             Self::InsertRule { table } => {
                 write!(f, "table {table} has a rule on INSERT, which COPY does not follow")
+            }
+            Self::BetweenProfiles { constraint } => {
+                write!(f, "a constraint may hold between profiles: {constraint}")
+            }
+            Self::Trigger { trigger, table } => {
+                write!(f, "the trigger {trigger} on table {table} acts on what is inserted")
             }
         }
     }

@@ -13,7 +13,7 @@ pub(super) struct LedgerTable {
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const LEDGER: &str = "ledger";
 
-pub(super) static TABLES: [LedgerTable; 13] = [
+pub(super) static TABLES: [LedgerTable; 15] = [
     LedgerTable {
         name: MIGRATIONS,
         since: 1,
@@ -139,6 +139,23 @@ pub(super) static TABLES: [LedgerTable; 13] = [
         ],
     },
     LedgerTable { name: "run_etags", since: 7, columns: &["run_id bigint", "position integer", "etag text"] },
+    LedgerTable {
+        name: "run_parts",
+        since: 8,
+        columns: &[
+            "run_id bigint",
+            "db_schema text",
+            "plan text",
+            "part integer",
+            "first_part integer",
+            "parts integer",
+        ],
+    },
+    LedgerTable {
+        name: "run_deferred",
+        since: 8,
+        columns: &["run_id bigint", "number integer", "blocks bytea"],
+    },
 ];
 
 /// The one thing that a ledger of any later layout has, too.

@@ -7,32 +7,33 @@ use super::{execute, objects, refused};
 use crate::support;
 
 /// From each older version, with what a ledger of it did not have yet.
-const OLDER: [(i32, &str); 6] = [
+const OLDER: [(i32, &str); 7] = [
     (
         1,
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
              profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl,
              profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports,
-             profile_loader.rejected_documents, profile_loader.run_etags",
+             profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred",
     ),
     (
         2,
         "DROP TABLE profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans,
-             profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags;
+             profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred;
          UPDATE profile_loader.ledger SET version = 2",
     ),
     (
         3,
-        "DROP TABLE profile_loader.run_plans, profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags;
+        "DROP TABLE profile_loader.run_plans, profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred;
          UPDATE profile_loader.ledger SET version = 3",
     ),
     (
         4,
-        "DROP TABLE profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags;
+        "DROP TABLE profile_loader.run_reports, profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred;
          UPDATE profile_loader.ledger SET version = 4",
     ),
-    (5, "DROP TABLE profile_loader.rejected_documents, profile_loader.run_etags; UPDATE profile_loader.ledger SET version = 5"),
-    (6, "DROP TABLE profile_loader.run_etags; UPDATE profile_loader.ledger SET version = 6"),
+    (5, "DROP TABLE profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred; UPDATE profile_loader.ledger SET version = 5"),
+    (6, "DROP TABLE profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred; UPDATE profile_loader.ledger SET version = 6"),
+    (7, "DROP TABLE profile_loader.run_parts, profile_loader.run_deferred; UPDATE profile_loader.ledger SET version = 7"),
 ];
 
 const RUN: &str = "
@@ -60,7 +61,8 @@ async fn an_older_ledger_is_brought_up_to_date() {
         assert!(matches!(error, MigrateError::NoLedger), "{error:?}");
 
         let sql = migrate::pending_sql(Some(&mut client), "public").await.unwrap();
-        assert!(sql.contains("CREATE TABLE profile_loader.run_etags"), "{sql}");
+        assert!(sql.contains("CREATE TABLE profile_loader.run_parts"), "{sql}");
+        assert_eq!(sql.contains("CREATE TABLE profile_loader.run_etags"), version < 7, "{sql}");
         assert_eq!(sql.contains("CREATE TABLE profile_loader.rejected_documents"), version < 6, "{sql}");
         assert_eq!(sql.contains("CREATE TABLE profile_loader.run_reports"), version < 5, "{sql}");
         assert_eq!(sql.contains("CREATE TABLE profile_loader.run_plans"), version < 4, "{sql}");
@@ -126,7 +128,7 @@ async fn a_newer_ledger_is_left_alone() {
     // Whatever else a newer release changes: its version comes first.
     execute(
         &client,
-        "UPDATE profile_loader.ledger SET version = 8;
+        "UPDATE profile_loader.ledger SET version = 9;
          ALTER TABLE profile_loader.ledger ADD COLUMN since timestamptz;
          ALTER TABLE profile_loader.runs DROP COLUMN failure;
          DROP TABLE profile_loader.migrations",
@@ -134,7 +136,7 @@ async fn a_newer_ledger_is_left_alone() {
     .await;
     let before = objects(&client).await;
     let is_newer = |error: MigrateError| {
-        assert!(matches!(error, MigrateError::NewerLedger { version: 8 }), "{error:?}");
+        assert!(matches!(error, MigrateError::NewerLedger { version: 9 }), "{error:?}");
         assert!(error.to_string().contains("made by a newer profile-loader"), "{error}");
         assert!(!error.is_temporary());
     };

@@ -168,7 +168,7 @@ async fn another_role_asks_for_what_an_upgrade_of_the_ledger_needs() {
         &superuser,
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
              profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports,
-             profile_loader.rejected_documents, profile_loader.run_etags",
+             profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred",
     )
     .await;
     let role = &limited.role;

@@ -277,7 +277,7 @@ async fn without_a_ledger_there_are_no_runs() {
         "DROP TABLE profile_loader.ledger, profile_loader.runs, profile_loader.run_inputs, profile_loader.run_lanes,
              profile_loader.run_rejections, profile_loader.run_transactions, profile_loader.run_ddl,
              profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports,
-             profile_loader.rejected_documents, profile_loader.run_etags",
+             profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred",
     )
     .await;
     check();
@@ -286,7 +286,7 @@ async fn without_a_ledger_there_are_no_runs() {
 #[tokio::test]
 async fn a_ledger_that_is_newer_or_damaged_is_left_alone() {
     for (change, words) in [
-        ("UPDATE profile_loader.ledger SET version = 8", "made by a newer profile-loader"),
+        ("UPDATE profile_loader.ledger SET version = 9", "made by a newer profile-loader"),
         ("DELETE FROM profile_loader.ledger", "profile_loader.ledger has no row"),
         ("ALTER TABLE profile_loader.runs ADD COLUMN seconds integer", "was not made by this release"),
         ("DROP TABLE profile_loader.run_lanes", "there is no table profile_loader.run_lanes"),
@@ -338,7 +338,7 @@ async fn a_role_is_told_what_it_may_not_do() {
          GRANT SELECT, INSERT, UPDATE, DELETE ON profile_loader.runs, profile_loader.run_inputs, \
          profile_loader.run_lanes, profile_loader.run_rejections, profile_loader.run_transactions, \
          profile_loader.run_ddl, profile_loader.run_spills, profile_loader.run_plans, profile_loader.run_reports, \
-         profile_loader.rejected_documents, profile_loader.run_etags TO \"role\"",
+         profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred TO \"role\"",
     )
     .await;
     let theirs = format!("SELECT pid::text FROM pg_stat_activity WHERE usename = '{role}'");

@@ -31,7 +31,7 @@ fn the_report_of_a_run_is_drawn_again() {
     assert!(fs::read_to_string(store.path("again.csv")).expect("it was written").contains("schema:required"));
     // As the release left it that was the first to keep reports.
     store.database.execute(
-        "DROP TABLE profile_loader.rejected_documents, profile_loader.run_etags; UPDATE profile_loader.ledger SET version = 5",
+        "DROP TABLE profile_loader.rejected_documents, profile_loader.run_etags, profile_loader.run_parts, profile_loader.run_deferred; UPDATE profile_loader.ledger SET version = 5",
     );
     assert_eq!(show(&store, "1", "older.json").code, Some(0));
 }
