@@ -18,11 +18,12 @@ mod words;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write as _},
+    path::PathBuf,
 };
 
 use args::{
     Command, DatabaseArgs, GlobalArgs, LoadArgs, LoadOrPartArgs, LogFormatArg, MigrateCommand, OnExistingArg,
-    OutputArg, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
+    OutputArg, REJECTS_DIR, ReportArgs, ReportCommand, ResumeArg, RunArgs, RunsCommand, StrategyArg,
 };
 use targets::TargetLine;
 
@@ -238,10 +239,13 @@ fn load_settings(
         on_existing: args.on_existing.into(),
         missing_ddl: if args.no_migrate { MissingDdl::Refuse } else { MissingDdl::Apply },
     };
+    // What changes nothing leaves the reject files of loads where they are, for they may be what is loaded next.
+    let default = (!args.dry_run).then(|| PathBuf::from(REJECTS_DIR));
+    let rejects = args.rejects.or(default);
     let (documents, output) = if needs_inputs {
-        args.input.settings(Some(args.rejects), config, console)?
+        args.input.settings(rejects, config, console)?
     } else {
-        args.input.settings_without_inputs(Some(args.rejects), config, console)
+        args.input.settings_without_inputs(rejects, config, console)
     };
     Ok((documents, settings, database, output))
 }

@@ -23,7 +23,7 @@ use super::{
 const EMBEDDED_DIR: &str = "profile-loader-data";
 
 /// Where `load` keeps rejected documents when nobody says otherwise.
-const REJECTS_DIR: &str = "profile-loader-rejects";
+pub(super) const REJECTS_DIR: &str = "profile-loader-rejects";
 
 /// How many runs are listed when nobody says otherwise: about a screen.
 const RUNS_LISTED: u32 = 20;
@@ -160,9 +160,9 @@ pub(super) struct LoadOrPartArgs {
 pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
-    /// Rejected lines and the reasons go to this folder
-    #[arg(long, value_name = "DIR", default_value = REJECTS_DIR, env = "PROFILE_LOADER_REJECTS", hide_env = true)]
-    pub(super) rejects: PathBuf,
+    /// Rejected lines and the reasons go to this folder [default: profile-loader-rejects; none of --dry-run]
+    #[arg(long, value_name = "DIR", env = "PROFILE_LOADER_REJECTS", hide_env = true)]
+    pub(super) rejects: Option<PathBuf>,
     /// Places and codes of rejected documents go to the table profile_loader.rejected_documents as well
     #[arg(long, env = "PROFILE_LOADER_REJECTS_TABLE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(super) rejects_table: bool,

@@ -90,8 +90,8 @@ impl Command {
         }
         let (input, rejects) = match &*self {
             Self::Validate(args) => (Some(&args.input), args.rejects.as_deref()),
-            Self::Load(args) => (Some(&args.load.input), Some(&*args.load.rejects)),
-            Self::Runs(RunsCommand::Retry(args)) => (Some(&args.load.input), Some(&*args.load.rejects)),
+            Self::Load(args) => (Some(&args.load.input), args.load.rejects.as_deref()),
+            Self::Runs(RunsCommand::Retry(args)) => (Some(&args.load.input), args.load.rejects.as_deref()),
             _ => (None, None),
         };
         if let Some(input) = input {

@@ -20,7 +20,7 @@ use crate::{
     pipeline::{Checker, PipelineSettings, Rules, RunFiles},
     plan::BlockWriter,
     progress::Progress,
-    report::{MapIdentity, PlanShare, RejectFiles, RejectsError, RunReport, SchemaIdentity},
+    report::{MapIdentity, PlanShare, RejectFiles, RejectPaths, RejectsError, RunReport, SchemaIdentity},
     rows::RowForm,
     settings::{DocumentSettings, FramingRequest},
 };
@@ -166,6 +166,9 @@ pub(super) fn create_reject_files(
     run_id: Option<i64>,
 ) -> Result<Option<RejectFiles>, Failure> {
     refuse_own_files(sources, settings.rejects.as_deref(), run_id)?;
+    if run_id.is_none() {
+        refuse_to_replace_inputs(sources, settings.rejects.as_deref())?;
+    }
     let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
     settings.rejects.as_ref().map(create).transpose().map_err(failure_of_rejects)
 }
@@ -182,24 +185,39 @@ pub(super) fn refuse_own_files(
     run_id: Option<i64>,
 ) -> Result<(), Failure> {
     let Some(dir) = rejects else { return Ok(()) };
-    let partial = RejectFiles::partial_paths(dir, run_id);
-    for source in sources {
-        let Source::File(path) = source else { continue };
-        let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
-            (Ok(own), Ok(path)) => own == path,
-            _ => false,
-        };
-        if is_same(&partial.documents) || is_same(&partial.errors) {
-            return Err(Failure::new(
-                exit::USAGE,
-                format!(
-                    "{} is written by this very command; rename it, or name another folder with --rejects",
-                    crate::path_text::path_text(path)
-                ),
-            ));
-        }
-    }
-    Ok(())
+    let Some(path) = input_among(sources, &RejectFiles::partial_paths(dir, run_id)) else { return Ok(()) };
+    let path = crate::path_text::path_text(path);
+    Err(Failure::new(
+        exit::USAGE,
+        format!("{path} is written by this very command; rename it, or name another folder with --rejects"),
+    ))
+}
+
+/// What only looks at documents would put the rejected ones in place of all of them: a load of that file would then miss
+/// those that were fixed in it.
+fn refuse_to_replace_inputs(sources: &[Source], rejects: Option<&Path>) -> Result<(), Failure> {
+    let Some(dir) = rejects else { return Ok(()) };
+    let Some(path) = input_among(sources, &RejectFiles::final_paths(dir)) else { return Ok(()) };
+    let path = crate::path_text::path_text(path);
+    Err(Failure::new(
+        exit::USAGE,
+        format!(
+            "what this command rejects would take the place of {path}, and it loads nothing of what was fixed in there; \
+             leave --rejects out (PROFILE_LOADER_REJECTS), or name another folder"
+        ),
+    ))
+}
+
+/// The first input that is one of these files.
+fn input_among<'a>(sources: &'a [Source], files: &RejectPaths) -> Option<&'a PathBuf> {
+    let own: Vec<_> = [&files.documents, &files.errors]
+        .into_iter()
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .collect();
+    sources.iter().find_map(|source| match source {
+        Source::File(path) => fs::canonicalize(path).is_ok_and(|path| own.contains(&path)).then_some(path),
+        _ => None,
+    })
 }
 
 /// Refuses reports that can't be written: better now than after hours.

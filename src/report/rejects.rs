@@ -137,6 +137,11 @@ impl RejectFiles {
         RejectPaths::in_dir(dir, &infix(run_id), ".partial")
     }
 
+    /// Where they are once all is read.
+    pub(crate) fn final_paths(dir: &Path) -> RejectPaths {
+        RejectPaths::in_dir(dir, "", "")
+    }
+
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
     pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
         for line in &rejects.lines {
@@ -189,7 +194,7 @@ impl RejectFiles {
     /// there is something new, unless they hold the same. `None` when nothing was rejected.
     pub(crate) fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
-        let paths = RejectPaths::in_dir(&self.dir, "", "");
+        let paths = Self::final_paths(&self.dir);
         if !paths.hold_already(&self.partial)? {
             paths.move_aside(&self.dir, "", self.lines > 0)?;
         }
@@ -214,7 +219,7 @@ impl RejectFiles {
     /// Whether this source would be moved aside when the files get their names.
     pub(crate) fn replaces(&self, source: &Source) -> bool {
         let Source::File(path) = source else { return false };
-        let paths = RejectPaths::in_dir(&self.dir, "", "");
+        let paths = Self::final_paths(&self.dir);
         let is_same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(path)) {
             (Ok(own), Ok(path)) => own == path,
             _ => false,
@@ -225,7 +230,7 @@ impl RejectFiles {
     /// Writes everything out; returns the names that [`Self::complete`] will give, where there is anything to name.
     pub(crate) fn prepare(&mut self) -> Result<Option<RejectPaths>, RejectsError> {
         self.flush()?;
-        Ok((self.lines > 0).then(|| RejectPaths::in_dir(&self.dir, "", "")))
+        Ok((self.lines > 0).then(|| Self::final_paths(&self.dir)))
     }
 
     /// Ends the files of a run that stopped early, under their partial names.

@@ -234,6 +234,9 @@ fn write_next(report: &RunReport, out: &mut String) -> std::fmt::Result {
     if matches!(report.outcome, Outcome::CompleteWithRejects) {
         let words = match report.dry_run {
             Some(_) => "the load rejects these; fix them before, or load and fix them then",
+            None if report.command == "validate" => {
+                "fix them in place, then check that file without --rejects, or with another folder"
+            }
             None => "fix them in place, then run the same command on that file",
         };
         writeln!(out, "  next:            {words}")?;

@@ -10,8 +10,9 @@ use crate::{
     full::make_full,
 };
 
+/// What is fixed is loaded from there, so nothing that only looks at it may put it elsewhere.
 #[test]
-fn mended_rejects_are_accepted_and_the_earlier_file_is_moved_aside() {
+fn fixed_rejects_stay_where_they_are() {
     let text = format!("{}{}{}{}", valid(1), faulty(2), valid(3), faulty(4));
     let folder = Folder::with("customers.ndjson", text);
     assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
@@ -20,15 +21,21 @@ fn mended_rejects_are_accepted_and_the_earlier_file_is_moved_aside() {
 
     // One of the two is fixed in place.
     folder.write("rejects/rejects.ndjson", valid(2) + &faulty(4));
-    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(1));
-    assert_eq!(folder.read("rejects/rejects.ndjson"), faulty(4).as_bytes());
-    assert_eq!(folder.read("rejects/rejects.1.ndjson"), (valid(2) + &faulty(4)).as_bytes());
+    std::os::unix::fs::symlink("rejects/rejects.ndjson", folder.path("link")).expect("links can be made");
+    for input in ["rejects/rejects.ndjson", "./rejects/../rejects/rejects.ndjson", "link"] {
+        let output = folder.run(&format!("validate {input} --rejects rejects"));
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        let words =
+            format!("error: what this command rejects would take the place of {input}, and it loads nothing");
+        assert!(output.stderr.starts_with(&words), "{}", output.stderr);
+    }
+    assert_eq!(folder.read("rejects/rejects.ndjson"), (valid(2) + &faulty(4)).as_bytes());
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects left").code, Some(1));
+    assert_eq!(folder.read("left/rejects.ndjson"), faulty(4).as_bytes());
 
-    folder.write("rejects/rejects.ndjson", valid(4));
-    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(0));
-    let names =
-        [1, 2].map(|number| [format!("rejects.{number}.errors.ndjson"), format!("rejects.{number}.ndjson")]);
-    assert_eq!(folder.names("rejects"), names.concat());
+    // Those of something else are moved aside.
+    assert_eq!(folder.run("validate customers.ndjson --rejects rejects").code, Some(1));
+    assert_eq!(folder.read("rejects/rejects.1.ndjson"), (valid(2) + &faulty(4)).as_bytes());
 }
 
 /// Pretty-printed, one of them no JSON at all.
@@ -77,7 +84,7 @@ fn rejects_of_several_lines_are_read_again() {
     let text =
         text.replace(&wrong, &fixed).replace(&broken, &sound).replace("\x1e12\n", "").replace(&faulty(5), "");
     folder.write("rejects/rejects.ndjson", text);
-    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects rejects").code, Some(0));
+    assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects left").code, Some(0));
 }
 
 /// Where none has a line break, they are lines.
