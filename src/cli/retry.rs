@@ -36,6 +36,7 @@ impl RetryArgs {
         documents.inputs = inputs;
         let says = |name: &str| self.said.iter().any(|said| said == name);
         let (says_on_existing, says_rejects) = (says("on_existing"), says("rejects"));
+        let says_db_schema = says("db_schema");
         Ok(RetryRequest {
             id: self.id,
             documents,
@@ -44,6 +45,7 @@ impl RetryArgs {
             output,
             says_on_existing,
             says_rejects,
+            says_db_schema,
         })
     }
 }

@@ -5,6 +5,8 @@
 
 use std::{
     cell::RefCell,
+    fs::File,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -36,6 +38,7 @@ pub(crate) struct RetryRequest {
     /// What was said, and is not to be as it was in the run.
     pub(crate) says_on_existing: bool,
     pub(crate) says_rejects: bool,
+    pub(crate) says_db_schema: bool,
 }
 
 /// What the ledger knows of the run.
@@ -60,10 +63,11 @@ pub(crate) fn retry(request: RetryRequest) -> Result<u8, Failure> {
     let kept = report.rejects.as_ref().ok_or_else(nothing)?;
     let kept = PathBuf::from(&kept.documents);
     if documents.inputs.is_empty() {
-        refuse_other_documents(id, &kept, replaced_by)?;
+        refuse_other_documents(id, &report, replaced_by)?;
         documents.inputs.push(kept.clone().into());
     }
-    if !request.says_rejects {
+    // A dry run has to leave the fixed documents where the retry itself will look for them.
+    if !request.says_rejects && !settings.dry_run {
         documents.rejects = kept.parent().map(Path::to_owned);
     }
     if documents.json_schema.is_none() && report.schema.source != "built-in" {
@@ -72,7 +76,9 @@ pub(crate) fn retry(request: RetryRequest) -> Result<u8, Failure> {
     if documents.map.is_none() {
         documents.map = report.map.as_ref().map(|map| PathBuf::from(&map.source));
     }
-    settings.db_schema.clone_from(&run.settings.db_schema);
+    if !request.says_db_schema {
+        settings.db_schema.clone_from(&run.settings.db_schema);
+    }
     if !request.says_on_existing {
         settings.on_existing = OnExisting::of_name(&run.settings.on_existing).unwrap_or(settings.on_existing);
     }
@@ -80,7 +86,9 @@ pub(crate) fn retry(request: RetryRequest) -> Result<u8, Failure> {
     let request = LoadRequest { documents: &documents, settings: &settings, console: output.console };
     let report = load::load_all(request, database, Signals::catch, |report| {
         let mut report = report.clone();
-        report.retry = Some(RetryOf { run_id: id, rejected, fixed: report.settled().min(rejected) });
+        // A file that is named may hold more than the run has rejected.
+        let fixed = report.settled().min(rejected.saturating_sub(report.documents.rejected));
+        report.retry = Some(RetryOf { run_id: id, rejected, fixed });
         output.tell(&report)
     })?;
     Ok(report.exit_code)
@@ -106,19 +114,53 @@ fn look(database: &Database, id: i64) -> Result<Earlier, Failure> {
     Ok(earlier.into_inner().expect("it was found, or there was a failure"))
 }
 
-/// The file may be elsewhere, or another run's by now.
-fn refuse_other_documents(id: i64, kept: &Path, replaced_by: Option<i64>) -> Result<(), Failure> {
-    let name = path_text(kept);
+/// The file may be elsewhere, or hold by now what another run or a command without one has rejected.
+fn refuse_other_documents(id: i64, report: &RunReport, replaced_by: Option<i64>) -> Result<(), Failure> {
+    let Some(kept) = &report.rejects else { return Ok(()) };
+    let path = Path::new(&kept.documents);
+    let name = path_text(path);
     let how = format!("name the file: profile-loader runs retry {id} FILE");
+    let aside = format!("the documents of run {id} were moved aside, as rejects.1.ndjson or another number");
     let message = match replaced_by {
-        Some(later) => format!(
+        Some(later) if path.exists() => format!(
             "{name} now holds what run {later} has rejected, and the documents of run {id} were moved aside; retry run \
              {later}, or {how}"
         ),
-        None if !kept.exists() => format!(
+        None if path.exists() && are_of(report, Path::new(&kept.errors)) => return Ok(()),
+        None if path.exists() => format!(
+            "{name} now holds what another command has rejected, a dry run perhaps, and {aside}; {how}"
+        ),
+        _ if path.parent().is_some_and(has_numbered) => {
+            format!("there is no {name}, because a later command has rejected nothing, and {aside}; {how}")
+        }
+        _ => format!(
             "there is no {name}, where run {id} has kept its rejected documents; run this in the folder of that run, or {how}"
         ),
-        None => return Ok(()),
     };
     Err(Failure::new(exit::USAGE, message))
+}
+
+/// Whether the records beside the documents, which nobody has to change, are as many as the run has written, and of its
+/// inputs.
+fn are_of(report: &RunReport, errors: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        source: String,
+    }
+    let Ok(file) = File::open(errors) else { return true };
+    let is_input = |source: &str| report.inputs.iter().any(|input| input.source == source);
+    let mut records = 0;
+    for line in BufReader::new(file).split(b'\n') {
+        let record = line.ok().and_then(|line| serde_json::from_slice::<Record>(&line).ok());
+        if !record.is_some_and(|record| is_input(&record.source)) {
+            return false;
+        }
+        records += 1;
+    }
+    records == report.documents.rejected
+}
+
+/// Whether reject files were moved aside in a folder.
+fn has_numbered(dir: &Path) -> bool {
+    dir.join("rejects.1.ndjson").exists()
 }

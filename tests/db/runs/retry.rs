@@ -93,6 +93,84 @@ async fn what_a_map_made_is_made_again() {
     assert_eq!(count, ["6"]);
 }
 
+/// Whoever looks before he loads finds the same documents again.
+#[tokio::test]
+async fn a_dry_run_leaves_what_was_fixed_where_it_is() {
+    let store = Store::new("retry_dry", Tables::Migrated);
+    let (good, spoilt) = documents();
+    store.file("input.ndjson", spoilt.as_bytes());
+    end(&store, "load input.ndjson", 1);
+    let rejects = store.path("profile-loader-rejects/rejects.ndjson");
+    let fixed = lines(&good, 0, 2) + &lines(&spoilt, 2, 3);
+    fs::write(&rejects, &fixed).expect("it is ours");
+    for words in [
+        "load profile-loader-rejects/rejects.ndjson --dry-run",
+        "load input.ndjson --dry-run",
+        "runs retry 1 --dry-run",
+    ] {
+        let output = end(&store, words, 1);
+        assert!(output.stdout.contains("name a folder: --rejects DIR\n"), "{words}: {}", output.stdout);
+        assert_eq!(fs::read_to_string(&rejects).expect("it is there"), fixed, "{words}");
+    }
+    let words = "load profile-loader-rejects/rejects.ndjson --dry-run --rejects profile-loader-rejects";
+    let output = end(&store, words, 2);
+    assert!(
+        output.stderr.starts_with("error: what this command rejects would take the place"),
+        "{}",
+        output.stderr
+    );
+
+    let output = end(&store, "runs retry 1", 1);
+    assert!(output.stdout.contains("retry of run 1: 2 of 3 fixed\n"), "{}", output.stdout);
+    let count = texts(&store.connect().await, "SELECT count(*)::text FROM customer_profiles").await;
+    assert_eq!(count, ["5"]);
+}
+
+/// Not every command that keeps rejected documents is known to the ledger.
+#[tokio::test]
+async fn rejects_of_something_else_are_not_retried() {
+    let store = Store::new("retry_else", Tables::Migrated);
+    let (good, spoilt) = documents();
+    store.file("input.ndjson", spoilt.as_bytes());
+    store.file("other.ndjson", lines(&spoilt, 1, 2).as_bytes());
+    store.file("good.ndjson", good.as_bytes());
+    end(&store, "load input.ndjson --rejects rejects", 1);
+    // The same documents are the run's, whoever wrote them.
+    end(&store, "load input.ndjson --rejects rejects --dry-run", 1);
+    end(&store, "runs retry 1 --dry-run", 1);
+    for (words, code) in [("validate other.ndjson", 1), ("load other.ndjson --dry-run", 1)] {
+        end(&store, &format!("{words} --rejects rejects"), code);
+        let output = end(&store, "runs retry 1", 2);
+        let expected = "error: rejects/rejects.ndjson now holds what another command has rejected, a dry run perhaps, and the \
+                        documents of run 1 were moved aside";
+        assert!(output.stderr.starts_with(expected), "{words}: {}", output.stderr);
+    }
+    end(&store, "validate good.ndjson --rejects rejects", 0);
+    let output = end(&store, "runs retry 1", 2);
+    let expected = "error: there is no rejects/rejects.ndjson, because a later command has rejected nothing, and the documents of \
+                    run 1 were moved aside";
+    assert!(output.stderr.starts_with(expected), "{}", output.stderr);
+    let output = end(&store, "runs retry 1 rejects/rejects.1.ndjson --rejects left", 1);
+    assert!(output.stdout.contains("retry of run 1: 0 of 3 fixed\n"), "{}", output.stdout);
+    // More than the run has rejected.
+    let output = end(&store, "runs retry 1 input.ndjson --rejects left", 1);
+    assert!(output.stdout.contains("retry of run 1: 0 of 3 fixed\n"), "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn a_retry_goes_where_it_is_told_to() {
+    let store = Store::new("retry_schema", Tables::Migrated);
+    let (good, spoilt) = documents();
+    let client = store.connect().await;
+    client.batch_execute("CREATE SCHEMA elsewhere").await.expect("it can be made");
+    store.file("input.ndjson", spoilt.as_bytes());
+    store.file("fixed.ndjson", lines(&good, 0, 3).as_bytes());
+    end(&store, "load input.ndjson --rejects rejects", 1);
+    end(&store, "runs retry 1 fixed.ndjson --db-schema elsewhere", 0);
+    let counts = "SELECT (SELECT count(*) FROM customer_profiles) || ' ' || (SELECT count(*) FROM elsewhere.customer_profiles)";
+    assert_eq!(texts(&client, counts).await, ["3 3"]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_retried_is_refused() {
     let store = Store::new("retry_refused", Tables::Migrated);
