@@ -173,6 +173,12 @@ pub(super) fn create_reject_files(
     settings.rejects.as_ref().map(create).transpose().map_err(failure_of_rejects)
 }
 
+/// Refuses a folder that reject files can't be made in, before a run is begun that would wait for it.
+pub(super) fn try_rejects_folder(settings: &DocumentSettings) -> Result<(), Failure> {
+    let tried = settings.rejects.as_deref().map(RejectFiles::try_folder).transpose();
+    tried.map(drop).map_err(failure_of_rejects)
+}
+
 pub(super) fn failure_of_rejects(error: RejectsError) -> Failure {
     let exit_code = if error.is_temporary() { exit::TEMPORARY } else { exit::USAGE };
     Failure::of(exit_code, error)

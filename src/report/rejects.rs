@@ -43,11 +43,7 @@ impl RejectFiles {
     /// Creates the folder (0700) and the two partial files (0600) in it. Those of a run that the ledger knows
     /// bear its number, and are written anew by each of its attempts.
     pub(crate) fn create(dir: &Path, run_id: Option<i64>) -> Result<Self, RejectsError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(error_of(
-            "the folder for rejected documents",
-            "made",
-            dir,
-        ))?;
+        make_folder(dir)?;
         let folder = lock(dir)?;
         let partial = Self::partial_paths(dir, run_id);
         let unfinished = Self::unfinished_records(dir, run_id).documents;
@@ -61,6 +57,15 @@ impl RejectFiles {
             partial.move_aside(dir, ".partial", false)?;
         }
         Self::open(dir.to_owned(), run_id, folder, partial)
+    }
+
+    /// Makes sure that [`Self::create`] will find a folder that it can use, which it makes.
+    pub(crate) fn try_folder(dir: &Path) -> Result<(), RejectsError> {
+        make_folder(dir)?;
+        let _folder = lock(dir)?;
+        let tried = RejectPaths::in_dir(dir, ".tried", ".partial").documents;
+        own_file::create(&tried, Readers::Owner).map_err(error("created", &tried))?;
+        fs::remove_file(&tried).map_err(error("removed", &tried))
     }
 
     fn open(
@@ -132,14 +137,14 @@ impl RejectFiles {
         RejectPaths::in_dir(dir, &format!("{}.records", infix(run_id)), ".partial")
     }
 
-    /// The files that a run writes; none of them may be its input.
-    pub(crate) fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
-        RejectPaths::in_dir(dir, &infix(run_id), ".partial")
-    }
-
     /// Where they are once all is read.
     pub(crate) fn final_paths(dir: &Path) -> RejectPaths {
         RejectPaths::in_dir(dir, "", "")
+    }
+
+    /// The files that a run writes; none of them may be its input.
+    pub(crate) fn partial_paths(dir: &Path, run_id: Option<i64>) -> RejectPaths {
+        RejectPaths::in_dir(dir, &infix(run_id), ".partial")
     }
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
@@ -254,6 +259,11 @@ fn infix(run_id: Option<i64>) -> String {
 }
 
 /// Two runs in one folder would write over each other's rejects. The lock goes with the process.
+fn make_folder(dir: &Path) -> Result<(), RejectsError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(error_of("the folder for rejected documents", "made", dir))
+}
+
 fn lock(dir: &Path) -> Result<File, RejectsError> {
     let folder = File::open(dir).map_err(error("opened", dir))?;
     match folder.try_lock() {

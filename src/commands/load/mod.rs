@@ -37,7 +37,7 @@ use super::{
         refuse_reserved_schema, stop,
     },
     failure::{Failure, exit},
-    inputs::{OpenedInputs, refuse_unwritable_reports},
+    inputs::{OpenedInputs, refuse_unwritable_reports, try_rejects_folder},
     limits,
     preflight::{Finding, Server, Tables, Wanted, look_at_server, look_at_settings, look_at_target},
     runtime::CommandRuntime,
@@ -98,6 +98,7 @@ pub(crate) fn load_all(
         }
     });
     let (mut control, choice) = prepared?;
+    try_rejects_folder(documents)?;
     // Where it waits for somebody's lock it hears signals; otherwise it takes no longer than one answer may, and what
     // has begun has to be ended.
     let begun = begin_run(&mut control, request, choice, &signals);

@@ -1,4 +1,5 @@
-//! Once a run has begun, every way out writes its end to the ledger and says how to go on.
+//! What can be known is known before a run is begun; once it has begun, every way out writes its end to the ledger and
+//! says how to go on.
 
 use std::fs::{self, File};
 
@@ -45,8 +46,10 @@ async fn the_folder_of_reject_files_is_a_file() {
     for case in both().await {
         let store = case.store();
         let file = store.file("rejects", b"");
+        let before = run_states(&store).await;
         let ended = case.load(&store);
-        assert_said(&store, &ended, 2, "failed").await;
+        assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+        assert_eq!(run_states(&store).await, before, "nothing was begun: {}", ended.stderr);
         fs::remove_file(file).expect("it is ours");
         case.assert_exactly_once(&store, &case.load(&store)).await;
     }
@@ -59,9 +62,11 @@ async fn the_folder_of_reject_files_is_locked_by_another_run() {
         fs::create_dir(store.path("rejects")).expect("the folder is ours");
         let folder = File::open(store.path("rejects")).expect("it is there");
         folder.lock().expect("nobody else has it");
+        let before = run_states(&store).await;
         let ended = case.load(&store);
         assert!(ended.stderr.contains("another run writes"), "{}", ended.stderr);
-        assert_said(&store, &ended, 2, "failed").await;
+        assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+        assert_eq!(run_states(&store).await, before, "nothing was begun: {}", ended.stderr);
         drop(folder);
         case.assert_exactly_once(&store, &case.load(&store)).await;
     }
