@@ -177,6 +177,14 @@ fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
         (206 | 412 | 416, _) => None,
         _ => return Err(RemoteFault::of_status(status, retry_after(headers, SystemTime::now()))),
     };
+    // Where it is gzip or zstd its first bytes say so.
+    if let Some(coding) = text(header::CONTENT_ENCODING).filter(|coding| *coding == "br") {
+        return Err(RemoteFault::Refused {
+            what: format!("the server compresses it ({coding}), though it is asked not to"),
+            fix: "let 'curl --compressed' fetch it into a file, or into a pipe and name - as the input"
+                .to_owned(),
+        });
+    }
     let version = Version { etag: text(header::ETAG).map(str::to_owned), length };
     let has_end = is_chunked || body_length.is_some();
     let body = Box::new(response.into_body().into_reader());

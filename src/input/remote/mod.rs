@@ -173,8 +173,12 @@ impl Remote {
         }
     }
 
+    fn first_bytes(&self) -> u64 {
+        FIRST_BYTES.min(self.network.settings.range_bytes)
+    }
+
     fn begin(&self) -> Result<Begun, RemoteFault> {
-        let last = Some(FIRST_BYTES.min(self.network.settings.range_bytes) - 1);
+        let last = Some(self.first_bytes() - 1);
         let first = self.get(Wanted::Part { first: 0, last, condition: Condition::None })?;
         if first.status.as_u16() == 200 {
             return self.begin_whole(first);

@@ -51,7 +51,8 @@ impl Ranges {
     /// `first` begins at the first byte.
     pub(super) fn new(remote: Arc<Remote>, etag: String, length: u64, first: Answer) -> Self {
         let next = match first.range {
-            Some(ContentRange::Part { last, .. }) => last + 1,
+            // Whatever the server gives, no more is taken at once than was asked for.
+            Some(ContentRange::Part { last, .. }) => (last + 1).min(remote.first_bytes()),
             _ => unreachable!("it is of a part"),
         };
         let file = Arc::new(File { remote, etag, length, stop: Stop::default() });
@@ -178,7 +179,10 @@ impl File {
                 )));
             }
             (206, Some(ContentRange::Part { first, .. })) if first == from => {}
-            // All of the file.
+            // More of the file, or all of it.
+            (206, Some(ContentRange::Part { first, .. })) if first < from => {
+                skip(&mut answer, from - first).map_err(|error| self.remote.broken(error))?;
+            }
             (200, _) => skip(&mut answer, from).map_err(|error| self.remote.broken(error))?,
             _ => return Err(unasked(&answer)),
         }

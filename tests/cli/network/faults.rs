@@ -210,6 +210,30 @@ fn lengths_that_are_lies_are_noticed() {
     assert!(output.stderr.contains("does not say how long it is or where it ends"), "{}", output.stderr);
 }
 
+/// Some servers give more than is asked for, and none says how much memory is taken.
+#[test]
+fn a_range_beyond_what_was_asked_for_takes_no_memory() {
+    let folder = Folder::new();
+    for last in [99_999_999_999_999, u64::MAX - 2] {
+        let headers = format!("ETag: \"a\"\r\nContent-Range: bytes 0-{last}/{}\r\n", last + 1);
+        let server = HttpServer::start(ServedFile::of(""), move |_| Treat::Status(206, headers.clone()));
+        let output = validate(&folder, &server, "--input-wait 0");
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert!(output.stderr.contains("says its length in two ways that differ"), "{}", output.stderr);
+    }
+}
+
+/// Its bytes are no documents, and nobody could tell what they are.
+#[test]
+fn what_is_compressed_on_the_way_is_no_document() {
+    let folder = Folder::new();
+    let headers = "Content-Encoding: br\r\n".to_owned();
+    let server = HttpServer::start(ServedFile::of(""), move |_| Treat::Status(200, headers.clone()));
+    let output = validate(&folder, &server, "");
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("the server compresses it (br)"), "{}", output.stderr);
+}
+
 #[test]
 fn ranges_that_are_no_longer_given_are_made_up_for() {
     let text = documents();
