@@ -106,7 +106,9 @@ impl Address {
             Ok(next) => next,
             Err(NoAddress { problem, .. }) => return Err(wrong(&format!("a URL that {problem}"))),
         };
-        if self.is_encrypted() && !next.is_encrypted() {
+        // Who names a server of this machine has not said that others may be asked in clear.
+        let leaves_in_clear = self.is_loopback() && !next.is_loopback();
+        if (self.is_encrypted() || leaves_in_clear) && !next.is_encrypted() {
             return Err(wrong(&format!("{}, which is not encrypted", next.shown())));
         }
         Ok(next)
@@ -221,6 +223,10 @@ mod tests {
             assert!(fault.starts_with("the server redirects to ") && !fault.contains("s3cret"), "{fault}");
         }
         assert!(address("http://h/a").redirected("https://h/a").is_ok());
+        let local = address("http://127.0.0.1:1/a");
+        assert!(local.redirected("http://localhost:2/b").is_ok() && local.redirected("https://h/a").is_ok());
+        let fault = local.redirected("http://h/a").expect_err("it leaves the machine in clear").to_string();
+        assert!(fault.contains("http://h/a, which is not encrypted"), "{fault}");
     }
 
     #[test]
