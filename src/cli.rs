@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod environment;
 mod inputs;
+mod kinds;
 mod manual;
 mod network;
 mod planning;

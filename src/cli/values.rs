@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 
+use super::kinds;
 use crate::settings::{Framing, FramingRequest, KindLimit, RejectLimit, RejectLimits};
 
 /// A chunk and the longest line together have to stay below what an offset in a chunk can tell.
@@ -18,17 +19,8 @@ pub(super) enum MaxRejects {
 
 pub(super) fn max_rejects(text: &str) -> Result<MaxRejects, String> {
     let Some((kind, limit)) = text.rsplit_once('=') else { return reject_limit(text).map(MaxRejects::All) };
-    let (code, pointer) = match kind.trim().split_once(' ') {
-        Some((code, pointer)) => (code, Some(pointer.trim().to_owned())),
-        None => (kind.trim(), None),
-    };
-    let is_code = code.split_once(':').is_some_and(|(kind, rule)| {
-        ["json", "map", "schema", "db", "load", "report"].contains(&kind) && !rule.is_empty()
-    });
-    if !is_code || pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
-        return Err("name a kind of fault as reports do, such as 'schema:format /emails/*=0.5%'".to_owned());
-    }
-    Ok(MaxRejects::OfKind(KindLimit { code: code.to_owned(), pointer, limit: reject_limit(limit.trim())? }))
+    let (code, pointer) = kinds::kind(kind)?;
+    Ok(MaxRejects::OfKind(KindLimit { code, pointer, limit: reject_limit(limit.trim())? }))
 }
 
 fn reject_limit(text: &str) -> Result<RejectLimit, String> {
