@@ -16,6 +16,8 @@ mod failpoint;
 
 mod path_text;
 
+mod read_file;
+
 pub mod settings;
 
 use profile_loader_document as document;

@@ -4,7 +4,7 @@
 //! A message names the file's line in place of an option. Passwords are refused: such files are read by others, kept
 //! with other people's, and shown.
 
-use std::{ffi::OsString, fs, path::Path};
+use std::{ffi::OsString, path::Path};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command,
@@ -15,10 +15,13 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{document::sha256_hex, path_text::path_text, postgres::has_password, settings::ConfigIdentity};
-
-/// Longer files are something else.
-const FILE_BYTES_MAX: usize = 1 << 20;
+use crate::{
+    document::sha256_hex,
+    path_text::path_text,
+    postgres::has_password,
+    read_file::{SHORT, read_at_most},
+    settings::ConfigIdentity,
+};
 
 /// A file of options.
 pub(super) struct ConfigFile {
@@ -43,13 +46,10 @@ impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let name = path_text(path);
         let refuse = |reason: String| Err(refusal(format!("the configuration file {name} {reason}")));
-        let bytes = match fs::read(path) {
+        let bytes = match read_at_most(path, SHORT) {
             Ok(bytes) => bytes,
             Err(error) => return refuse(format!("can't be read: {error}")),
         };
-        if bytes.len() > FILE_BYTES_MAX {
-            return refuse(format!("is longer than {FILE_BYTES_MAX} bytes, so it is something else"));
-        }
         let Ok(text) = str::from_utf8(&bytes) else { return refuse("is not UTF-8".to_owned()) };
         let line_of = |at: usize| text[..at].matches('\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| {

@@ -3,8 +3,7 @@
 use std::{
     ffi::OsString,
     fmt::Write as _,
-    fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
@@ -28,6 +27,7 @@ use crate::{
     path_text::{path_text, visible_lines},
     plan::{self, MakeError, Plan, PlanRequest, PlannedText},
     progress::PhaseProgress,
+    read_file::{LONG, read_text_at_most},
     report::{grouped, write_file},
     settings::{FramingRequest, NetworkSettings},
 };
@@ -64,8 +64,8 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     });
     let others = request.json_schema.as_deref().into_iter().chain(request.map.as_deref());
     refuse_unwritable("the plan", [&request.plan].into_iter(), files.chain(others))?;
-    let json_schema = request.json_schema.as_ref().map(read_schema).transpose()?;
-    let map = request.map.as_ref().map(read_map).transpose()?;
+    let json_schema = request.json_schema.as_deref().map(read_schema).transpose()?;
+    let map = request.map.as_deref().map(read_map).transpose()?;
     let PlanFileRequest { framing, split_bytes, parts, jobs, .. } = *request;
     let planned = PlanRequest { sources, framing, json_schema, map, split_bytes, parts, jobs };
     let made = make(planned, request.console)?.map_err(|error| match error {
@@ -110,20 +110,20 @@ fn share(read: u64, total: u64) -> f64 {
     (read as f64 / total.max(1) as f64).min(1.0)
 }
 
-fn read_schema(path: &PathBuf) -> Result<PlannedText, Failure> {
+fn read_schema(path: &Path) -> Result<PlannedText, Failure> {
     let name = path_text(path);
     DocumentSchema::from_file(path, &name).map_err(|error| Failure::of(exit::USAGE, error))?;
     read_text(path, name, "the JSON Schema")
 }
 
-fn read_map(path: &PathBuf) -> Result<PlannedText, Failure> {
+fn read_map(path: &Path) -> Result<PlannedText, Failure> {
     let name = path_text(path);
     DocumentMap::from_file(path, &name).map_err(|error| Failure::of(exit::USAGE, error))?;
     read_text(path, name, "the map")
 }
 
-fn read_text(path: &PathBuf, name: String, what: &str) -> Result<PlannedText, Failure> {
-    let text = fs::read_to_string(path);
+fn read_text(path: &Path, name: String, what: &str) -> Result<PlannedText, Failure> {
+    let text = read_text_at_most(path, LONG);
     let text =
         text.map_err(|error| Failure::new(exit::USAGE, format!("{what} {name} can't be read: {error}")))?;
     Ok(PlannedText { source: name, text })

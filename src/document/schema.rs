@@ -3,7 +3,12 @@
 //! The only user of the jsonschema crate. Its own messages quote the instance, so none of them is used;
 //! neither are `$ref`s to anything outside the schema (the crate is built without its resolvers).
 
-use std::{borrow::Cow, fs, io, path::Path};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use serde_json::Value;
@@ -23,6 +28,9 @@ use super::{
 
 /// The schema of a customer profile (JSON Schema draft-07), as `profile-loader schema` prints it.
 pub const BUILT_IN_SCHEMA: &str = include_str!("customer_profile.schema.json");
+
+/// No schema is longer.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Of a document for which the validator would need more memory than this only the first fault is reported: it gathers
 /// all of them, each with its own copy of the path, before the first can be looked at.
@@ -84,7 +92,15 @@ impl DocumentSchema {
     /// `name` is how the file is called in messages.
     pub fn from_file(path: &Path, name: &str) -> Result<Self, SchemaError> {
         let unreadable = |source| SchemaError::Read { name: name.to_owned(), source };
-        Self::compile(&fs::read_to_string(path).map_err(unreadable)?, name)
+        let mut text = String::new();
+        // Somebody else's export may be named in its place.
+        let file = File::open(path).map_err(unreadable)?;
+        let count = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if u64::try_from(count).is_ok_and(|count| count > FILE_BYTES_MAX) {
+            let words = "it is longer than 64 MiB, so it is something else";
+            return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, words)));
+        }
+        Self::compile(&text, name)
     }
 
     /// Of its text; `name` is how it is called in messages.

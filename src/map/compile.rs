@@ -1,6 +1,6 @@
 //! The file of a map to a filter, or to what is wrong with it and where.
 
-use std::{fs, io, path::Path, thread};
+use std::{io, path::Path, thread};
 
 use jaq_core::{
     Compiler,
@@ -8,7 +8,7 @@ use jaq_core::{
 };
 
 use super::{DocumentMap, OneDocument, budget::STACK_BYTES, guard, natives};
-use crate::document::sha256_hex;
+use crate::{document::sha256_hex, read_file::read_text_at_most};
 
 /// A longer file is no map that somebody wrote; what is nested in it is looked at by calls that are nested as deep.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -21,8 +21,6 @@ const MAIN: &str = "__map";
 pub(crate) enum MapError {
     #[error("the map {name} can't be read")]
     Read { name: String, source: io::Error },
-    #[error("the map {name} can't be used: it is longer than 64 KiB")]
-    TooLong { name: String },
     #[error("the map {name} can't be used: line {line}, column {column}: {reason}")]
     Invalid { name: String, line: usize, column: usize, reason: String },
 }
@@ -31,11 +29,7 @@ impl DocumentMap {
     /// `name` is how the file is called in messages.
     pub(crate) fn from_file(path: &Path, name: &str) -> Result<Self, MapError> {
         let unreadable = |source| MapError::Read { name: name.to_owned(), source };
-        if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
-            return Err(MapError::TooLong { name: name.to_owned() });
-        }
-        let unreadable = |source| MapError::Read { name: name.to_owned(), source };
-        Self::compile(&fs::read_to_string(path).map_err(unreadable)?, name)
+        Self::compile(&read_text_at_most(path, FILE_BYTES_MAX).map_err(unreadable)?, name)
     }
 
     /// Of its text; `name` is how it is called in messages.

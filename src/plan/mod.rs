@@ -10,7 +10,6 @@ pub(crate) use blocks::{BlockWriter, DEFERRED};
 pub(crate) use make::{MakeError, PlanRequest, make};
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -21,6 +20,7 @@ use thiserror::Error;
 use crate::{
     input::{PartBlocks, Section, Source},
     path_text::path_text,
+    read_file::{LONG, read_at_most},
     settings::{Framing, FramingRequest},
 };
 
@@ -143,7 +143,7 @@ impl Plan {
     /// Reads a plan, and makes sure that it is as it was made.
     pub(crate) fn read(path: &Path) -> Result<Self, PlanError> {
         let name = || path_text(path);
-        let text = fs::read(path).map_err(|source| PlanError::Read { name: name(), source })?;
+        let text = read_at_most(path, LONG).map_err(|source| PlanError::Read { name: name(), source })?;
         let not_a_plan = |source| PlanError::NotAPlan { name: name(), source };
         let Format { format } = serde_json::from_slice(&text).map_err(not_a_plan)?;
         if format != FORMAT {

@@ -18,6 +18,7 @@ use super::{
     rejects_error::space_to_free,
 };
 
+use crate::read_file::{LONG, SHORT, read_at_most, read_text_at_most};
 /// Why a report can't be written.
 #[derive(Debug, Error)]
 #[error("{what} {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
@@ -51,8 +52,8 @@ impl RunReport {
 
     /// Reads a JSON report.
     pub fn from_file(path: &Path) -> Result<Self, ReadReportError> {
-        let text =
-            fs::read(path).map_err(|source| ReadReportError::Read { path: path.to_owned(), source })?;
+        let text = read_at_most(path, LONG)
+            .map_err(|source| ReadReportError::Read { path: path.to_owned(), source })?;
         Self::from_json(&text, path)
     }
 
@@ -81,7 +82,7 @@ struct Share {
 
 /// Of which splits a JSON report is, where it is of any and can be read: reading all of it says why not.
 pub(crate) fn read_plan_share(path: &Path) -> Option<PlanShare> {
-    serde_json::from_slice::<Share>(&fs::read(path).ok()?).ok()?.plan
+    serde_json::from_slice::<Share>(&read_at_most(path, LONG).ok()?).ok()?.plan
 }
 
 #[derive(Deserialize)]
@@ -122,7 +123,7 @@ pub(crate) fn write_report_file(report: &RunReport, path: &Path) -> Result<(), R
 
 /// For Prometheus' textfile collector, which must never find half a file.
 pub(crate) fn write_metrics_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
-    let before = fs::read_to_string(path).unwrap_or_default();
+    let before = read_text_at_most(path, SHORT).unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     write_file("the report", &metrics::text(report, &before, now.as_secs_f64()), path)
 }

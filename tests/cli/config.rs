@@ -163,7 +163,7 @@ fn files_that_are_none_are_refused() {
         ("missing.toml", "can't be read: No such file"),
         (".", "can't be read: Is a directory"),
         ("latin.toml", "is not UTF-8"),
-        ("long.toml", "is longer than 1048576 bytes"),
+        ("long.toml", "can't be read: it is longer than 1 MiB"),
     ] {
         let output = folder.run(&format!("validate customers.ndjson --config {name}"));
         assert_eq!(output.code, Some(2), "{name}: {}", output.stderr);

@@ -142,7 +142,7 @@ fn a_map_that_can_not_be_used_is_refused() {
         ("--map missing.jq", "the map missing.jq can't be read"),
         ("--map env.jq", "the map env.jq can't be used: line 2, column 12: there is no filter env/0"),
         ("--map broken.jq", "the map broken.jq can't be used: line 1, column 6: expected closing brace"),
-        ("--map long.jq", "the map long.jq can't be used: it is longer than 64 KiB"),
+        ("--map long.jq", "the map long.jq can't be read: it is longer than 64 KiB, so it is something else"),
         ("--map postgresql://u:secret@h/d", "--map looks like connection settings"),
     ] {
         let output = folder.run(&format!("validate in.ndjson {words}"));

@@ -4,6 +4,8 @@ use std::{fmt, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use ureq::http::{HeaderName, HeaderValue};
 
+use crate::read_file::read_at_most;
+
 /// A file of headers is short; this is none.
 const BYTES_MAX: u64 = 64 << 10;
 
@@ -48,7 +50,7 @@ impl Headers {
         if metadata.len() > BYTES_MAX {
             return Err("is too long for a file of headers".to_owned());
         }
-        Self::parse(&fs::read(path).map_err(unreadable)?)
+        Self::parse(&read_at_most(path, BYTES_MAX).map_err(unreadable)?)
     }
 
     fn parse(text: &[u8]) -> Result<Self, String> {

@@ -1,10 +1,14 @@
 //! Where parameters come from that a connection string leaves out: other variables of the same place, a service file,
 //! libpq's variables, and for the password a credential of systemd's, in this order, for each parameter by itself.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use super::{ConnectionSettings, Environment, hint, keywords::KEYWORDS, service, shown};
-use crate::{path_text::path_text, postgres::target_error::TargetError};
+use crate::{
+    path_text::path_text,
+    postgres::target_error::TargetError,
+    read_file::{SHORT, read_at_most},
+};
 
 /// The variables of the API that shares the database.
 const DATABASE_VARIABLES: [(&str, &str); 5] = [
@@ -111,7 +115,7 @@ impl Environment<'_> {
 /// What a file holds but for the line's end.
 fn password_of(path: &Path, origin: &'static str) -> Result<Vec<u8>, TargetError> {
     let name = || shown(&path_text(path)).to_owned();
-    let mut password = fs::read(path).map_err(|source| TargetError::File {
+    let mut password = read_at_most(path, SHORT).map_err(|source| TargetError::File {
         what: "the password file",
         path: name(),
         source,

@@ -2,6 +2,8 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
+use crate::read_file::{SHORT, read_at_most};
+
 /// The lines of a password file; none where there is no file.
 #[derive(Default)]
 pub(in crate::postgres) struct Passwords(Vec<u8>);
@@ -28,7 +30,7 @@ impl Passwords {
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(PassfileFault::ReadableByOthers);
         }
-        fs::read(path).map(Self).map_err(PassfileFault::Unreadable)
+        read_at_most(path, SHORT).map(Self).map_err(PassfileFault::Unreadable)
     }
 
     /// The password of the first line that matches.

@@ -1,10 +1,14 @@
 //! libpq's connection service files: `[name]`, then lines of `keyword=value` (manual, section "The Connection Service
 //! File").
 
-use std::{fs, path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::{ConnectionSettings, Environment, keywords, shown};
-use crate::{path_text::path_text, postgres::target_error::TargetError};
+use crate::{
+    path_text::path_text,
+    postgres::target_error::TargetError,
+    read_file::{SHORT, read_at_most},
+};
 
 /// Where its values come from, in messages.
 const ORIGIN: &str = "the service file";
@@ -54,7 +58,7 @@ pub(super) fn settings(
 
 fn of_file(path: &Path, service: &str) -> Result<Option<ConnectionSettings>, TargetError> {
     let name = || shown(&path_text(path)).to_owned();
-    let text = fs::read(path).map_err(|source| TargetError::File {
+    let text = read_at_most(path, SHORT).map_err(|source| TargetError::File {
         what: "the service file",
         path: name(),
         source,

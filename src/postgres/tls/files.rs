@@ -9,14 +9,17 @@ use std::{
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject};
 
 use super::super::{conninfo::shown, target_error::TargetError};
-use crate::path_text::path_text;
+use crate::{path_text::path_text, read_file::read_at_most};
+
+/// All authorities there are take a quarter of it.
+const CERTIFICATES: u64 = 64 << 20;
 
 const REVOCATION_LISTS: &str = "the file of revocation lists";
 const PRIVATE_KEY: &str = "the file of the private key";
 
 pub(super) fn certificates_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, TargetError> {
-    let pem =
-        fs::read(path).map_err(|source| TargetError::Certificates { path: shown_path(path), source })?;
+    let pem = read_at_most(path, CERTIFICATES)
+        .map_err(|source| TargetError::Certificates { path: shown_path(path), source })?;
     certificates(&path_text(path), &pem)
 }
 
@@ -81,7 +84,11 @@ pub(super) fn revocation_lists(
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TargetError> {
-    fs::read(path).map_err(|source| TargetError::File { what, path: shown_path(path), source })
+    read_at_most(path, CERTIFICATES).map_err(|source| TargetError::File {
+        what,
+        path: shown_path(path),
+        source,
+    })
 }
 
 fn shown_path(path: &Path) -> String {
