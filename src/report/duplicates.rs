@@ -234,7 +234,7 @@ impl Sketch {
         self.ids
             .entry(key)
             .and_modify(|known| {
-                known.documents += more.documents;
+                known.documents = known.documents.saturating_add(more.documents);
                 known.differs |= more.differs || more.content != known.content;
             })
             .or_insert(more);
@@ -260,7 +260,7 @@ impl Sketch {
             self.ids
                 .entry(*key)
                 .and_modify(|known| {
-                    known.documents += more.documents;
+                    known.documents = known.documents.saturating_add(more.documents);
                     known.differs |= more.differs || more.content != known.content;
                 })
                 .or_insert(*more);
@@ -269,10 +269,10 @@ impl Sketch {
 
     /// Ids whose documents are the same, those whose documents differ, and documents beyond the first.
     fn repeated(&self) -> [u64; 3] {
-        let mut counts = [0; 3];
+        let mut counts = [0_u64; 3];
         for one in self.ids.values().filter(|one| one.documents > 1) {
             counts[usize::from(one.differs)] += 1;
-            counts[2] += one.documents - 1;
+            counts[2] = counts[2].saturating_add(one.documents - 1);
         }
         counts
     }
@@ -328,7 +328,7 @@ mod tests {
     fn counted(documents: &[(u32, u8)]) -> [u64; 3] {
         let mut texts: HashMap<u32, Vec<u8>> = HashMap::new();
         documents.iter().for_each(|&(id, text)| texts.entry(id).or_default().push(text));
-        let mut counts = [0; 3];
+        let mut counts = [0_u64; 3];
         for texts in texts.values().filter(|texts| texts.len() > 1) {
             counts[usize::from(texts.iter().any(|text| *text != texts[0]))] += 1;
             counts[2] += texts.len() as u64 - 1;

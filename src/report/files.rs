@@ -14,11 +14,12 @@ use thiserror::Error;
 
 use super::{
     PlanShare, RunReport, csv, html, metrics,
+    numbers::PossibleNumbers,
     own_file::{self, Readers},
     rejects_error::space_to_free,
 };
-
 use crate::read_file::{LONG, SHORT, read_at_most, read_text_at_most};
+
 /// Why a report can't be written.
 #[derive(Debug, Error)]
 #[error("{what} {} can't be written{}", crate::path_text::path_text(path), space_to_free(source, path))]
@@ -65,6 +66,8 @@ impl RunReport {
         if format.format != Self::FORMAT {
             return Err(ReadReportError::Format { path: path(), format: format.format });
         }
+        serde_json::from_slice::<PossibleNumbers>(text)
+            .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
         let report: Self = serde_json::from_slice(text)
             .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
         match report.contradiction() {

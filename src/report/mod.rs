@@ -26,6 +26,7 @@ mod load_report;
 mod meaning;
 mod merge;
 mod metrics;
+mod numbers;
 mod own_file;
 mod partitions;
 mod plan_share;
