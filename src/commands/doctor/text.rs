@@ -93,7 +93,7 @@ fn write_expected(expected: &Expected, out: &mut String) -> fmt::Result {
         grouped(u64::try_from(*server_memory_mib).unwrap_or_default())
     )?;
     match seconds {
-        Some(seconds) => writeln!(out, "; 1,000,000 documents took {seconds:.0} s lately"),
+        Some(seconds) => writeln!(out, "; 1,000,000 documents take about {seconds:.0} s, by earlier runs"),
         None => writeln!(out),
     }
 }
@@ -111,7 +111,8 @@ fn write_finding(finding: &Finding, out: &mut String) -> fmt::Result {
     }
     for statement in sql {
         for (index, line) in statement.lines().enumerate() {
-            let end = if index + 1 == statement.lines().count() { ";" } else { "" };
+            let is_last = index + 1 == statement.lines().count();
+            let end = if is_last && !line.ends_with(';') { ";" } else { "" };
             writeln!(out, "    {}{end}", visible(line))?;
         }
     }
