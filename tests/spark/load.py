@@ -195,10 +195,10 @@ def main():
     atexit.register(server.stop)
     cluster = Cluster(FOLDER)
     atexit.register(cluster.stop)
-    cases = [("merge", "reject", "nothing"), ("bulk", "reject", "nothing")]
-    cases += [(strategy, policy, "executors killed") for strategy in ["merge", "bulk"] for policy in ["reject", "skip", "update"]]
+    cases = [(strategy, "reject", "nothing") for strategy in ["bulk", "merge"]]
     rest = ["speculation", "commits and is killed", "driver killed", "server restarted"]
     cases += [(strategy, "update", disturbance) for disturbance in rest for strategy in ["merge", "bulk"]]
+    cases += [(strategy, policy, "executors killed") for policy in ["reject", "skip", "update"] for strategy in ["merge", "bulk"]]
     expected = {}
     for number, (strategy, policy, disturbance) in enumerate(cases):
         options = ["--strategy", strategy, "--on-existing", policy]
