@@ -12,6 +12,8 @@
 //! `examples/validate_and_load.rs` uses both. Everything else in here is the program's own.
 
 // In reading order: each module uses only those above it.
+mod bound;
+
 mod failpoint;
 
 mod path_text;
@@ -86,14 +88,27 @@ pub mod internals {
     }
 
     pub mod input {
-        pub use crate::input::{Chunk, ChunkReader, LINE_BYTES_MAX, RemoteFault, Source};
+        pub use crate::input::{
+            Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, RemoteFault, Section, Source, Survey,
+            SurveyedSection, Watermark, survey,
+        };
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub mod report {
+        pub use crate::report::fuzzing;
     }
 
     pub mod rows {
-        pub use crate::rows::{LanePart, RowForm, TableRows, encode_staged};
+        pub use crate::rows::{
+            COPY_HEADER, COPY_TRAILER, LanePart, RowForm, StagedRow, TableRows, encode_staged, rows_in,
+            with_id,
+        };
     }
 
     pub mod postgres {
+        #[cfg(feature = "fuzzing")]
+        pub use crate::postgres::fuzzing;
         pub use crate::postgres::{LocalServer, LocalServerError};
     }
 

@@ -8,7 +8,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use profile_loader::internals::document::{DocumentSchema, Profile, Scratch, check, check_in_full, check_ordinary};
+use profile_loader::internals::document::{
+    DocumentSchema, Profile, Scratch, check, check_in_full, check_ordinary,
+};
 
 static SCHEMA: LazyLock<DocumentSchema> = LazyLock::new(DocumentSchema::built_in);
 

@@ -6,10 +6,11 @@
 use std::io::{self, ErrorKind, Read};
 
 use super::chunk::LINE_BYTES_MAX;
+use crate::bound::bound;
 
 /// What grows beyond this gets room for the longest line at once: what is moved from piece to piece of memory leaves holes,
 /// which together may be several times as large. Room that nothing was written to takes no memory.
-const LONG_BYTES: usize = 3 << 20;
+const LONG_BYTES: usize = bound(3 << 20, 500);
 const WHOLE_BYTES: usize = LINE_BYTES_MAX + LONG_BYTES;
 
 /// Bytes that are filled from the front.

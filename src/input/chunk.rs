@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 pub(crate) use crate::document::HOLE_BYTES_MIN;
-pub use crate::document::LINE_BYTES_MAX;
-use crate::settings::Framing;
+use crate::{bound::bound, document, settings::Framing};
+
+/// Longer lines and documents pass in pieces.
+pub const LINE_BYTES_MAX: usize = bound(document::LINE_BYTES_MAX, 1000);
 
 /// What is kept besides its bytes of a line that is rejected for one fault.
 const LINE_COST_BYTES: usize = 256;

@@ -1,9 +1,10 @@
 //! The part of a buffer that becomes a chunk, and where lines end it.
 
 use super::chunk::{HOLE_BYTES_MIN, LINE_BYTES_MAX, Piece, Span};
+use crate::bound::bound;
 
 /// Most lines of a chunk: a line of two bytes that is rejected takes a thousand times as much in its record.
-pub(super) const LINES_MAX: usize = 4 * 1024;
+pub(super) const LINES_MAX: usize = bound(4 * 1024, 8);
 
 /// From the front of a buffer.
 #[derive(Debug)]

@@ -14,7 +14,9 @@ use std::{
 
 use flate2::bufread::GzDecoder;
 
-const STORED_BUFFER_BYTES: usize = 256 * 1024;
+use crate::bound::bound;
+
+const STORED_BUFFER_BYTES: usize = bound(256 * 1024, 64);
 const MAGIC_BYTES_MAX: usize = 6;
 
 /// 32 MiB, as `zstd --ultra -20` makes them: the decoder keeps so much of what it has decompressed.

@@ -230,6 +230,17 @@ fn a_document_above_the_limit_passes_in_pieces() {
 }
 
 #[test]
+fn a_separator_in_a_document_above_the_limit_stops_whatever_the_chunks() {
+    let long = "1,\n".repeat(LINE_BYTES_MAX / 3 + (3 << 20));
+    let text = format!("[{{\"a\":\"\u{1e}\",\"b\":[{long}0]}}]");
+    for chunk_bytes in [1 << 20, 5 << 20, 64 << 20] {
+        let (_, error) = read(text.as_bytes(), JSON, chunk_bytes);
+        let error = error.expect("it is no document").to_string();
+        assert!(error.contains("U+001E") && error.contains("(line 1, byte 7)"), "{chunk_bytes}: {error}");
+    }
+}
+
+#[test]
 fn a_document_at_the_limit_is_one() {
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(LINE_BYTES_MAX - 8));
     let text = format!("[{document}]");

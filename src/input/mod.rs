@@ -33,15 +33,15 @@ use std::{io, ops::Range};
 use thiserror::Error;
 
 pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_header};
-pub use chunk::{Chunk, LINE_BYTES_MAX};
-pub(crate) use chunk::{Origin, Piece, Position, SourceDigest, Watermark};
+pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
+pub(crate) use chunk::{Origin, Position, SourceDigest};
 pub use reader::ChunkReader;
 pub use remote::RemoteFault;
 pub(crate) use remote::{input_scheme, shown as shown_url};
-pub(crate) use section::Section;
+pub use section::Section;
 pub use source::Source;
 pub(crate) use source::{files, resolve};
-pub(crate) use survey::{Survey, survey};
+pub use survey::{Survey, SurveyedSection, survey};
 
 /// Why the input can't be read; each variant names the source.
 #[derive(Debug, Error)]

@@ -83,11 +83,7 @@ impl ChunkReader {
     }
 
     /// Reads a section of a file that was looked at before: what is no document in it is the fault of its line.
-    pub(crate) fn open_section(
-        source: Source,
-        section: Section,
-        chunk_bytes: usize,
-    ) -> Result<Self, InputError> {
+    pub fn open_section(source: Source, section: Section, chunk_bytes: usize) -> Result<Self, InputError> {
         let framing = FramingRequest::Only(section.framing);
         let mut reader = Self::new(vec![source], framing, Some((section, SeenBytes::default())), chunk_bytes);
         reader.first = reader.read_chunk(Vec::new())?;

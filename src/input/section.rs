@@ -13,19 +13,19 @@ use crate::settings::Framing;
 
 /// Which bytes of a file are read, and what is known of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Section {
+pub struct Section {
     /// How long the file is, as it is stored.
-    pub(crate) file_bytes: u64,
+    pub file_bytes: u64,
     /// Of a compressed file, or one that is no NDJSON, all of it; else whole lines.
-    pub(crate) range: Range<u64>,
+    pub range: Range<u64>,
     /// The 1-based number of its first line in the file.
-    pub(crate) first_line: u64,
-    pub(crate) is_compressed: bool,
-    pub(crate) framing: Framing,
+    pub first_line: u64,
+    pub is_compressed: bool,
+    pub framing: Framing,
     /// BLAKE3 of these bytes, in hexadecimal.
-    pub(crate) digest: String,
+    pub digest: String,
     /// BLAKE3 of the text of the whole file, in hexadecimal, where the section is a part of it.
-    pub(crate) text_digest: Option<String>,
+    pub text_digest: Option<String>,
 }
 
 /// What was read of a section so far.

@@ -7,36 +7,39 @@ use std::{
 };
 
 use super::{InputError, Source, decompress::Decompressed, reader::probe, section};
-use crate::settings::{Framing, FramingRequest};
+use crate::{
+    bound::bound,
+    settings::{Framing, FramingRequest},
+};
 
-const READ_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = bound(1 << 20, 50);
 
 /// A file that was read through.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Survey {
+pub struct Survey {
     /// As it is stored.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// BLAKE3 of the stored bytes, in hexadecimal.
-    pub(crate) digest: String,
+    pub digest: String,
     /// `plain`, `gzip` or `zstd`.
-    pub(crate) compression: &'static str,
-    pub(crate) framing: Framing,
+    pub compression: &'static str,
+    pub framing: Framing,
     /// At least one; together they are the file.
-    pub(crate) sections: Vec<SurveyedSection>,
+    pub sections: Vec<SurveyedSection>,
 }
 
 /// Whole lines of a file, or all of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SurveyedSection {
-    pub(crate) start: u64,
-    pub(crate) bytes: u64,
-    pub(crate) first_line: u64,
+pub struct SurveyedSection {
+    pub start: u64,
+    pub bytes: u64,
+    pub first_line: u64,
     /// BLAKE3 of its bytes, in hexadecimal.
-    pub(crate) digest: String,
+    pub digest: String,
 }
 
 /// Reads a file through. Sections have about `section_bytes`, where it can be cut; `read` counts stored bytes, for progress.
-pub(crate) fn survey(
+pub fn survey(
     source: &Source,
     request: FramingRequest,
     section_bytes: u64,

@@ -19,6 +19,8 @@ pub(crate) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, PhoneType, Reference, ReferentialAction, Relation,
     RelationKind,
 };
+#[cfg(feature = "fuzzing")]
+pub use conninfo::fuzzing;
 pub(crate) use conninfo::{ToldSetting, has_password, looks_like_settings};
 pub(crate) use hosts::TargetHost;
 pub use local_server::{LocalServer, LocalServerError};

@@ -18,6 +18,8 @@ mod field_counts;
 mod fields;
 mod files;
 mod fix_order;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod html;
 mod jq_line;
 mod lengths;

@@ -16,7 +16,8 @@ const ROW_TEXT_BYTES_MAX: usize = 2000;
 pub struct TableRows(pub [Vec<u8>; 4]);
 
 impl TableRows {
-    pub(super) fn push(&mut self, profile: &Profile<'_>) {
+    /// Adds the rows of a document.
+    pub fn push(&mut self, profile: &Profile<'_>) {
         let [profiles, addresses, emails, phone_numbers] = &mut self.0;
         put_profile(profile, profiles);
         if let Some(address) = &profile.address {
@@ -63,7 +64,7 @@ fn put_columns(table: Table, out: &mut Vec<u8>) {
 }
 
 /// The rows in a buffer, one by one.
-pub(crate) fn rows_in(mut rows: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn rows_in(mut rows: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (fields, mut rest) = rows.split_first_chunk()?;
         for _ in 0..i16::from_be_bytes(*fields) {
@@ -79,7 +80,7 @@ pub(crate) fn rows_in(mut rows: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A row with `id` as one more field in front, in two parts.
-pub(crate) fn with_id(row: &[u8], id: i64) -> ([u8; 14], &[u8]) {
+pub fn with_id(row: &[u8], id: i64) -> ([u8; 14], &[u8]) {
     let (fields, rest) = row.split_first_chunk().expect("a row has a field count");
     let mut head = [0; 14];
     head[..2].copy_from_slice(&(i16::from_be_bytes(*fields) + 1).to_be_bytes());

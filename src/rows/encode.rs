@@ -4,10 +4,10 @@
 use crate::{document::Profile, tables::STAGED_COUNT};
 
 /// Signature, flags, and the length of an empty header extension.
-pub(crate) const COPY_HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub const COPY_HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// A field count of -1.
-pub(crate) const COPY_TRAILER: &[u8; 2] = b"\xff\xff";
+pub const COPY_TRAILER: &[u8; 2] = b"\xff\xff";
 
 /// The type `text` in the catalog of every PostgreSQL (pg_type.dat).
 const TEXT_OID: i32 = 25;

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize as _, de::IgnoredAny};
 
+use crate::bound::bound;
+
 /// How much of a source is looked at to tell that it is no NDJSON.
-pub(in crate::input) const HEAD_BYTES: usize = 64 * 1024;
+pub(in crate::input) const HEAD_BYTES: usize = bound(64 * 1024, 48);
 
 /// The start of a source.
 pub(super) struct Head<'a> {

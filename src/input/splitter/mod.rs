@@ -13,6 +13,7 @@ use std::mem;
 use serde::de::IgnoredAny;
 
 use super::chunk::Span;
+use crate::bound::bound;
 use lines::LineCounter;
 pub(super) use lines::Place;
 use nesting::{Found, Nesting};
@@ -22,10 +23,10 @@ pub(super) use stop::{Missing, Stop};
 const SEPARATOR: u8 = 0x1e;
 
 /// Longest value that is no object, array or string: longer ones are no JSON that anybody writes.
-const TOKEN_BYTES_MAX: usize = 1024;
+const TOKEN_BYTES_MAX: usize = bound(1024, 32);
 
 /// Most documents of a chunk.
-const DOCUMENTS_MAX: usize = 4 * 1024;
+const DOCUMENTS_MAX: usize = bound(4 * 1024, 8);
 
 /// Finds documents in a buffer that more and more bytes are read into, and others taken from its front.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 
 mod environment;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hint;
 mod keyword_string;
 mod keywords;

@@ -33,6 +33,12 @@ impl Passwords {
         read_at_most(path, SHORT).map(Self).map_err(PassfileFault::Unreadable)
     }
 
+    /// Those of a file that was read.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn of(file: Vec<u8>) -> Self {
+        Self(file)
+    }
+
     /// The password of the first line that matches.
     pub(in crate::postgres) fn find(
         &self,
@@ -98,7 +104,7 @@ mod tests {
             b"# h:5432:d:u:comment\n\nother:*:*:*:1\r\nh:5432:d:u:a\\:b\\\\c:rest\r\nh:*:d:*:2\n*:*:*:u:3\n\
             \\:\\:1:*:*:*:4\nnothing:1\n";
         let find = |host, port, database, user| {
-            Passwords(file.to_vec())
+            Passwords::of(file.to_vec())
                 .find(host, port, database, user)
                 .map(|password| String::from_utf8(password).unwrap())
         };

@@ -67,7 +67,7 @@ fn of_file(path: &Path, service: &str) -> Result<Option<ConnectionSettings>, Tar
 }
 
 /// The settings of a service, or the number of the line that is wrong.
-fn of_text(text: &[u8], service: &[u8]) -> Result<Option<ConnectionSettings>, usize> {
+pub(super) fn of_text(text: &[u8], service: &[u8]) -> Result<Option<ConnectionSettings>, usize> {
     let mut found: Option<ConnectionSettings> = None;
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();
