@@ -77,8 +77,7 @@ impl<'n> Rejects<'n> {
         documents: &mut impl Write,
         errors: &mut impl Write,
     ) -> io::Result<u64> {
-        form.begin(documents)?;
-        let lines = self.form.copy_document(&mut self.documents, documents)?;
+        let lines = self.form.copy_document(&mut self.documents, form, documents)?;
         let rest = memchr::memchr(b',', &self.record).ok_or(io::ErrorKind::InvalidData)?;
         write!(errors, "{{\"reject_line\":{line}")?;
         errors.write_all(&self.record[rest..])?;

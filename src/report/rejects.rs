@@ -175,7 +175,7 @@ impl RejectFiles {
         if self.part_of.is_none() {
             self.form.begin(&mut self.documents)?;
         }
-        self.documents.write_all(raw)?;
+        self.form.write(raw, &mut self.documents)?;
         self.lines += u64::try_from(memchr::memchr_iter(b'\n', raw).count()).expect("a length has 64 bits");
         if !is_part && !raw.ends_with(b"\n") {
             self.documents.write_all(b"\n")?;

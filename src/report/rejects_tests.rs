@@ -208,3 +208,27 @@ fn documents_over_several_lines_are_records() {
     assert_eq!(lines, [1, 2, 3, 4, 6, 8].map(|line| format!("{{\"reject_line\":{line},")[..17].to_owned()));
     assert_eq!(names(home.path()), ["rejects.errors.ndjson", "rejects.ndjson"]);
 }
+
+/// Whether it comes before the document that makes a sequence of them all, behind it, or out of a file of lines.
+#[test]
+fn a_line_with_a_separator_in_it_stays_one_document() {
+    let line = b"{\"a\":\"\x1e\"}\n";
+    let pretty = b"{\n\x1f}";
+    let mut of_json = ChunkRejects::of(Framing::Json, false);
+    let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
+    of_json.push(0..pretty.len(), "b.json", &Rejection { line: 1, byte_offset: 0, faults });
+    let home = tempfile::tempdir().expect("a folder");
+    let mut early = files(home.path(), Some(3), line);
+    early.write(pretty, &of_json).expect("it is written");
+    early.write(line, &rejects(&[(0..line.len(), 9)])).expect("it is written");
+    let mut deferred = early.beside("deferred").expect("a file");
+    deferred.write(line, &rejects(&[(0..line.len(), 5)])).expect("it is written");
+    let names = ["a.ndjson", "b.json"].map(str::to_owned);
+    let merged = crate::report::merge_deferred_rejects(early, deferred, &names).expect("they are merged");
+    let paths = merged.complete().expect("they get their names").expect("there are some");
+    let records = fs::read(&paths.documents).expect("there is a file");
+    let one = b"\x1e{\"a\":\"\x1f\"}\n";
+    assert_eq!(memchr::memchr_iter(0x1e, &records).count(), 4, "{records:?}");
+    assert_eq!(records.windows(one.len()).filter(|part| part == one).count(), 3, "{records:?}");
+    assert_eq!(fs::read_to_string(&paths.errors).expect("there is a file").lines().count(), 4);
+}
