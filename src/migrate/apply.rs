@@ -78,6 +78,10 @@ pub(crate) async fn missing_for_up(
     let transaction = begin_read_only(client).await?;
     let situation = Situation::look(&transaction, db_schema).await?;
     let mut missing: Vec<_> = situation.refuse_up_without_privilege().err().into_iter().collect();
+    if !situation.in_state(State::Pending).is_empty() && needs_pgcrypto(&transaction).await? {
+        let what = "creating the extension pgcrypto, for gen_random_uuid() before PostgreSQL 13,";
+        missing.push(MigrateError::Privilege { what, needed: CREATE_PGCRYPTO.to_owned(), source: None });
+    }
     let Some(step) = situation.steps_of_ledger().into_iter().next() else { return Ok(missing) };
     let row = transaction
         .query_one(include_str!("../../sql/ledger/may_create.sql"), &[])
@@ -89,6 +93,17 @@ pub(crate) async fn missing_for_up(
         missing.push(MigrateError::Privilege { what, needed: step.needed, source: None });
     }
     Ok(missing)
+}
+
+/// For a superuser.
+const CREATE_PGCRYPTO: &str = "CREATE EXTENSION \"pgcrypto\"";
+
+async fn needs_pgcrypto(transaction: &Transaction<'_>) -> Result<bool, MigrateError> {
+    let row = transaction
+        .query_one(include_str!("../../sql/ledger/needs_pgcrypto.sql"), &[])
+        .await
+        .map_err(failed("looking for the extension pgcrypto"))?;
+    Ok(row.get("needs_pgcrypto"))
 }
 
 /// Makes the ledger or brings it up to date, and leaves the tables alone: for those that are not adopted because

@@ -208,6 +208,31 @@ fn each_thing_is_one_finding() {
     }
 }
 
+/// A server that lacks gen_random_uuid(), as those before PostgreSQL 13 do.
+#[test]
+fn a_missing_extension_is_one_of_the_grants() {
+    let store = store(There::Nothing);
+    let role = Role::new(&store, "");
+    let hide = "DO $$ BEGIN
+                    IF to_regprocedure('pg_catalog.gen_random_uuid()') IS NOT NULL THEN
+                        ALTER FUNCTION pg_catalog.gen_random_uuid() RENAME TO built_in_uuid;
+                    END IF;
+                END $$";
+    store.database.execute(hide);
+    let (code, found) = findings(&role.url(), &[]);
+    assert_eq!(code, Some(5), "{found:?}");
+    let asks = |found: &[(String, Vec<String>)]| {
+        let create = "CREATE EXTENSION \"pgcrypto\"";
+        found.iter().any(|(code, sql)| code == "role:privileges" && sql.iter().any(|sql| sql == create))
+    };
+    assert!(asks(&found), "{found:?}");
+    role.grant(&found);
+    let (code, after) = findings(&role.url(), &[]);
+    assert!(code == Some(0) && !asks(&after), "{after:?}");
+    let loaded = load(&store, &role.url(), &[]);
+    assert_eq!(loaded.code, Some(0), "{}", loaded.stderr);
+}
+
 /// Servers that only speak PostgreSQL's protocol are told by what they say that they are.
 #[test]
 fn an_impostor_is_refused() {
