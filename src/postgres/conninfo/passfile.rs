@@ -54,7 +54,9 @@ impl Passwords {
 }
 
 fn password_of(line: &[u8], fields: &[&str]) -> Option<Vec<u8>> {
-    let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
+    // As libpq, all of them.
+    let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    let mut rest = &line[..end];
     if rest.is_empty() || rest.starts_with(b"#") {
         return None;
     }
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn the_first_line_that_matches_counts() {
         let file =
-            b"# h:5432:d:u:comment\n\nother:*:*:*:1\r\nh:5432:d:u:a\\:b\\\\c:rest\r\nh:*:d:*:2\n*:*:*:u:3\n\
+            b"# h:5432:d:u:comment\n\nother:*:*:*:1\r\r\nh:5432:d:u:a\\:b\\\\c:rest\r\nh:*:d:*:2\n*:*:*:u:3\n\
             \\:\\:1:*:*:*:4\nnothing:1\n";
         let find = |host, port, database, user| {
             Passwords::of(file.to_vec())

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ConnectionSettings, Environment, keywords, shown};
+use super::{ConnectionSettings, Environment, keyword_string::is_blank, keywords, shown};
 use crate::{
     path_text::path_text,
     postgres::target_error::TargetError,
@@ -12,6 +12,9 @@ use crate::{
 
 /// Where its values come from, in messages.
 const ORIGIN: &str = "the service file";
+
+/// Services within services, and words of old, which libpq takes in connection strings only.
+const NOT_HERE: [&str; 4] = ["service", "servicefile", "requiressl", "keepalives_retries"];
 
 /// Where systems keep the file for all users: those of Debian, of Red Hat with PostgreSQL's packages, of plain builds.
 const SYSTEM_DIRS: [&str; 4] =
@@ -70,7 +73,7 @@ fn of_file(path: &Path, service: &str) -> Result<Option<ConnectionSettings>, Tar
 pub(super) fn of_text(text: &[u8], service: &[u8]) -> Result<Option<ConnectionSettings>, usize> {
     let mut found: Option<ConnectionSettings> = None;
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-        let line = line.trim_ascii();
+        let line = trim(line);
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
@@ -83,8 +86,7 @@ pub(super) fn of_text(text: &[u8], service: &[u8]) -> Result<Option<ConnectionSe
         } else if let Some(settings) = &mut found {
             let at = line.iter().position(|byte| *byte == b'=').ok_or(number)?;
             let (name, value) = (&line[..at], &line[at + 1..]);
-            // Services within services, and those of LDAP servers.
-            if matches!(keywords::keyword(name), None | Some("service" | "servicefile")) {
+            if keywords::keyword(name).is_none_or(|keyword| NOT_HERE.contains(&keyword)) {
                 return Err(number);
             }
             // Of lines for the same parameter libpq takes the first.
@@ -96,11 +98,19 @@ pub(super) fn of_text(text: &[u8], service: &[u8]) -> Result<Option<ConnectionSe
     Ok(found)
 }
 
+/// Without what C's `isspace` takes for blank around it.
+fn trim(line: &[u8]) -> &[u8] {
+    let begin = line.iter().position(|byte| !is_blank(*byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !is_blank(*byte)).map_or(begin, |last| last + 1);
+    &line[begin..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FILE: &[u8] = b"# services\n[other]\nhost=o\n\n[app]\n host=h \n# comment\nhost=i\nport=1\n\
+    const FILE: &[u8] =
+        b"# services\n[other]\nhost=o\n\n[app]\n\x0b host=h \x0b\n# comment\nhost=i\nport=1\n\
         [wrong]\nhost\n[unknown]\ns3cret=1\n[app]\nuser=u\n";
 
     #[test]
@@ -116,5 +126,6 @@ mod tests {
         assert!(of_text(FILE, b"missing").unwrap().is_none() && of_text(FILE, b"ap").unwrap().is_none());
         assert_eq!(of_text(FILE, b"wrong").err(), Some(11));
         assert_eq!(of_text(FILE, b"unknown").err(), Some(13));
+        assert_eq!(of_text(b"[a]\nrequiressl=1", b"a").err(), Some(2));
     }
 }
