@@ -39,6 +39,8 @@ pub(super) struct Splitter {
     start: usize,
     /// How much of it was taken from the buffer, and where it began.
     handed_out: usize,
+    /// How far it was looked through for separators, in the buffer.
+    has_no_separator: usize,
     began: Option<Place>,
     documents: Vec<Span>,
     ends_with_record: bool,
@@ -94,6 +96,7 @@ impl Splitter {
             array: None,
             start: 0,
             handed_out: 0,
+            has_no_separator: 0,
             began: None,
             documents: Vec::new(),
             ends_with_record: false,
@@ -134,15 +137,17 @@ impl Splitter {
     pub(super) fn cut(&mut self, bytes: &[u8], length: usize) -> (Vec<Span>, usize) {
         if !self.is_between() && self.start < length {
             self.began = Some(self.began(bytes));
-            if let State::Nested(nesting) = &mut self.state
-                && self.handed_out == 0
-            {
-                nesting.look_at_text(&bytes[self.start..]);
+            if let State::Nested(nesting) = &mut self.state {
+                if self.handed_out == 0 {
+                    nesting.look_at_text(&bytes[self.start..]);
+                }
+                nesting.hand_out(&bytes[self.start..length]);
             }
             self.handed_out += length - self.start;
         }
         let lines = self.counter.cut(bytes, length);
         self.start = self.start.saturating_sub(length);
+        self.has_no_separator = self.has_no_separator.saturating_sub(length);
         self.at = self.at.saturating_sub(length);
         let rest = self.documents.partition_point(|span| span.range().end <= length);
         let rest =
@@ -187,7 +192,7 @@ impl Splitter {
         let blanks = bytes[self.at..].iter().take_while(|byte| is_white_space(**byte)).count();
         self.at += blanks;
         let Some(&byte) = bytes.get(self.at) else { return Ok(false) };
-        self.start = self.at;
+        (self.start, self.has_no_separator) = (self.at, self.at);
         self.state = match (&self.state, byte) {
             (State::Top, SEPARATOR) => {
                 self.at += 1;
@@ -227,17 +232,19 @@ impl Splitter {
         let or_all = |end: Option<usize>| end.or((rest == Rest::Nothing).then_some(bytes.len()));
         let end = match &mut self.state {
             State::Nested(nesting) => {
-                match nesting.advance(&bytes[self.start..], self.handed_out, rest != Rest::More) {
-                    Found::End(length) => {
-                        let end = self.start + length - self.handed_out;
-                        // It would not be whole in a sequence of records, as reject files are.
-                        if let Some(at) = memchr::memchr(SEPARATOR, &bytes[self.start..end]) {
-                            return Err((stop::SEPARATOR, self.start + at));
-                        }
-                        Some(end)
-                    }
+                let found = nesting.advance(&bytes[self.start..], self.handed_out, rest != Rest::More);
+                let in_buffer = |length| self.start + length - self.handed_out;
+                let end = in_buffer(if let Found::End(length) = found { length } else { nesting.scanned() });
+                // Another document may begin there. It counts where it is found first, however much is in the buffer.
+                let new = self.has_no_separator.min(end)..end;
+                if let Some(at) = memchr::memchr(SEPARATOR, &bytes[new.clone()]) {
+                    return Err((stop::SEPARATOR, new.start + at));
+                }
+                self.has_no_separator = end;
+                match found {
+                    Found::End(_) => Some(end),
                     Found::Open => None,
-                    Found::Doubt(found, at) => return Err((found, self.start + at - self.handed_out)),
+                    Found::Doubt(found, at) => return Err((found, in_buffer(at))),
                 }
             }
             State::Text { is_escaped } => match end_of_text(&bytes[self.at..], is_escaped) {

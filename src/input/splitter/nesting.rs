@@ -24,6 +24,8 @@ pub(super) struct Nesting {
     odd_at: Option<usize>,
     /// How many bytes were looked at.
     scanned: usize,
+    /// The last byte that is no blank of those that are there no more.
+    last_handed_out: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,11 @@ impl Nesting {
             *self = Self { looks_at_text: true, ..Self::default() };
             self.advance(seen, 0, false);
         }
+    }
+
+    /// Takes note of bytes that are taken away.
+    pub(super) fn hand_out(&mut self, bytes: &[u8]) {
+        self.last_handed_out = last_visible(bytes).or(self.last_handed_out);
     }
 
     /// `None` where a string has a bracket, and strings were not looked at.
@@ -131,13 +138,13 @@ impl Nesting {
     }
 
     fn open(&mut self, bracket: u8, before: &[u8]) -> Result<(), &'static str> {
-        let before = before.iter().rev().find(|byte| !byte.is_ascii_whitespace());
+        let before = last_visible(before).or(self.last_handed_out);
         let has_place = match before {
             Some(byte) if self.depth <= KINDS_MAX => match self.kinds & 1 {
                 0 => matches!(byte, b'[' | b','),
-                _ => *byte == b':',
+                _ => byte == b':',
             },
-            // Its first bracket, or what is before was handed out, or it is too deep.
+            // Its first bracket, or it is too deep.
             _ => true,
         };
         if self.depth < KINDS_MAX {
@@ -168,5 +175,27 @@ impl Nesting {
 
     fn doubt(&self) -> Option<Found> {
         self.odd_at.filter(|_| self.has_bracket_in_text).map(|at| Found::Doubt(TEXT, at))
+    }
+}
+
+fn last_visible(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a document above the limit, parts are handed out in between.
+    #[test]
+    fn what_stands_before_a_bracket_counts_once_it_is_handed_out() {
+        for (before, expected) in [("[1", Found::Doubt(NO_PLACE, 64)), ("[1,", Found::End(67))] {
+            let head = format!("{before:64}");
+            let mut nesting = Nesting::default();
+            assert_eq!(nesting.advance(head.as_bytes(), 0, false), Found::Open);
+            nesting.look_at_text(head.as_bytes());
+            nesting.hand_out(head.as_bytes());
+            assert_eq!(nesting.advance(b"{}]", 64, true), expected, "{before}");
+        }
     }
 }
