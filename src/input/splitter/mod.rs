@@ -233,7 +233,8 @@ impl Splitter {
         let end = match &mut self.state {
             State::Nested(nesting) => {
                 let found = nesting.advance(&bytes[self.start..], self.handed_out, rest != Rest::More);
-                let in_buffer = |length| self.start + length - self.handed_out;
+                // What is odd may have been handed out already.
+                let in_buffer = |length: usize| (self.start + length).saturating_sub(self.handed_out);
                 let end = in_buffer(if let Found::End(length) = found { length } else { nesting.scanned() });
                 // Another document may begin there. It counts where it is found first, however much is in the buffer.
                 let new = self.has_no_separator.min(end)..end;
