@@ -12,6 +12,7 @@ mod decompress;
 mod documents;
 mod open_source;
 mod pattern;
+mod probe;
 mod reader;
 mod remote;
 mod section;

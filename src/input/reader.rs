@@ -4,7 +4,6 @@
 //! it must reach the reject file. A read error comes after the whole lines or documents that were read before it.
 
 use std::{
-    io::Read,
     mem,
     sync::{
         Arc,
@@ -13,13 +12,13 @@ use std::{
 };
 
 use super::{
-    InputError, RemoteFault, Source,
+    InputError, Source,
     blocks::{BlockStream, PartBlocks},
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
-    open_source::{NextChunk, OpenSource, recognise, whole_lines},
+    open_source::{NextChunk, OpenSource},
+    probe::probe_all,
     section::{self, Section, SeenBytes},
-    sniff::{self, HEAD_BYTES},
     stream_digest::StreamDigest,
 };
 use crate::settings::{Framing, FramingRequest};
@@ -57,18 +56,14 @@ impl std::fmt::Debug for ChunkReader {
 }
 
 impl ChunkReader {
-    /// Looks at the start of every regular file and reads the first chunk, so that an input that holds no
+    /// Looks at the start of every file that can be read again and reads the first chunk, so that an input that holds no
     /// documents stops before anything is done.
     pub fn open(
         sources: Vec<Source>,
         framing: FramingRequest,
         chunk_bytes: usize,
     ) -> Result<Self, InputError> {
-        for source in &sources {
-            if source.is_rereadable() {
-                probe(source, framing)?;
-            }
-        }
+        probe_all(&sources, framing)?;
         let mut reader = Self::new(sources, framing, None, chunk_bytes);
         reader.first = reader.read_chunk(Vec::new())?;
         Ok(reader)
@@ -252,23 +247,4 @@ impl ChunkReader {
             Some((section, _)) => OpenSource::of_section(index, stream, section),
         })
     }
-}
-
-/// What a file is wrapped in, and its framing. Refuses one whose first bytes are those of no documents; damage is left to
-/// the read that meets it.
-pub(super) fn probe(source: &Source, framing: FramingRequest) -> Result<(&'static str, Framing), InputError> {
-    let name = source.name();
-    let stream = Decompressed::new(source.open()?, Arc::new(AtomicU64::new(0)))
-        .map_err(|error| InputError::open(name.clone(), error))?;
-    let form = stream.form;
-    let mut head = Vec::new();
-    // An error keeps what was read before it, which is all that is wanted here.
-    let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
-    if let Err(error) = &read
-        && let Some(fault) = RemoteFault::within(error)
-    {
-        return Err(InputError::Remote { name, byte_offset: 0, fault: fault.clone() });
-    }
-    let head = whole_lines(&head[sniff::bom_bytes(&head)..], read.is_err());
-    recognise(head, framing, &name, form).map(|framing| (form, framing))
 }

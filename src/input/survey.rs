@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::{InputError, Source, decompress::Decompressed, reader::probe, section};
+use super::{InputError, Source, decompress::Decompressed, probe::probe, section};
 use crate::{
     bound::bound,
     settings::{Framing, FramingRequest},

@@ -3,6 +3,11 @@
 mod faults;
 mod options;
 
+use std::{
+    sync::{Condvar, Mutex},
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -145,6 +150,43 @@ fn a_certificate_is_verified() {
     let refused = run(folder.command(&words).env("SSL_CERT_FILE", other).env_remove("SSL_CERT_DIR"));
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("SSL_CERT_FILE"), "{}", refused.stderr);
+}
+
+#[test]
+fn several_urls_are_looked_at_at_the_same_time() {
+    const AT_A_TIME: usize = 8;
+    let (asked, is_asked) = (Mutex::new(0), Condvar::new());
+    let server = HttpServer::start(ServedFile::of(mixed(20, 100)), move |_| {
+        let mut count = asked.lock().expect("no thread panics with it");
+        *count += 1;
+        is_asked.notify_all();
+        let all = is_asked.wait_timeout_while(count, Duration::from_secs(20), |count| *count < AT_A_TIME);
+        let is_alone = all.expect("no thread panics with it").1.timed_out();
+        if is_alone { Treat::Status(404, String::new()) } else { Treat::Fine }
+    });
+    let urls: Vec<_> = (0..AT_A_TIME).map(|number| server.url(&number.to_string())).collect();
+    let folder = Folder::new();
+    let output = folder.run(&format!("validate {} --output json", urls.join(" ")));
+    let report: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stderr));
+    let sources: Vec<_> = (0..AT_A_TIME).map(|at| report["inputs"][at]["source"].clone()).collect();
+    assert_eq!(
+        (report["documents"]["read"].clone(), sources),
+        (160.into(), urls.iter().map(|url| json!(url)).collect())
+    );
+}
+
+#[test]
+fn the_first_url_that_is_not_there_is_told() {
+    let folder = Folder::new();
+    let server = HttpServer::start(ServedFile::of(mixed(20, 100)), |request| {
+        let is_there = request.path.len() == "/1".len();
+        if is_there { Treat::Fine } else { Treat::Status(404, String::new()) }
+    });
+    let urls: Vec<_> = (1..40).map(|number| server.url(&number.to_string())).collect();
+    let output = folder.run(&format!("validate {}", urls.join(" ")));
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("/10 can't be read: the server answers 404"), "{}", output.stderr);
 }
 
 #[test]
