@@ -48,7 +48,9 @@ fn texts(value: &DeValue<'_>) -> Vec<String> {
 /// The packages for one target.
 fn packages(target: &str) -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
+    // All that a package has.
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--features", "cloud"]);
+    cargo.args(["--filter-platform", target]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");

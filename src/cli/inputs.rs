@@ -19,8 +19,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct DocumentArgs {
-    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, https:// URLs, or - for
-    /// standard input; gzip and zstd are recognised by content
+    /// Files of JSON documents (NDJSON, arrays, documents one after another), quoted globs, https:// URLs, objects in
+    /// buckets (s3://, gs://, az://; not in every build), or - for standard input; gzip and zstd are recognised by content
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<OsString>,
     /// How documents are told apart: ndjson by lines; json by their brackets, in arrays, one after another or behind

@@ -86,7 +86,8 @@ impl OpenedInputs {
     pub(super) fn open(settings: &DocumentSettings, console: Console) -> Result<Self, Failure> {
         let started = (SystemTime::now(), Instant::now());
         let warn = move |words: String| console.warn(&words);
-        let sources = input::resolve(&settings.inputs, &settings.network, warn).map_err(failure_of_input)?;
+        let sources =
+            input::resolve(&settings.inputs, &settings.network, warn).map_err(failure_of_opening)?;
         if sources.contains(&Source::Stdin) {
             standard_input::refuse_unreadable()?;
         }

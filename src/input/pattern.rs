@@ -12,7 +12,7 @@ use glob::{MatchOptions, Pattern, PatternError};
 use super::InputError;
 use crate::path_text::path_text;
 
-const OPTIONS: MatchOptions =
+pub(super) const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 pub(super) fn is_pattern(argument: &OsStr) -> bool {

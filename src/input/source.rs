@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "cloud")]
+use super::remote::resolve_store_url;
 use super::{
     InputError,
     pattern::{is_pattern, matches},
@@ -103,7 +105,7 @@ pub(crate) fn resolve(
 
 /// A token for one server is no business of another.
 fn refuse_two_servers(sources: &[Source]) -> Result<(), InputError> {
-    let mut remotes = sources.iter().filter_map(Source::as_remote);
+    let mut remotes = sources.iter().filter_map(Source::as_remote).filter(|remote| remote.takes_headers());
     let Some(first) = remotes.next() else { return Ok(()) };
     match remotes.find(|other| !other.is_of_same_server(first)) {
         Some(other) => {
@@ -133,7 +135,7 @@ fn resolve_with(arguments: &[OsString], network: Option<&Arc<Network>>) -> Resul
             }
             sources.push(Source::Stdin);
         } else if let Some((url, network)) = url(argument).zip(network) {
-            sources.push(Source::Remote(Arc::new(resolve_url(url, network)?)));
+            sources.extend(resolve_url(url, network)?.into_iter().map(Source::Remote));
         } else {
             resolve_argument(argument, &mut sources)?;
         }
@@ -146,19 +148,22 @@ fn url(argument: &OsStr) -> Option<&str> {
     argument.to_str().filter(|text| input_scheme(text).is_some() && !Path::new(argument).exists())
 }
 
-fn resolve_url(url: &str, network: &Arc<Network>) -> Result<Remote, InputError> {
+fn resolve_url(url: &str, network: &Arc<Network>) -> Result<Vec<Arc<Remote>>, InputError> {
     let refuse = |problem: &str, fix: &str| InputError::Url {
         name: shown(url).into_owned(),
         problem: problem.to_owned(),
         fix: fix.to_owned(),
     };
     match input_scheme(url) {
-        Some("https" | "http") => Remote::new(url, network),
+        Some("https" | "http") => Ok(vec![Arc::new(Remote::new(url, network)?)]),
         Some("file") => Err(refuse("is a file's URL", "name the path itself")),
-        Some("s3" | "gs" | "az" | "abfs" | "abfss") => Err(refuse(
-            "is in a bucket, which can't be read directly",
-            "name its URL over https://, signed where it is not public (aws s3 presign, gcloud storage sign-url, az storage \
-             blob generate-sas), or let the tool of the bucket write it into a pipe and name - as the input",
+        #[cfg(feature = "cloud")]
+        Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss") => resolve_store_url(url, network),
+        #[cfg(not(feature = "cloud"))]
+        Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss") => Err(refuse(
+            "is in a bucket, which this build can't read directly",
+            "take a package of profile-loader, or build it with --features cloud, or name its URL over https://, signed where \
+             it is not public (aws s3 presign, gcloud storage sign-url, az storage blob generate-sas)",
         )),
         _ => Err(refuse(
             "has a scheme that is not read",

@@ -17,7 +17,7 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profile-loader"));
     for (name, _) in env::vars_os() {
         let read_by_us = name.to_str().is_some_and(|name| {
-            ["PG", "DATABASE_", "PROFILE_LOADER_", "CREDENTIALS_"]
+            ["PG", "DATABASE_", "PROFILE_LOADER_", "CREDENTIALS_", "AWS_", "AZURE_", "GOOGLE_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
         });

@@ -8,8 +8,8 @@ use super::fault::RemoteFault;
 use crate::path_text::visible;
 
 /// Schemes of what an input may be, here or in other programs; none of a database.
-const SCHEMES: [&str; 11] =
-    ["http", "https", "s3", "gs", "az", "abfs", "abfss", "file", "ftp", "ftps", "sftp"];
+const SCHEMES: [&str; 12] =
+    ["http", "https", "s3", "s3a", "gs", "az", "abfs", "abfss", "file", "ftp", "ftps", "sftp"];
 
 /// A URL without credentials before the host, and without a fragment.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,6 +76,32 @@ impl Address {
         let host = self.0.authority().expect("it has a host").host();
         let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The server that a request of a library goes to: names of objects may hold what no URL of ours may.
+    #[cfg(feature = "cloud")]
+    pub(super) fn of_server(scheme: &str, authority: &str) -> Option<Self> {
+        Self::parse(&format!("{scheme}://{authority}/")).ok()
+    }
+
+    /// Whether it is a machine's own server of what is known of it, its credentials among that.
+    pub(super) fn is_metadata_service(&self) -> bool {
+        let host = self.0.authority().expect("it has a host").host();
+        let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host.eq_ignore_ascii_case("metadata.google.internal")
+            || number.is_ok_and(|address| match address {
+                IpAddr::V4(address) => address.is_link_local(),
+                // AWS has fd00:ec2::254 for it.
+                IpAddr::V6(address) => address.segments()[..2] == [0xfd00, 0xec2],
+            })
+    }
+
+    /// Scheme, host and port.
+    #[cfg(feature = "cloud")]
+    pub(super) fn server(&self) -> String {
+        let authority = self.0.authority().expect("it has a host");
+        let authority = authority.as_str().rsplit('@').next().unwrap_or_default();
+        format!("{}://{}", self.0.scheme(), visible(authority))
     }
 
     /// Whether both are of one server: scheme, host and port (RFC 6454, section 4).
@@ -203,6 +229,16 @@ mod tests {
             ("http://[fe80::1]/a", false),
         ] {
             assert_eq!(address(url).is_loopback(), expected, "{url}");
+        }
+        for (url, expected) in [
+            ("http://169.254.169.254/latest", true),
+            ("http://169.254.170.2/v2", true),
+            ("http://[fd00:ec2::254]/latest", true),
+            ("http://metadata.google.internal/computeMetadata", true),
+            ("http://metadata.example/a", false),
+            ("http://169.253.1.1/a", false),
+        ] {
+            assert_eq!(address(url).is_metadata_service(), expected, "{url}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! One request and its answer, wherever redirects lead. Knows nothing of files, retries and threads.
 
 use std::{
-    io::Read,
+    io::{self, Read},
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
 use ureq::{
-    Agent, Body,
-    http::{HeaderMap, Response as HttpResponse, StatusCode, header},
+    Agent, AsSendBody, Body,
+    http::{HeaderMap, Request, Response as HttpResponse, StatusCode, header},
     tls::{Certificate, RootCerts, TlsConfig},
 };
 use x509_cert::der::DateTime;
@@ -22,6 +22,9 @@ use super::{
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
+/// A machine's own metadata service is there at once, or not at all.
+const METADATA_WITHIN: Duration = Duration::from_secs(3);
+
 /// More lead nowhere.
 const REDIRECTS_MAX: usize = 5;
 
@@ -34,6 +37,8 @@ pub(super) struct Client {
     agent: OnceLock<Agent>,
     /// For this machine.
     local_agent: OnceLock<Agent>,
+    /// For its metadata service.
+    metadata_agent: OnceLock<Agent>,
 }
 
 /// What is asked for of a file.
@@ -79,7 +84,8 @@ pub(super) struct Answered {
 
 impl Client {
     pub(super) fn new(headers: Headers, stall: Duration) -> Self {
-        Self { headers, stall, agent: OnceLock::new(), local_agent: OnceLock::new() }
+        let (agent, local_agent, metadata_agent) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { headers, stall, agent, local_agent, metadata_agent }
     }
 
     /// Asks `start`, and where it redirects to; headers of the file go only to the server of `named`.
@@ -100,6 +106,9 @@ impl Client {
                 moved_to = Some(at.redirected(location)?);
                 continue;
             }
+            if !brings_something(status) {
+                return Err(RemoteFault::of_status(status, retry_after(response.headers())));
+            }
             return Ok(Answered { answer: answer(response)?, moved_to });
         }
         Err(RemoteFault::Refused {
@@ -114,13 +123,8 @@ impl Client {
         with_headers: bool,
         wanted: Wanted<'_>,
     ) -> Result<HttpResponse<Body>, RemoteFault> {
-        let agent = if at.is_loopback() {
-            self.local_agent.get_or_init(|| self.agent(true))
-        } else {
-            self.agent.get_or_init(|| self.agent(false))
-        };
         // Stored bytes as they are: what is compressed on the way has another ETag and no ranges.
-        let mut request = agent.get(at.as_str()).header(header::ACCEPT_ENCODING, "identity");
+        let mut request = Request::get(at.as_str()).header(header::ACCEPT_ENCODING, "identity");
         if let Wanted::Part { first, last, condition } = wanted {
             let last = last.map(|last| last.to_string()).unwrap_or_default();
             request = request.header(header::RANGE, format!("bytes={first}-{last}"));
@@ -133,32 +137,60 @@ impl Client {
         for (name, value) in self.headers.iter().filter(|_| with_headers) {
             request = request.header(name, value);
         }
-        request.call().map_err(|error| RemoteFault::of_request(error, self.stall))
+        let request = request.body(()).map_err(|error| RemoteFault::of_request(error.into(), self.stall))?;
+        self.send(at, request)
     }
 
-    fn agent(&self, is_local: bool) -> Agent {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<_> = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_resolve(Some(CONNECT_WITHIN))
-            .timeout_per_read(Some(self.stall))
-            .timeout_per_write(Some(self.stall));
-        if is_local { config.proxy(None).build().new_agent() } else { config.build().new_agent() }
+    /// Sends a request to `at`, as it is; whatever is answered comes back, redirects too.
+    pub(super) fn send(
+        &self,
+        at: &Address,
+        request: Request<impl AsSendBody>,
+    ) -> Result<HttpResponse<Body>, RemoteFault> {
+        let (agent, has_proxy, connect_within, stall) = if at.is_loopback() {
+            (&self.local_agent, false, CONNECT_WITHIN, self.stall)
+        } else if at.is_metadata_service() {
+            (&self.metadata_agent, false, METADATA_WITHIN, METADATA_WITHIN)
+        } else {
+            (&self.agent, true, CONNECT_WITHIN, self.stall)
+        };
+        let agent = agent.get_or_init(|| new_agent(has_proxy, connect_within, stall));
+        agent.run(request).map_err(|error| RemoteFault::of_request(error, self.stall))
+    }
+
+    pub(super) fn broken(&self, error: io::Error) -> RemoteFault {
+        RemoteFault::of_io(error, self.stall)
     }
 }
 
-fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
+/// `stall` is how long a silent connection is kept.
+fn new_agent(has_proxy: bool, connect_within: Duration, stall: Duration) -> Agent {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = rustls_native_certs::load_native_certs().certs;
+    let roots: Vec<_> = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(provider)
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(connect_within))
+        .timeout_resolve(Some(connect_within))
+        .timeout_per_read(Some(stall))
+        .timeout_per_write(Some(stall));
+    if has_proxy { config.build().new_agent() } else { config.proxy(None).build().new_agent() }
+}
+
+/// Whether an answer may be made of it.
+pub(super) fn brings_something(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 206 | 412 | 416)
+}
+
+pub(super) fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
     let status = response.status();
     let headers = response.headers();
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -174,8 +206,7 @@ fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
         (206, Some(ContentRange::Part { length, .. })) => length,
         (416, Some(ContentRange::Unsatisfied { length })) => Some(length),
         (200, _) => body_length,
-        (206 | 412 | 416, _) => None,
-        _ => return Err(RemoteFault::of_status(status, retry_after(headers, SystemTime::now()))),
+        _ => None,
     };
     // Where it is gzip or zstd its first bytes say so.
     if let Some(coding) = text(header::CONTENT_ENCODING).filter(|coding| *coding == "br") {
@@ -191,8 +222,13 @@ fn answer(response: HttpResponse<Body>) -> Result<Answer, RemoteFault> {
     Ok(Answer { status, version, range, has_end, body_length, body })
 }
 
+/// How long the server asks to wait.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry_after_at(headers, SystemTime::now())
+}
+
 /// In seconds, or as a time (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -232,8 +268,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::RETRY_AFTER, text.parse().expect("it is a value"));
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text}");
+            assert_eq!(retry_after_at(&headers, now), expected.map(Duration::from_secs), "{text}");
         }
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        assert_eq!(retry_after_at(&HeaderMap::new(), now), None);
     }
 }

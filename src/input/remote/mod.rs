@@ -1,4 +1,4 @@
-//! Inputs over HTTP: a stream of stored bytes that survives broken connections, and never mixes two versions of a file.
+//! Inputs over the network: a stream of stored bytes that survives broken connections, and never mixes two versions of a file.
 //!
 //! Where the server gives ranges and a strong ETag, several ranges are fetched ahead, each only of the version that the first
 //! answer was of. Otherwise it is one stream; where it breaks, it goes on by a range of the same version, or from the
@@ -9,7 +9,10 @@ mod client;
 mod fault;
 mod header_file;
 mod patience;
+mod place;
 mod ranges;
+#[cfg(feature = "cloud")]
+mod store;
 mod version;
 mod whole;
 
@@ -21,9 +24,10 @@ use std::{
 };
 
 use address::{Address, NoAddress};
-use client::{Answer, Answered, Client, Condition, Wanted};
+use client::{Answer, Client, Condition, Wanted};
 use header_file::Headers;
 use patience::{Patience, Stop};
+use place::Place;
 use ranges::Ranges;
 use version::{ContentRange, Version};
 use whole::Whole;
@@ -33,6 +37,8 @@ use crate::{path_text::path_text, settings::NetworkSettings};
 
 pub(crate) use address::{input_scheme, shown};
 pub use fault::RemoteFault;
+#[cfg(feature = "cloud")]
+pub(super) use store::resolve as resolve_store_url;
 
 /// What is read of a file at first, for most that look at it want no more.
 const FIRST_BYTES: u64 = 256 << 10;
@@ -43,20 +49,20 @@ type Listener = Box<dyn Fn(String) + Send>;
 /// What the remote inputs of a command share.
 pub(crate) struct Network {
     settings: NetworkSettings,
-    client: Client,
+    client: Arc<Client>,
+    #[cfg(feature = "cloud")]
+    stores: store::Stores,
     listener: Mutex<Listener>,
 }
 
-/// A file behind a URL.
+/// A file behind a URL, or an object in a store.
 pub struct Remote {
-    address: Address,
+    place: Place,
     /// Without what may be a credential.
     name: String,
     network: Arc<Network>,
     /// As the first answer had it; others have to be of the same one.
     version: OnceLock<Version>,
-    /// Where redirects led last.
-    moved_to: Mutex<Option<Address>>,
 }
 
 /// A file whose first bytes were asked for.
@@ -81,8 +87,14 @@ impl Network {
             Some(path) => Headers::read(path)
                 .map_err(|problem| InputError::HeaderFile { name: path_text(path), problem })?,
         };
-        let client = Client::new(headers, settings.stall);
-        Ok(Arc::new(Self { settings, client, listener: Mutex::new(Box::new(listener)) }))
+        let client = Arc::new(Client::new(headers, settings.stall));
+        Ok(Arc::new(Self {
+            settings,
+            client,
+            #[cfg(feature = "cloud")]
+            stores: store::Stores::default(),
+            listener: Mutex::new(Box::new(listener)),
+        }))
     }
 
     pub(crate) fn has_headers(&self) -> bool {
@@ -91,6 +103,28 @@ impl Network {
 
     fn listen(&self, listener: Listener) {
         *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
+    }
+
+    fn tell(&self, words: String) {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)(words);
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.settings.input_wait)
+    }
+
+    /// Before what is called `name` is asked for once more.
+    fn wait(
+        &self,
+        name: &str,
+        patience: &mut Patience,
+        fault: RemoteFault,
+        stop: &Stop,
+    ) -> Result<(), RemoteFault> {
+        patience.wait(fault, stop, |what, left| {
+            let left = humantime::format_duration(Duration::from_secs(left.as_secs().max(1)));
+            self.tell(format!("waiting for {name}: {what}; up to {left} (--input-wait)"));
+        })
     }
 }
 
@@ -102,7 +136,7 @@ impl fmt::Debug for Remote {
 
 impl PartialEq for Remote {
     fn eq(&self, other: &Self) -> bool {
-        self.address == other.address
+        self.place == other.place
     }
 }
 
@@ -124,13 +158,12 @@ impl Remote {
             ));
         }
         let name = address.shown();
-        Ok(Self {
-            address,
-            name,
-            network: Arc::clone(network),
-            version: OnceLock::new(),
-            moved_to: Mutex::new(None),
-        })
+        Ok(Self::at(Place::of_url(address), name, network))
+    }
+
+    /// `name` may be shown.
+    fn at(place: Place, name: String, network: &Arc<Network>) -> Self {
+        Self { place, name, network: Arc::clone(network), version: OnceLock::new() }
     }
 
     /// Without what may be a credential.
@@ -148,9 +181,14 @@ impl Remote {
         self.version.get().and_then(|version| version.etag.as_deref())
     }
 
+    /// Whether tokens of a file are sent to its server.
+    pub(crate) fn takes_headers(&self) -> bool {
+        matches!(self.place, Place::Url(_))
+    }
+
     /// Whether tokens of a file would be sent to the same server for both.
     pub(crate) fn is_of_same_server(&self, other: &Self) -> bool {
-        self.address.is_of_same_origin(&other.address)
+        self.place.is_of_same_server(&other.place)
     }
 
     /// Who hears from now on that a server is waited for; one for all inputs of a command.
@@ -218,37 +256,19 @@ impl Remote {
     }
 
     fn get(&self, wanted: Wanted<'_>) -> Result<Answer, RemoteFault> {
-        let moved_to = || self.moved_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = moved_to().clone();
-        let client = &self.network.client;
-        if let Some(known) = &known {
-            match client.get(known, &self.address, wanted) {
-                // It may be signed for some time only.
-                Err(RemoteFault::Refused { .. }) => *moved_to() = None,
-                answered => return answered.map(|answered| answered.answer),
-            }
-        }
-        let Answered { answer, moved_to: target } = client.get(&self.address, &self.address, wanted)?;
-        if answer.status.is_success() {
-            *moved_to() = target;
-        }
-        Ok(answer)
+        self.place.get(&self.network.client, wanted)
     }
 
     fn patience(&self) -> Patience {
-        Patience::new(self.network.settings.input_wait)
+        self.network.patience()
     }
 
     fn wait(&self, patience: &mut Patience, fault: RemoteFault, stop: &Stop) -> Result<(), RemoteFault> {
-        patience.wait(fault, stop, |what, left| {
-            let left = humantime::format_duration(Duration::from_secs(left.as_secs().max(1)));
-            let listener = self.network.listener.lock().unwrap_or_else(PoisonError::into_inner);
-            listener(format!("waiting for {}: {what}; up to {left} (--input-wait)", self.name));
-        })
+        self.network.wait(&self.name, patience, fault, stop)
     }
 
     fn broken(&self, error: io::Error) -> RemoteFault {
-        RemoteFault::of_io(error, self.network.settings.stall)
+        self.network.client.broken(error)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod faults;
 mod options;
+#[cfg(feature = "cloud")]
+mod stores;
 
 use std::{
     sync::{Condvar, Mutex},
