@@ -10,7 +10,7 @@ use super::{
     decompress::{Decompressed, Fault, FaultKind},
     documents::{Documents, DocumentsFault},
     section::Section,
-    sniff::{self, HEAD_BYTES},
+    sniff::{self, BOM, HEAD_BYTES},
     splitter::{Missing, Rest},
 };
 use crate::settings::{Framing, FramingRequest};
@@ -93,7 +93,7 @@ impl OpenSource {
         self.rest.clear();
         self.fill(&mut buffer, chunk_bytes);
         if mem::take(&mut self.at_start) {
-            self.fill(&mut buffer, HEAD_BYTES);
+            self.fill(&mut buffer, HEAD_BYTES + BOM.len());
             self.head = buffer.filled()[..buffer.filled().len().min(HEAD_BYTES)].to_vec();
             let bom = sniff::bom_bytes(buffer.filled());
             buffer.remove_front(bom);

@@ -14,7 +14,7 @@ use super::{
     InputError, RemoteFault, Source,
     decompress::Decompressed,
     open_source::{recognise, whole_lines},
-    sniff::{self, HEAD_BYTES},
+    sniff::{self, BOM, HEAD_BYTES},
 };
 use crate::settings::{Framing, FramingRequest};
 
@@ -66,7 +66,7 @@ pub(super) fn probe(source: &Source, framing: FramingRequest) -> Result<(&'stati
     let form = stream.form;
     let mut head = Vec::new();
     // An error keeps what was read before it, which is all that is wanted here.
-    let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    let read = stream.take((HEAD_BYTES + BOM.len()) as u64).read_to_end(&mut head);
     if let Err(error) = &read
         && let Some(fault) = RemoteFault::within(error)
     {

@@ -133,6 +133,17 @@ fn the_head_does_not_depend_on_chunks() {
 }
 
 #[test]
+fn a_byte_order_mark_takes_nothing_of_the_head() {
+    let long = format!("\"{{\\\"id\\\":\\\"{}", "x".repeat(2 * HEAD_BYTES));
+    for mark in ["", "\u{feff}"] {
+        for chunk_bytes in [1, HEAD_BYTES, 1 << 20] {
+            let error = chunks(format!("{mark}{long}").as_bytes(), chunk_bytes).expect_err("it is a string");
+            assert!(error.to_string().contains("JSON strings that hold JSON"), "{chunk_bytes}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_chunk_holds_a_bounded_number_of_lines() {
     let chunks = chunks("{}\n".repeat(10_000).as_bytes(), 1 << 20).unwrap();
     let lines: Vec<_> = chunks.iter().map(|chunk| chunk.lines).collect();
