@@ -25,7 +25,8 @@ mod value_shape;
 
 pub use digest::sha256_hex;
 pub use limits::{
-    COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, HOLE_BYTES_MIN, LINE_BYTES_MAX, NUMBER_CHARS_MAX, PHONE_TYPES,
+    COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, HOLE_BYTES_MIN, LINE_BYTES_MAX, LONG_ROOM_BYTES, NUMBER_CHARS_MAX,
+    PHONE_TYPES,
 };
 pub use profile::{
     ADDRESS_PROPERTIES, PHONE_PROPERTIES, PRIVACY_PROPERTIES, PROFILE_PROPERTIES, PhoneNumber, PostalAddress,
@@ -76,7 +77,9 @@ const ROOM_BYTES_MAX: usize = 1 << 20;
 impl Scratch {
     /// Makes room for all texts of a document.
     fn make_room_for(&mut self, text: &str) {
-        if self.room.len() < text.len() {
+        if let Some(missing) = text.len().checked_sub(self.room.len()) {
+            let is_long = text.len() > ROOM_BYTES_MAX;
+            self.room.reserve_exact(if is_long { LONG_ROOM_BYTES.max(missing) } else { missing });
             self.room.resize(text.len(), 0);
         }
     }

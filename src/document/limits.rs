@@ -13,3 +13,8 @@ pub const COUNTRY_CHARS_MAX: usize = 2;
 
 /// The labels of a phone number's type, in order.
 pub const PHONE_TYPES: [&str; 4] = ["mobile", "home", "work", "other"];
+
+/// Room that is made for the longest line at once has at least so many bytes; those that nothing is written to take no memory.
+/// glibc gives back at once what is above 32 MiB when it is freed. What is below and was mapped by itself makes it keep up to
+/// twice as much of what is freed afterwards, for each thread (`M_MMAP_THRESHOLD` in mallopt(3)).
+pub const LONG_ROOM_BYTES: usize = 33 << 20;
