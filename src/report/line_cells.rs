@@ -3,12 +3,13 @@
 //! All stretches of a source are 2^`level` lines long, and the level is the least at which few enough of them hold
 //! anything. It depends on what is counted and on nothing else, so parts that are merged equal the whole.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// Counts of documents by where they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineCells {
     /// A cell has 2^`level` lines.
+    #[serde(deserialize_with = "read_level")]
     level: u32,
     /// Rising by source and place.
     cells: Vec<Cell>,
@@ -31,6 +32,16 @@ pub struct Cell {
 
 /// At this level a source is one cell.
 const LEVEL_MAX: u32 = u64::BITS - 1;
+
+/// A report that was edited may hold any.
+fn read_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let level = u32::deserialize(deserializer)?;
+    if level <= LEVEL_MAX {
+        Ok(level)
+    } else {
+        Err(D::Error::custom("a stretch of more lines than there are"))
+    }
+}
 
 fn usize_max() -> usize {
     usize::MAX
@@ -158,6 +169,22 @@ mod tests {
         let mut cells = LineCells::new(16);
         places.iter().for_each(|&(source, line)| cells.add(source, line));
         cells
+    }
+
+    #[test]
+    fn a_level_that_no_input_leads_to_is_refused() {
+        let read = |level: u64| {
+            serde_json::from_str::<LineCells>(&format!(
+                r#"{{"level":{level},"cells":[[0,1,1]],"elsewhere":0}}"#
+            ))
+        };
+        assert_eq!(
+            read(63).expect("one cell a source").stretches().next(),
+            Some((0, 1 + (1 << 63), 1 << 63, 1))
+        );
+        for level in [64, 4_000_000_000, u64::MAX] {
+            assert!(read(level).is_err(), "{level}");
+        }
     }
 
     proptest! {
