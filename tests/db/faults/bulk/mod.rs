@@ -24,9 +24,10 @@ pub(super) const RESTORING: [Moment; 4] = [
     Moment::Statement("VALIDATE CONSTRAINT", 1),
     Moment::Statement("VACUUM", 2),
 ];
-/// While what was deferred is staged, and inserted.
+/// While what was deferred is compared with what is stored, and inserted. (Documents are staged before that as well, to find
+/// those that the server refuses.)
 pub(super) const MERGING: [Moment; 2] = [
-    Moment::Statement("COPY pg_temp.profile_loader_staged", 2),
+    Moment::Statement("-- Of the documents looked at, those that the tables don't hold", 1),
     Moment::Statement("INSERT INTO \"public\".customer_profile_emails", 1),
 ];
 
