@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
 mod bulk;
+mod compressed;
 mod copy_files;
 mod data;
 mod delta;
@@ -79,6 +80,7 @@ enum Part {
     JsonSchema,
     Faults,
     Framings,
+    Compressed,
     Reports,
     Bulk,
     Merge,
@@ -141,6 +143,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::JsonSchema => json_schema::compare(&bench)?,
             Part::Faults => faults::compare(&bench)?,
             Part::Framings => framings::compare(&bench)?,
+            Part::Compressed => compressed::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

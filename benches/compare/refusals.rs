@@ -33,7 +33,7 @@ const RULES: [(&str, &str); 6] = [
 pub(crate) fn compare(bench: &Bench) -> Outcome<()> {
     let count = bench.options.documents / 10;
     let file = data::file(&bench.options.data, Documents::first(count))?;
-    for strategy in ["merge", "bulk"] {
+    for strategy in ["bulk", "merge"] {
         for (name, rule) in RULES {
             // What triggers act on is merged in any case.
             if strategy == "bulk" && name.contains("trigger") {

@@ -72,7 +72,7 @@ pub(super) fn on_database(
     console: Console,
     work: impl AsyncFnOnce(&mut PgClient, &Target) -> Result<(String, u8), Failure>,
 ) -> Result<u8, Failure> {
-    limits::refuse_tight(CONNECTIONS, 0, false)?;
+    limits::refuse_tight(CONNECTIONS, 0, 0, false)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;
     let (server, target) = reach(database, console)?;

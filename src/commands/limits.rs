@@ -19,23 +19,29 @@ use super::{
 };
 use crate::map;
 
-/// Besides connections: the runtime's own, the input, reject files, the spill, a report, looking names up.
-const FILES: usize = 24;
+/// Besides connections and inputs: the runtime's own, reject files, the spill, a report, looking names up.
+const FILES: usize = 23;
 
-/// Besides workers: the runtime's own, the reader, looking names up, progress.
-const THREADS: usize = 6;
+/// Besides workers and readers: the runtime's own, looking names up, progress.
+const THREADS: usize = 5;
 
 /// Enough to wait on.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// Refuses where a command that opens so many connections and has so many workers would fail for a limit of the process.
-pub(super) fn refuse_tight(connections: usize, jobs: usize, has_map: bool) -> Result<(), Failure> {
-    let files = FILES + connections;
+/// Refuses where a command that opens so many connections, reads so many inputs at the same time and has so many workers would
+/// fail for a limit of the process.
+pub(super) fn refuse_tight(
+    connections: usize,
+    inputs: usize,
+    jobs: usize,
+    has_map: bool,
+) -> Result<(), Failure> {
+    let files = FILES + connections + inputs;
     if try_files(files).is_err() {
         raise_files();
         try_files(files).map_err(|error| no_files(&error, files))?;
     }
-    try_threads(THREADS + jobs, STACK_BYTES).map_err(|error| no_threads(&error))?;
+    try_threads(THREADS + inputs + jobs, STACK_BYTES).map_err(|error| no_threads(&error))?;
     if has_map {
         // One of them compiles the map.
         try_threads(jobs.max(1), map::STACK_BYTES).map_err(|error| no_stacks(&error))?;

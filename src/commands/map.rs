@@ -30,7 +30,7 @@ pub(crate) struct MapRequest {
 /// The exit code says whether one of them would be rejected.
 pub(crate) fn map(request: &MapRequest, console: Console) -> Result<u8, Failure> {
     let shows_values = request.show_values || std::io::stdout().is_terminal();
-    limits::refuse_tight(0, 1, true)?;
+    limits::refuse_tight(0, 1, 1, true)?;
     let opened = OpenedInputs::open(&request.documents, console)?;
     let (text, rejected) = thread::scope(|scope| {
         let look = || Preview::new(shows_values).take(opened, request.first);

@@ -54,7 +54,7 @@ const LONG_SPLIT: u64 = 3;
 const TICK: Duration = Duration::from_millis(500);
 
 pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
-    limits::refuse_tight(0, request.jobs, request.map.is_some())?;
+    limits::refuse_tight(0, 1, request.jobs, request.map.is_some())?;
     // Of URLs nothing is asked: only files have splits.
     let sources = input::resolve(&request.inputs, &NetworkSettings::default(), |_| ());
     let sources = sources.map_err(failure_of_input)?;

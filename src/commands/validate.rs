@@ -64,7 +64,7 @@ pub(super) fn check_all(
 ) -> Result<RunReport, Failure> {
     let CheckRequest { command, documents: settings, split, blocks, console } = request;
     let has_map = split.map_or(settings.map.is_some(), OpenedSplit::has_map);
-    limits::refuse_tight(0, settings.jobs, has_map)?;
+    limits::refuse_tight(0, settings.jobs, settings.jobs, has_map)?;
     let opened = match split {
         None => OpenedInputs::open(settings, console)?,
         Some(split) => split.open(settings)?,

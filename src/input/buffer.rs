@@ -10,7 +10,7 @@ use crate::{bound::bound, document::LONG_ROOM_BYTES};
 
 /// What grows beyond this gets room for the longest line at once: what is moved from piece to piece of memory leaves holes,
 /// which together may be several times as large. Room that nothing was written to takes no memory.
-const LONG_BYTES: usize = bound(3 << 20, 500);
+pub(super) const LONG_BYTES: usize = bound(3 << 20, 500);
 const WHOLE_BYTES: usize = bound(LONG_ROOM_BYTES, LINE_BYTES_MAX + LONG_BYTES);
 
 /// Bytes that are filled from the front.

@@ -139,6 +139,30 @@ impl Read for Decompressed {
     }
 }
 
+/// How much of its text the decoder of a zstd stream that begins like this keeps (RFC 8878, section 3.1.1.1); nothing where it
+/// begins like none. What stands behind a skippable frame may be anything.
+pub(super) fn zstd_window_bytes(head: &[u8]) -> Option<u64> {
+    if matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) {
+        return Some(u64::MAX);
+    }
+    let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = head else { return None };
+    let is_single_segment = descriptor & 0x20 != 0;
+    if !is_single_segment {
+        let window = *rest.first()?;
+        let base = 1 << (10 + (window >> 3));
+        return Some(base + base / 8 * u64::from(window & 7));
+    }
+    // All of the text.
+    let dictionary_id_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let size = rest.get(dictionary_id_bytes..)?;
+    match descriptor >> 6 {
+        0 => size.first().map(|&bytes| u64::from(bytes)),
+        1 => size.first_chunk().map(|&bytes| 256 + u64::from(u16::from_le_bytes(bytes))),
+        2 => size.first_chunk().map(|&bytes| u64::from(u32::from_le_bytes(bytes))),
+        _ => size.first_chunk().map(|&bytes| u64::from_le_bytes(bytes)),
+    }
+}
+
 enum Form {
     Plain,
     Gzip,
@@ -338,6 +362,28 @@ mod tests {
         let checksum = stored.len() - 2;
         stored[checksum] ^= 1;
         assert_eq!(fault_kind(stored), FaultKind::Damaged);
+    }
+
+    #[test]
+    fn how_much_a_decoder_keeps_is_told() {
+        let bytes = |stored: &[u8]| zstd_window_bytes(stored);
+        assert_eq!((bytes(b""), bytes(&gzip(b"abc")), bytes(b"{}\n")), (None, None, None));
+        for length in [3, 300, 70_000] {
+            // Its length is known, so all of it is one segment.
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+            encoder.set_pledged_src_size(Some(length)).unwrap();
+            encoder.include_contentsize(true).unwrap();
+            encoder.write_all(&vec![b'a'; usize::try_from(length).unwrap()]).unwrap();
+            assert_eq!(bytes(&encoder.finish().unwrap()), Some(length));
+        }
+        for window_log in [17, 23, 25] {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+            encoder.window_log(window_log).unwrap();
+            encoder.write_all(b"abc").unwrap();
+            encoder.flush().unwrap();
+            assert_eq!(bytes(&encoder.finish().unwrap()), Some(1 << window_log));
+        }
+        assert_eq!(bytes(&[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]), Some(u64::MAX));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that is longer than the limit: it passes in pieces, so that memory stays constant and the reject file still gets
 //! every byte.
 
+mod apart;
 mod blocks;
 mod buffer;
 mod chunk;
@@ -33,6 +34,7 @@ use std::{io, ops::Range};
 
 use thiserror::Error;
 
+pub(crate) use apart::SourcesApart;
 pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_header};
 pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
 pub(crate) use chunk::{Origin, Position, SourceDigest};

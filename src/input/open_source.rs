@@ -4,7 +4,8 @@ use std::{io, mem};
 
 use super::{
     InputError,
-    buffer::Buffer,
+    apart::Patience,
+    buffer::{Buffer, LONG_BYTES},
     chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark},
     cut::{Cut, after_line_end, has_hole},
     decompress::{Decompressed, Fault, FaultKind},
@@ -28,6 +29,7 @@ pub(super) struct OpenSource {
     stream: Decompressed,
     /// The first bytes, as they are.
     pub(super) head: Vec<u8>,
+    patience: Option<Patience>,
     /// Bytes after the last line end that was handed out.
     rest: Vec<u8>,
     /// Where the next chunk starts.
@@ -49,11 +51,13 @@ pub(super) struct OpenSource {
 }
 
 impl OpenSource {
-    pub(super) fn new(index: usize, stream: Decompressed) -> Self {
+    /// `patience` is called before much memory is taken.
+    pub(super) fn new(index: usize, stream: Decompressed, patience: Option<Patience>) -> Self {
         Self {
             index,
             stream,
             head: Vec::new(),
+            patience,
             rest: Vec::new(),
             byte_offset: 0,
             line: 1,
@@ -76,7 +80,7 @@ impl OpenSource {
             line: section.first_line,
             at_start: section.range.start == 0,
             known: Some(section.framing),
-            ..Self::new(index, stream)
+            ..Self::new(index, stream, None)
         }
     }
 
@@ -213,6 +217,11 @@ impl OpenSource {
     fn fill(&mut self, buffer: &mut Buffer, target: usize) {
         if self.ended {
             return;
+        }
+        if target > LONG_BYTES
+            && let Some(patience) = &self.patience
+        {
+            patience();
         }
         match buffer.fill(&mut self.stream, target) {
             Ok(ended) => self.ended = ended,

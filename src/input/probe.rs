@@ -21,9 +21,10 @@ use crate::settings::{Framing, FramingRequest};
 /// How many servers are asked at the same time.
 const AT_A_TIME: usize = 8;
 
-/// Looks at all that can be read again; the error is that of the first that has one.
-pub(super) fn probe_all(sources: &[Source], framing: FramingRequest) -> Result<(), InputError> {
+/// Looks at all that can be read again, and tells how many of them are compressed; the error is that of the first that has one.
+pub(super) fn probe_all(sources: &[Source], framing: FramingRequest) -> Result<usize, InputError> {
     let next = AtomicUsize::new(0);
+    let compressed = AtomicUsize::new(0);
     let failed: Mutex<Option<(usize, InputError)>> = Mutex::new(None);
     let failed_first = || failed.lock().unwrap_or_else(PoisonError::into_inner);
     // Those before one that failed were all begun before it.
@@ -31,12 +32,18 @@ pub(super) fn probe_all(sources: &[Source], framing: FramingRequest) -> Result<(
         while failed_first().is_none() {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = sources.get(at) else { return };
-            if source.is_rereadable()
-                && let Err(error) = probe(source, framing)
-            {
-                let mut first = failed_first();
-                if first.as_ref().is_none_or(|(before, _)| at < *before) {
-                    *first = Some((at, error));
+            if !source.is_rereadable() {
+                continue;
+            }
+            match probe(source, framing) {
+                Ok((form, _)) => {
+                    compressed.fetch_add(usize::from(form != Decompressed::PLAIN), Ordering::Relaxed);
+                }
+                Err(error) => {
+                    let mut first = failed_first();
+                    if first.as_ref().is_none_or(|(before, _)| at < *before) {
+                        *first = Some((at, error));
+                    }
                 }
             }
         }
@@ -53,7 +60,7 @@ pub(super) fn probe_all(sources: &[Source], framing: FramingRequest) -> Result<(
     });
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some((_, error)) => Err(error),
-        None => Ok(()),
+        None => Ok(compressed.into_inner()),
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     InputError, Source,
+    apart::{Patience, SourcesApart},
     blocks::{BlockStream, PartBlocks},
     chunk::{Chunk, SourceDigest, Watermark},
     decompress::Decompressed,
@@ -31,6 +32,9 @@ pub struct ChunkReader {
     section: Option<(Section, SeenBytes)>,
     /// Where it is blocks of documents that are read.
     blocks: Option<BlockStream>,
+    /// How many of the sources that were looked at are.
+    compressed: usize,
+    patience: Option<Patience>,
     chunk_bytes: usize,
     /// Stored bytes used up of the source that is being read.
     consumed: Arc<AtomicU64>,
@@ -63,8 +67,8 @@ impl ChunkReader {
         framing: FramingRequest,
         chunk_bytes: usize,
     ) -> Result<Self, InputError> {
-        probe_all(&sources, framing)?;
-        let mut reader = Self::new(sources, framing, None, chunk_bytes);
+        let compressed = probe_all(&sources, framing)?;
+        let mut reader = Self { compressed, ..Self::new(sources, framing, None, chunk_bytes) };
         reader.first = reader.read_chunk(Vec::new())?;
         Ok(reader)
     }
@@ -85,7 +89,8 @@ impl ChunkReader {
         Ok(reader)
     }
 
-    fn new(
+    /// Nothing is read yet.
+    pub(super) fn new(
         sources: Vec<Source>,
         framing: FramingRequest,
         section: Option<(Section, SeenBytes)>,
@@ -101,6 +106,8 @@ impl ChunkReader {
             framing,
             section,
             blocks: None,
+            compressed: 0,
+            patience: None,
             chunk_bytes,
             consumed: Arc::default(),
             consumed_before: 0,
@@ -113,6 +120,16 @@ impl ChunkReader {
             first: None,
             spare: None,
         }
+    }
+
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience: Some(patience), ..self }
+    }
+
+    /// The sources, to be read at the same time in place of this reader; `None` where that gains nothing or can't be done.
+    pub(crate) fn apart(&self) -> Option<SourcesApart> {
+        let gains = self.section.is_none() && self.compressed > 1;
+        gains.then(|| SourcesApart::of(&self.sources, self.framing, self.chunk_bytes)).flatten()
     }
 
     pub fn sources(&self) -> &[Source] {
@@ -243,7 +260,7 @@ impl ChunkReader {
         };
         let stream = stream.map_err(|error| InputError::open(source.name(), error))?;
         Ok(match &self.section {
-            None => OpenSource::new(index, stream),
+            None => OpenSource::new(index, stream, self.patience.clone()),
             Some((section, _)) => OpenSource::of_section(index, stream, section),
         })
     }

@@ -7,14 +7,13 @@ use std::{
 };
 
 use super::{
+    checked::CheckedChunk,
     lines::{Lines, as_one_line, to_u64},
     parts::PlacedDocument,
 };
 use crate::{
-    document::{
-        DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, record_bytes_max, sound_text,
-    },
-    input::{Chunk, Origin, Piece},
+    document::{DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, sound_text},
+    input::{Chunk, Piece},
     map::{DocumentMap, MapScratch},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
     rows::{LanePart, RowForm, lane_of, part_of},
@@ -63,51 +62,8 @@ pub(crate) struct Checker {
     long_line: Mutex<()>,
 }
 
-/// A line longer than this is charged with what checking it takes.
-const LONG_LINE_BYTES: usize = 2 << 20;
-
 /// One longer than this is checked while no other of its kind is: its values may take 200 times as much as its text.
 const ALONE_BYTES: usize = 256 << 10;
-
-/// How many times its length a long line takes while it is checked.
-const LONG_LINE_FACTOR: usize = 4;
-
-/// A chunk with all that was found in it.
-#[derive(Debug)]
-pub(super) struct CheckedChunk {
-    pub(super) chunk: Chunk,
-    pub(super) tally: Tally,
-    pub(super) rejects: ChunkRejects,
-    /// One for each lane, empty or not.
-    pub(super) parts: Vec<LanePart>,
-    /// Where there are parts.
-    pub(super) accepted: Vec<PlacedDocument>,
-    /// What the window charges for it.
-    pub(super) charge: usize,
-}
-
-/// What a chunk may come to hold at most, once it is checked: its bytes, and rows of its documents or records of their
-/// faults.
-pub(super) fn charge_before(chunk: &Chunk) -> usize {
-    let bytes = chunk.bytes.len();
-    let documents = chunk.documents_max();
-    let long = if bytes > LONG_LINE_BYTES && documents <= 1 { LONG_LINE_FACTOR * bytes } else { 0 };
-    (bytes + record_bytes_max(documents.max(1), bytes)).max(long)
-}
-
-impl CheckedChunk {
-    /// About as much as an ordinary chunk is charged by what it costs (see [`Chunk::cost_bytes`]), whose rows take as
-    /// much as its text; more where it holds more.
-    fn charge_after(&self) -> usize {
-        let rows: usize = self.parts.iter().map(LanePart::bytes).sum();
-        let accepted = self.accepted.capacity() * size_of::<PlacedDocument>();
-        let origins = self.chunk.origins.capacity() * size_of::<Origin>();
-        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted + origins;
-        // What is freed of large pieces of memory is not all given back to the system.
-        let share = if self.chunk.bytes.len() > LONG_LINE_BYTES { 2 * holds } else { holds / 3 * 2 };
-        self.chunk.cost_bytes().max(share)
-    }
-}
 
 impl Checker {
     pub(crate) fn new(
@@ -125,6 +81,10 @@ impl Checker {
     /// The same that puts accepted documents into so many parts.
     pub(crate) fn with_parts(self, parts: u32) -> Self {
         Self { parts, ..self }
+    }
+
+    pub(super) fn parts(&self) -> u32 {
+        self.parts
     }
 
     pub(super) fn check(&self, chunk: Chunk) -> CheckedChunk {
@@ -152,11 +112,7 @@ impl Checker {
                 }
             }
         }
-        let mut checked = CheckedChunk { chunk, tally, rejects, parts, accepted, charge: 0 };
-        checked.charge = checked.charge_after();
-        // What lanes count a batch by: a window's worth of any chunks is more than a batch.
-        checked.parts.iter_mut().for_each(|part| part.cost_bytes = checked.charge);
-        checked
+        CheckedChunk::of(chunk, tally, rejects, parts, accepted)
     }
 
     fn check_lines(

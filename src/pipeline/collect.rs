@@ -4,7 +4,7 @@
 //! its room given back to the reader.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     mem,
     time::{Duration, Instant},
 };
@@ -12,9 +12,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    check::{CheckedChunk, Checker},
+    check::Checker,
+    checked::CheckedChunk,
     end::{End, Finished},
     event::Event,
+    order::InputOrder,
     parts::{PlacedDocument, write_blocks},
     run_files::RunFiles,
     window::Window,
@@ -58,14 +60,9 @@ pub(super) struct Collector<'a> {
     commit: AtomicCommit,
     /// Of all sources that the reader came to the end of, once it has ended.
     digests: Vec<SourceDigest>,
-    /// Checked, but a chunk before it is not.
-    early: BTreeMap<u64, Box<CheckedChunk>>,
-    /// The next chunk in input order that is not checked yet.
-    next: u64,
+    order: InputOrder,
     /// Handed to the lanes, in input order.
     open: VecDeque<OpenChunk>,
-    /// How many chunks there are, once that is known.
-    total: Option<u64>,
     end: Option<End>,
     started: Instant,
     finished: Finished,
@@ -93,6 +90,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(
         checker: &'a Checker,
         window: &'a Window,
+        order: InputOrder,
         progress: &'a Progress,
         max_rejects: RejectLimits,
         files: RunFiles,
@@ -119,10 +117,8 @@ impl<'a> Collector<'a> {
             is_atomic,
             commit: AtomicCommit::NotSent,
             digests: Vec::new(),
-            early: BTreeMap::new(),
-            next: 0,
+            order,
             open: VecDeque::new(),
-            total: None,
             end: None,
             started: Instant::now(),
         }
@@ -131,11 +127,12 @@ impl<'a> Collector<'a> {
     pub(super) fn take(&mut self, event: Event) {
         match event {
             Event::Checked(checked) => {
-                self.early.insert(checked.chunk.sequence, checked);
-                while let Some(checked) = self.early.remove(&self.next) {
-                    self.next += 1;
-                    self.hand_out(checked);
-                }
+                self.order.add(checked);
+                self.advance();
+            }
+            Event::SourceEnded(end) => {
+                self.order.end_source(end);
+                self.advance();
             }
             Event::Lane(LaneEvent::Settled(settled)) => self.settle(settled),
             Event::Notice(words) | Event::Lane(LaneEvent::Notice(words)) => self.progress.notice(&words),
@@ -153,7 +150,7 @@ impl<'a> Collector<'a> {
             Event::InputEnded { digests, is_verified, error } => {
                 self.digests = digests;
                 self.finished.is_verified = is_verified;
-                self.total = Some(self.window.close());
+                self.close();
                 if let Some(error) = error {
                     // What was read before the damage is loaded.
                     self.end.get_or_insert(End::Input(error));
@@ -167,14 +164,34 @@ impl<'a> Collector<'a> {
             }
         }
         self.release_settled();
-        if self.total == Some(self.next) {
+        if self.order.is_at_end() {
             self.lanes.clear();
+        }
+    }
+
+    /// Lets nothing more in; what is in up to where something is missing is still to come.
+    fn close(&mut self) {
+        let (source, chunks) = self.window.close();
+        self.order.end_at(source, chunks);
+    }
+
+    /// Takes what comes next in input order.
+    fn advance(&mut self) {
+        while let Some(checked) = self.order.next() {
+            self.hand_out(checked);
+        }
+        if self.order.is_at_end() {
+            self.window.close();
+        }
+        if let Some(error) = self.order.take_error() {
+            // What was read before the damage is told.
+            self.end.get_or_insert(End::Input(error));
         }
     }
 
     /// Whether nothing more will come that has to be waited for.
     pub(super) fn is_done(&self) -> bool {
-        let is_checked = self.total == Some(self.next) || matches!(self.end, Some(End::Panicked));
+        let is_checked = self.order.is_at_end() || matches!(self.end, Some(End::Panicked));
         is_checked && self.lanes_running == 0
     }
 
@@ -186,6 +203,7 @@ impl<'a> Collector<'a> {
         let is_past_limit = self.is_past_limit_at_end();
         // Of a run that was stopped, the reader was ahead by chance: what its chunks have brought is told.
         if matches!(self.end, None | Some(End::Input(_))) {
+            self.digests.append(&mut self.order.take_digests());
             self.finished.digests = mem::take(&mut self.digests);
         }
         let end = match self.end.take() {
@@ -252,7 +270,7 @@ impl<'a> Collector<'a> {
         if self.end.is_none() || is_panic {
             self.end = Some(end);
         }
-        self.total = Some(self.window.close());
+        self.close();
         if let Some(stop_lanes) = &self.stop_lanes {
             let deadline = is_urgent.then(|| Instant::now() + self.stop_within);
             stop_lanes.send_modify(|stopping| {
@@ -306,7 +324,7 @@ impl<'a> Collector<'a> {
         let is_past_limit = matches!(self.end, Some(End::RejectLimit));
         if is_past_limit && self.checker.lanes == 0 {
             // Nothing was done with it, so the report may end where the limit was passed.
-            self.window.leave(checked.charge, checked.chunk.bytes);
+            self.leave(&checked.chunk, checked.charge, Vec::new());
             return;
         }
         refused.sort_unstable_by_key(|(offset, _)| *offset);
@@ -318,7 +336,7 @@ impl<'a> Collector<'a> {
         if let Err(error) = written {
             self.stop(End::Rejects(error));
         }
-        let CheckedChunk { mut chunk, tally, rejects, accepted, charge, .. } = *checked;
+        let CheckedChunk { mut chunk, text_bytes, tally, rejects, accepted, charge, .. } = *checked;
         self.write_rejects(&chunk.bytes, &rejects);
         self.write_blocks(&chunk, &accepted);
         let finished = &mut self.finished;
@@ -338,14 +356,22 @@ impl<'a> Collector<'a> {
         if let Some(details) = &tally.details {
             details.fingerprints.iter().for_each(|one| finished.seen_ids.add(*one));
         }
-        finished.bytes += u64::try_from(chunk.bytes.len()).expect("a length has 64 bits");
+        finished.bytes += u64::try_from(text_bytes).expect("a length has 64 bits");
         finished.tally.merge(tally);
         self.progress.update(finished.tally.read, finished.tally.rejected, chunk.consumed);
         let (read, rejected) = self.files.deferral.read_and_rejected(&self.finished.tally);
         if self.max_rejects.is_exceeded(read, rejected, |index, kind| self.documents_of(index, kind)) {
             self.stop(End::RejectLimit);
         }
-        self.window.leave(charge, chunk.bytes);
+        // What was let go of is kept already.
+        let is_whole = chunk.bytes.len() == text_bytes;
+        let text = if is_whole { mem::take(&mut chunk.bytes) } else { Vec::new() };
+        self.leave(&chunk, charge, text);
+    }
+
+    fn leave(&self, chunk: &Chunk, charge: usize, text: Vec<u8>) {
+        let source = if self.order.is_apart() { chunk.source } else { 0 };
+        self.window.leave(source, charge, text);
     }
 
     fn write_rejects(&mut self, bytes: &[u8], rejects: &ChunkRejects) {

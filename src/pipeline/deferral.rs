@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
-    check::{CheckedChunk, Checker},
-    lines::Lines,
-};
+use super::{check::Checker, checked::CheckedChunk, lines::Lines};
 use crate::{
     document::Fault,
     plan::BlockWriter,

@@ -1,6 +1,6 @@
 //! What the collector hears.
 
-use super::{check::CheckedChunk, end::Signal};
+use super::{checked::CheckedChunk, end::Signal};
 use crate::{
     input::{InputError, SourceDigest},
     load::LaneEvent,
@@ -17,6 +17,8 @@ pub(super) enum Event {
         is_verified: bool,
         error: Option<InputError>,
     },
+    /// Where several are read at the same time.
+    SourceEnded(SourceEnd),
     /// What is waited for.
     Notice(String),
     Stop(Signal),
@@ -24,4 +26,14 @@ pub(super) enum Event {
     Failed(RunError),
     /// A worker or a lane panicked.
     Panicked,
+}
+
+/// A source that was read to its end, or to where it can't be read on.
+pub(super) struct SourceEnd {
+    pub(super) source: usize,
+    /// How many it has.
+    pub(super) chunks: u64,
+    /// Its own, where it was read to its end.
+    pub(super) digests: Vec<SourceDigest>,
+    pub(super) error: Option<InputError>,
 }

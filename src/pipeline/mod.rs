@@ -1,45 +1,45 @@
 //! Threads, queues, order, and how a run stops: the only place where rayon and tokio meet.
 //!
-//! One reader thread cuts chunks, rayon workers check them, the calling thread collects in input order and
-//! hands rows to the lanes, which are tokio tasks. Everything between them is bounded by the window: each
+//! One reader thread cuts chunks (several do of several compressed sources that are only checked), rayon workers check them,
+//! the calling thread collects in input order and hands rows to the lanes, which are tokio tasks. Everything between them is bounded by the window: each
 //! queue holds a window's worth, so no send ever waits, and a full window stops the reader.
 
 mod check;
+mod checked;
 mod collect;
 mod deferral;
 mod end;
 mod event;
 mod lines;
+mod order;
 mod parts;
+mod reading;
 mod run_files;
 mod window;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError, SyncSender},
     },
-    thread,
     time::Duration,
 };
 
 use tokio::{runtime, sync::watch};
 
-use check::charge_before;
 pub(crate) use check::{Checker, Rules};
 use collect::{Collector, LaneHandles};
 pub(crate) use deferral::Deferral;
 pub(crate) use end::{End, Finished, Signal};
 use event::Event;
+use order::InputOrder;
+use reading::Reading;
 pub(crate) use run_files::RunFiles;
 use window::{Window, WindowLimits};
 
 use crate::{
-    document::is_cut_off,
-    input::{ChunkReader, InputError},
+    input::{ChunkReader, SourcesApart},
     load::{ForeseeContext, LaneContext, LaneEvent, LaneInput, Stop, run_foreseeing_lane, run_lane},
-    map,
     progress::Progress,
     runs::{LaneState, LoadCounts, RunError},
     settings::RejectLimits,
@@ -131,8 +131,11 @@ pub(crate) fn run(
     assert_eq!(lane_count, settings.checker.lanes, "rows are encoded for the lanes there are");
     let limits = window_limits(&settings, lanes.as_ref());
     let window = Arc::new(Window::new(limits));
-    // Each chunk sends one event when checked and one for each lane; the rest come once.
-    let (events, inbox) = mpsc::sync_channel(limits.chunks * (1 + lane_count) + lane_count + 8);
+    let apart =
+        reader.apart().filter(|_| lanes.is_none() && settings.checker.parts() == 0 && settings.jobs > 1);
+    // Each chunk sends one event when checked and one for each lane; the rest come once. What is read ahead has as many at most.
+    let chunks = limits.chunks * (1 + usize::from(apart.is_some()));
+    let (events, inbox) = mpsc::sync_channel(chunks * (1 + lane_count) + lane_count + 8);
     on_start(Stopper(events.clone()));
     let (stop_lanes, stop) = Stop::new();
     let (report_verified, verified) = watch::channel(false);
@@ -144,10 +147,18 @@ pub(crate) fn run(
         stop: stop_lanes,
     });
     let checker = Arc::new(settings.checker);
-    start_reader(reader, settings.jobs, &checker, &window, &events, report_verified);
-    drop(events);
+    let reading = Reading::new(settings.jobs, Arc::clone(&checker), Arc::clone(&window), events);
+    let order = InputOrder::new(apart.as_ref().map(SourcesApart::len));
     let mut collector =
-        Collector::new(&checker, &window, progress, settings.max_rejects, settings.files, handles);
+        Collector::new(&checker, &window, order, progress, settings.max_rejects, settings.files, handles);
+    match apart {
+        Some(sources) => {
+            // It holds what it has read.
+            drop(reader);
+            reading.start_apart(sources);
+        }
+        None => reading.start(reader, report_verified),
+    }
     while !collector.is_done() {
         match inbox.recv_timeout(TICK) {
             Ok(event) => collector.take(event),
@@ -215,72 +226,4 @@ fn start_lanes(
         queue
     };
     lanes.states.into_iter().map(start).collect()
-}
-
-/// The reader is not joined: at a stop it may be waiting for standard input, which nothing can end.
-fn start_reader(
-    mut reader: ChunkReader,
-    jobs: usize,
-    checker: &Arc<Checker>,
-    window: &Arc<Window>,
-    events: &SyncSender<Event>,
-    report_verified: watch::Sender<bool>,
-) {
-    let (checker, window, events) = (Arc::clone(checker), Arc::clone(window), events.clone());
-    let mut workers =
-        rayon::ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("check-{index}"));
-    if checker.rules.map.is_some() {
-        workers = workers.stack_size(map::STACK_BYTES);
-    }
-    let workers = workers.build().expect("threads can be started");
-    // Words may get lost when there is no room for them.
-    let notices = events.clone();
-    reader.listen(move |words| drop(notices.try_send(Event::Notice(words))));
-    let mut read = move |events: &SyncSender<Event>| {
-        let mut error = None;
-        while let Some(buffer) = window.wait_for_room(reader.is_verified()) {
-            let chunk = match reader.next_chunk(buffer) {
-                // Such a document comes in a chunk of its own.
-                Ok(Some(chunk)) if chunk.is_unterminated && is_cut_off(chunk.last_document()) => {
-                    let name = reader.sources()[chunk.source].name();
-                    let (line, byte_offset) = chunk.place_of_last_document();
-                    error = Some(InputError::CutOff { name, line, byte_offset });
-                    break;
-                }
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(damage) => {
-                    error = Some(damage);
-                    break;
-                }
-            };
-            let charge = charge_before(&chunk);
-            if !window.enter(charge) {
-                break;
-            }
-            report_verified.send_replace(reader.is_verified());
-            let (checker, window, events) = (Arc::clone(&checker), Arc::clone(&window), events.clone());
-            workers.spawn(move || {
-                let event = match catch_unwind(AssertUnwindSafe(|| checker.check(chunk))) {
-                    Ok(checked) => {
-                        window.recharge(charge, checked.charge);
-                        Event::Checked(Box::new(checked))
-                    }
-                    Err(_) => Event::Panicked,
-                };
-                let _ = events.send(event);
-            });
-        }
-        let _ = events.send(Event::InputEnded {
-            digests: reader.digests().to_vec(),
-            is_verified: reader.is_verified(),
-            error,
-        });
-    };
-    let guarded = move || {
-        if catch_unwind(AssertUnwindSafe(|| read(&events))).is_err() {
-            let _ = events.send(Event::Panicked);
-        }
-    };
-    thread::Builder::new().name("read".to_owned()).spawn(guarded).expect("a thread can be started");
 }

@@ -64,6 +64,17 @@ impl Tally {
         Self { details: has_details.then(Box::default), ..Self::default() }
     }
 
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        /// Places of documents, counts of properties, and what is kept of a rejected document.
+        const PLACES: usize = 8 << 10;
+        const FIELDS: usize = 40 << 10;
+        const REJECTED: usize = 512;
+        let details = |details: &Details| FIELDS + details.fingerprints.capacity() * size_of::<Fingerprint>();
+        let rejected = usize::try_from(self.rejected).expect("few documents are in memory");
+        PLACES + rejected * REJECTED + self.details.as_deref().map_or(0, details)
+    }
+
     /// Counts an accepted document; `line` is that of its source.
     pub(crate) fn accept(&mut self, source: usize, line: u64) {
         self.read += 1;

@@ -12,6 +12,7 @@ mod full;
 #[path = "../support/report_schema.rs"]
 mod report_schema;
 
+mod compressed;
 mod config;
 mod documents;
 mod exit_codes;

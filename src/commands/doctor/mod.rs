@@ -109,7 +109,7 @@ pub(crate) fn doctor(request: &DoctorRequest) -> Result<u8, Failure> {
         let message = format!("there is no private server in {dir} yet, and doctor makes none; a load does");
         return Err(Failure::new(exit::USAGE, message));
     }
-    let tight = limits::refuse_tight(request.connections + OTHER_CONNECTIONS, request.jobs, false).err();
+    let tight = limits::refuse_tight(request.connections + OTHER_CONNECTIONS, 1, request.jobs, false).err();
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;
     let (server, target) = match &request.database {

@@ -80,7 +80,12 @@ pub(crate) fn load_all(
 ) -> Result<RunReport, Failure> {
     refuse_reserved_schema(&request.settings.db_schema)?;
     let LoadRequest { settings, documents, .. } = request;
-    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, documents.jobs, documents.map.is_some())?;
+    limits::refuse_tight(
+        settings.connections + OTHER_CONNECTIONS,
+        1,
+        documents.jobs,
+        documents.map.is_some(),
+    )?;
     if request.settings.dry_run {
         return dry_run::foresee_all(request, database, signals, tell);
     }

@@ -34,7 +34,7 @@ const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) fn begin(load: &PlanLoad<'_>, database: Database) -> Result<(), Failure> {
     let LoadRequest { settings, console, .. } = load.request;
-    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, 0, false)?;
+    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, 0, 0, false)?;
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;
     let (server, target) = reach(database, console)?;

@@ -90,7 +90,7 @@ fn finish_one(load: &PlanLoad<'_>, database: Database) -> Result<RunReport, Fail
     let documents = DocumentSettings { rejects, has_details: false, ..load.request.documents.clone() };
     let request = LoadRequest { documents: &documents, ..load.request };
     let LoadRequest { settings, console, .. } = request;
-    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, documents.jobs, load.map.is_some())?;
+    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, 1, documents.jobs, load.map.is_some())?;
     let runtime = CommandRuntime::new()?;
     let mut signals = Signals::catch(runtime.handle())?;
     let (server, target) = reach(database, console)?;

@@ -59,7 +59,7 @@ pub(super) fn load_part(
     let load = PlanLoad { request: LoadRequest { documents: &documents, ..load.request }, ..load };
     let LoadRequest { settings, console, .. } = load.request;
     refuse_unwritable_reports(output.files(), &documents)?;
-    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, documents.jobs, load.map.is_some())?;
+    limits::refuse_tight(settings.connections + OTHER_CONNECTIONS, 1, documents.jobs, load.map.is_some())?;
     let sources = input::resolve(&documents.inputs, &NetworkSettings::default(), |_| ());
     let sources = sources.map_err(failure_of_input)?;
     if sources.contains(&Source::Stdin) {
