@@ -23,7 +23,7 @@ use crate::{
     console::Console,
     path_text::path_text,
     report::{RetryOf, RunReport},
-    runs::history::{self, RunRecord},
+    runs::history::{self, PlanRecord, RunRecord},
     settings::{DocumentSettings, LoadSettings, OnExisting},
 };
 
@@ -53,6 +53,16 @@ struct Earlier {
 pub(crate) fn retry(request: RetryRequest) -> Result<u8, Failure> {
     let RetryRequest { id, mut documents, mut settings, database, output, .. } = request;
     let Earlier { run, report, replaced_by } = look(&database, id)?;
+    if matches!(run.plan, Some(PlanRecord { part: None, .. })) {
+        return Err(Failure::new(
+            exit::USAGE,
+            format!(
+                "run {id} is that of a whole plan, and its splits, its parts and its end have each kept what they rejected in a \
+                 folder of their own; once they are fixed, load these files as any others, or retry the run of a part \
+                 (profile-loader runs list)"
+            ),
+        ));
+    }
     let rejected = report.documents.rejected;
     let nothing = || {
         Failure::new(

@@ -2,7 +2,9 @@
 
 mod record;
 
-pub(crate) use record::{CommittedCounts, LaneRecord, RunDocuments, RunInput, RunRecord, RunState};
+pub(crate) use record::{
+    CommittedCounts, LaneRecord, PlanRecord, RunDocuments, RunInput, RunRecord, RunState,
+};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -67,7 +69,8 @@ pub(crate) async fn list(
     if !has_runs(&transaction, &needed).await? {
         return Ok(RunList::default());
     }
-    let runs = read_runs(&transaction, None, Some(db_schema), limit.map(i64::from), &needed).await?;
+    let mut runs = read_runs(&transaction, None, Some(db_schema), limit.map(i64::from), &needed).await?;
+    set_plans(&transaction, &mut runs, &needed).await?;
     let row = transaction
         .query_one(
             "SELECT count(*) FILTER (WHERE db_schema = $1), count(*) FILTER (WHERE db_schema <> $1)
@@ -102,6 +105,7 @@ pub(crate) async fn show(
             }
         }
     }
+    set_plans(&transaction, std::slice::from_mut(&mut run), &needed).await?;
     let pending = read_pending(transaction.client(), &run).await?;
     let rows = transaction
         .query("SELECT * FROM profile_loader.run_lanes WHERE run_id = $1 ORDER BY lane", &[&id])
@@ -143,6 +147,27 @@ pub(crate) async fn later_with_rejects(
         .await
         .map_err(denied_or_failed("reading profile_loader.run_reports", &needed))?;
     Ok(row.get(0))
+}
+
+/// Says which runs are of a plan; a ledger of an older release knows of none.
+async fn set_plans(
+    transaction: &Transaction<'_>,
+    runs: &mut [RunRecord],
+    needed: &str,
+) -> Result<(), HistoryError> {
+    if migrate::ledger_state(transaction, needed).await? != LedgerState::Current {
+        return Ok(());
+    }
+    let ids: Vec<i64> = runs.iter().map(|run| run.id).collect();
+    let rows = transaction
+        .query(include_str!("../../sql/runs/plans_of.sql"), &[&ids])
+        .await
+        .map_err(denied_or_failed("reading profile_loader.run_parts", needed))?;
+    for row in &rows {
+        let id: i64 = row.get("run_id");
+        runs.iter_mut().filter(|run| run.id == id).for_each(|run| record::set_plan(run, row));
+    }
+    Ok(())
 }
 
 /// What a bulk load has dropped and not restored.

@@ -5,6 +5,7 @@ mod bulk;
 mod equal;
 mod locks;
 mod refused;
+mod retry;
 mod targets;
 
 use std::{
@@ -73,8 +74,7 @@ impl Lake {
         let options = ["-o", "plan.json", "--split-size", "64KiB", "--parts", &count];
         let planned = run(lake.program().arg("plan").args(&lake.inputs).args(options));
         assert_eq!(planned.code, Some(0), "{}", planned.stderr);
-        let plan: Value = serde_json::from_slice(&lake.read("plan.json")).expect("it is JSON");
-        lake.splits = plan["splits"].as_array().expect("a list").len();
+        lake.splits = lake.plan()["splits"].as_array().expect("a list").len();
         lake.scatter();
         lake
     }
@@ -112,6 +112,10 @@ impl Lake {
 
     fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).expect("it is there")
+    }
+
+    fn plan(&self) -> Value {
+        serde_json::from_slice(&self.read("plan.json")).expect("it is JSON")
     }
 
     fn program(&self) -> Command {
@@ -268,6 +272,13 @@ fn assert_equal(found: &Left, expected: &Left) {
     assert_eq!(found.errors, expected.errors);
     for (name, value) in expected.report.as_object().expect("an object") {
         assert_eq!(&found.report[name], value, "{name}");
+    }
+}
+
+fn assert_refused(output: &Output, code: i32, words: &[&str]) {
+    assert_eq!(output.code, Some(code), "{output:?}");
+    for words in words {
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
     }
 }
 

@@ -7,7 +7,9 @@ use crate::{
     report::grouped,
     runs::{
         PendingStep,
-        history::{CommittedCounts, LaneRecord, RunDocuments, RunInput, RunList, RunRecord, RunState},
+        history::{
+            CommittedCounts, LaneRecord, PlanRecord, RunDocuments, RunInput, RunList, RunRecord, RunState,
+        },
     },
 };
 
@@ -114,12 +116,28 @@ fn source(input: &RunInput) -> &str {
 /// What is to be done about a run.
 fn remains(run: &RunRecord) -> Option<String> {
     match run.state {
+        RunState::RUNNING if matches!(run.plan, Some(PlanRecord { part: None, .. })) => Some(format!(
+            "a plan: once its parts are loaded, finish it with load --plan FILE --finish; to abandon it: profile-loader runs \
+             abandon {}",
+            run.id
+        )),
         RunState::RUNNING => Some("a loader is at work on it".to_owned()),
+        state if state.can_resume() && run.plan.is_some() => {
+            Some("to resume it, load the same part again".to_owned())
+        }
         state if state.can_resume() => Some(format!(
             "to resume it, run the same command again; to abandon it: profile-loader runs abandon {}",
             run.id
         )),
         _ => None,
+    }
+}
+
+fn plan_text(plan: &PlanRecord) -> String {
+    let PlanRecord { digest, run, part } = plan;
+    match part {
+        None => format!("all of {digest}"),
+        Some(part) => format!("part {part} of {digest}, which is run {run}"),
     }
 }
 
@@ -152,6 +170,7 @@ fn write_run(run: &RunRecord, out: &mut String) -> std::fmt::Result {
     );
     let lines = [
         ("into", Some(format!("schema {}", settings.db_schema))),
+        ("plan", run.plan.as_ref().map(plan_text)),
         ("settings", Some(shape)),
         ("JSON Schema", Some(format!("sha256:{}", settings.json_schema_sha256))),
         ("map", settings.map_sha256.as_ref().map(|sha256| format!("sha256:{sha256}"))),

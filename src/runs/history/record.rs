@@ -81,6 +81,19 @@ pub(crate) struct RunRecord {
     /// What is committed.
     pub load: CommittedCounts,
     pub failure: Option<String>,
+    /// Which plan it loads, until that is abandoned or begun anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanRecord>,
+}
+
+/// The plan of a run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct PlanRecord {
+    pub digest: String,
+    /// The number of the plan's own run.
+    pub run: i64,
+    /// None of the plan's own run.
+    pub part: Option<u32>,
 }
 
 /// What shaped the result.
@@ -179,7 +192,18 @@ pub(super) fn run(row: &Row) -> Result<RunRecord, MigrateError> {
         documents: documents(row),
         load: committed(row),
         failure: row.get("failure"),
+        plan: None,
     })
+}
+
+/// Says of a run that it is of a plan. The plan's own has no loader at work on it, but its parts may have: until it is
+/// finished it is running.
+pub(super) fn set_plan(run: &mut RunRecord, row: &Row) {
+    let part = u32::try_from(row.get::<_, i32>("part")).ok();
+    if part.is_none() && run.state == RunState::Open(OpenState::Killed) {
+        (run.state, run.can_resume) = (RunState::RUNNING, false);
+    }
+    run.plan = Some(PlanRecord { digest: row.get("plan"), run: row.get("whole"), part });
 }
 
 fn documents(row: &Row) -> RunDocuments {

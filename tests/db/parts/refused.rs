@@ -1,14 +1,7 @@
 //! What is refused before anything is loaded, or before what is behind it is.
 
-use super::{HEADER_BYTES, Lake, assert_code, assert_equal};
-use crate::support::{Output, Store, Tables, texts};
-
-fn assert_refused(output: &Output, code: i32, words: &[&str]) {
-    assert_eq!(output.code, Some(code), "{output:?}");
-    for words in words {
-        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
-    }
-}
+use super::{HEADER_BYTES, Lake, assert_code, assert_equal, assert_refused};
+use crate::support::{Store, Tables, texts};
 
 /// The blocks of a stream.
 fn blocks(mut bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -130,13 +123,20 @@ async fn a_plan_is_abandoned_as_a_whole() {
             command.args(["runs", "abandon", id, "--database-url", &store.database.url]);
             crate::support::run(&mut command)
         };
+        let mut listed = lake.program();
+        listed.args(["runs", "list", "--output", "json", "--database-url", &store.database.url]);
+        let listed: serde_json::Value =
+            serde_json::from_str(&crate::support::run(&mut listed).stdout).expect("it is JSON");
+        let states: Vec<_> =
+            (0..3).map(|at| listed["runs"][at]["state"].as_str().expect("a state")).collect();
+        let done = if strategy == "bulk" { "complete" } else { "complete_with_rejects" };
+        assert_eq!(states, ["failed", done, "running"]);
         assert_refused(&abandon("3"), 2, &["loads part 0 of a plan", "runs abandon 1"]);
         let abandoned = abandon("1");
         assert_eq!(abandoned.code, Some(0), "{}", abandoned.stderr);
         let client = store.connect().await;
         let states = "SELECT state FROM profile_loader.runs ORDER BY id";
         // In bulk duplicates wait for the end.
-        let done = if strategy == "bulk" { "complete" } else { "complete_with_rejects" };
         assert_eq!(texts(&client, states).await, ["abandoned", done, "abandoned"]);
         assert!(texts(&client, "SELECT plan FROM profile_loader.run_parts").await.is_empty());
         assert!(texts(&client, "SELECT run_id::text FROM profile_loader.run_deferred").await.is_empty());
