@@ -158,7 +158,8 @@ impl Cli {
             Command::Plan(args) => commands::plan(&args.request(console)?),
             Command::Scatter(args) => {
                 let split = SplitRequest { plan: args.plan, split: args.split };
-                let (documents, output) = args.check.settings(None, args.rejects, self.config, console);
+                let (checked, output) = args.check.settings(None, args.rejects, self.config, console);
+                let documents = DocumentSettings { network: args.network.into(), ..checked };
                 commands::scatter(&documents, &split, &output)
             }
             Command::Doctor(args) => commands::doctor(&args.request(console)?),

@@ -75,7 +75,7 @@ fn sections(source: &Source, section_bytes: usize, chunk_bytes: usize) -> Vec<Do
             first_line: section.first_line,
             is_compressed: compression != "plain",
             framing,
-            digest: section.digest,
+            digest: Some(section.digest),
             text_digest: (count > 1).then(|| digest.clone()),
         };
         let mut reader =

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     args::OutputArg,
     inputs::{CheckArgs, DocumentArgs, cores},
+    network::NetworkArgs,
     values,
 };
 use crate::{
@@ -24,7 +25,7 @@ pub(super) struct PlanArgs {
     /// Write the plan to this file
     #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub(super) plan: PathBuf,
-    /// About how long a split of a plain NDJSON file is; other files are one split each
+    /// About how long a split of a plain NDJSON file is; other files, and what is behind URLs, are one split each
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = values::size, env = "PROFILE_LOADER_SPLIT_SIZE", hide_env = true)]
     pub(super) split_size: u64,
     /// Into how many parts documents are put by their ids
@@ -42,6 +43,8 @@ pub(super) struct PlanArgs {
         hide_env = true
     )]
     pub(super) output: OutputArg,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 impl PlanArgs {
@@ -50,7 +53,7 @@ impl PlanArgs {
         if inputs.is_empty() {
             return Err(Failure::new(
                 exit::USAGE,
-                "no input is named; give files or quoted globs (see --help)",
+                "no input is named; give files, quoted globs or URLs (see --help)",
             ));
         }
         Ok(PlanFileRequest {
@@ -60,6 +63,7 @@ impl PlanArgs {
             map,
             split_bytes: self.split_size,
             parts: self.parts,
+            network: self.network.into(),
             jobs: self.jobs.unwrap_or_else(cores),
             plan: self.plan,
             output: self.output.into(),
@@ -81,6 +85,8 @@ pub(super) struct ScatterArgs {
     /// Keep rejected lines and the reasons in this folder
     #[arg(long, value_name = "DIR", env = "PROFILE_LOADER_REJECTS", hide_env = true)]
     pub(super) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
 }
 
 #[derive(Debug, Args)]

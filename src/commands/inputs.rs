@@ -269,7 +269,7 @@ pub(super) fn failure_of_input(error: InputError) -> Failure {
 }
 
 /// Where nothing has begun, an input that is refused is one that was named wrongly.
-fn failure_of_opening(error: InputError) -> Failure {
+pub(super) fn failure_of_opening(error: InputError) -> Failure {
     match error {
         InputError::Remote {
             fault: RemoteFault::Refused { .. } | RemoteFault::Contradiction { .. }, ..

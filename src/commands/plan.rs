@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     failure::{Failure, exit},
-    inputs::{failure_of_input, refuse_unwritable},
+    inputs::{failure_of_opening, refuse_unwritable},
     limits,
     output::{Output, print},
     runtime::no_threads,
@@ -41,6 +41,7 @@ pub(crate) struct PlanFileRequest {
     pub(crate) map: Option<PathBuf>,
     pub(crate) split_bytes: u64,
     pub(crate) parts: u32,
+    pub(crate) network: NetworkSettings,
     pub(crate) jobs: usize,
     pub(crate) plan: PathBuf,
     pub(crate) output: Output,
@@ -55,9 +56,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     limits::refuse_tight(0, 1, request.jobs, request.map.is_some())?;
-    // Of URLs nothing is asked: only files have splits.
-    let sources = input::resolve(&request.inputs, &NetworkSettings::default(), |_| ());
-    let sources = sources.map_err(failure_of_input)?;
+    let console = request.console;
+    let warn = move |words: String| console.warn(&words);
+    let sources = input::resolve(&request.inputs, &request.network, warn).map_err(failure_of_opening)?;
     let files = sources.iter().filter_map(|source| match source {
         Source::File(path) => Some(path.as_path()),
         Source::Remote(_) | Source::Stdin => None,
@@ -69,7 +70,7 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     let PlanFileRequest { framing, split_bytes, parts, jobs, .. } = *request;
     let planned = PlanRequest { sources, framing, json_schema, map, split_bytes, parts, jobs };
     let made = make(planned, request.console)?.map_err(|error| match error {
-        MakeError::Input(error) => failure_of_input(error),
+        MakeError::Input(error) => failure_of_opening(error),
         MakeError::Plan(error) => Failure::of(exit::USAGE, error),
     })?;
     write_file("the plan", &made.to_json(), &request.plan)

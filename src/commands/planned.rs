@@ -1,20 +1,21 @@
 //! Inputs, JSON Schema and map of a split, which its plan has.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use super::{
     failure::{Failure, exit},
-    inputs::{OpenedInputs, failure_of_input, read_baseline, refuse_own_files, refuse_unwritable},
+    inputs::{OpenedInputs, failure_of_opening, read_baseline, refuse_own_files, refuse_unwritable},
 };
 use crate::{
+    console::Console,
     document::DocumentSchema,
-    input::{ChunkReader, Source},
+    input::{ChunkReader, Section},
     map::DocumentMap,
-    plan::Plan,
+    plan::{Plan, PlannedSource},
     report::PlanShare,
     settings::DocumentSettings,
 };
@@ -39,10 +40,11 @@ impl OpenedSplit {
     pub(super) fn read(request: &SplitRequest) -> Result<Self, Failure> {
         let plan = Plan::read(&request.plan).map_err(|error| Failure::of(exit::USAGE, error))?;
         let opened = Self { plan, split: request.split, path: request.plan.clone() };
-        opened.section().map(|_| opened)
+        opened.section()?;
+        Ok(opened)
     }
 
-    fn section(&self) -> Result<(Source, crate::input::Section), Failure> {
+    fn section(&self) -> Result<(&PlannedSource, Section), Failure> {
         self.plan.section(self.split, &self.path).map_err(|error| Failure::of(exit::USAGE, error))
     }
 
@@ -57,22 +59,25 @@ impl OpenedSplit {
         reports: impl Iterator<Item = &'a PathBuf>,
     ) -> Result<(), Failure> {
         let (source, _) = self.section()?;
-        let read: Vec<&Path> = match &source {
-            Source::File(path) => vec![&self.path, path],
-            Source::Remote(_) | Source::Stdin => vec![&self.path],
-        };
-        refuse_unwritable("the report", reports, read.into_iter())
+        let read = [Some(&*self.path), source.path()];
+        refuse_unwritable("the report", reports, read.into_iter().flatten())
     }
 
     /// Opens what it reads; nothing has been written when this fails.
-    pub(super) fn open(&self, settings: &DocumentSettings) -> Result<OpenedInputs, Failure> {
+    pub(super) fn open(
+        &self,
+        settings: &DocumentSettings,
+        console: Console,
+    ) -> Result<OpenedInputs, Failure> {
         let started = (SystemTime::now(), Instant::now());
         let (source, section) = self.section()?;
+        let warn = move |words: String| console.warn(&words);
+        let source = source.source(&settings.network, warn).map_err(failure_of_opening)?;
         refuse_own_files(std::slice::from_ref(&source), settings.rejects.as_deref(), None)?;
         let (schema, map) = rules_of(&self.plan)?;
         let baseline = read_baseline(settings)?;
         let reader =
-            ChunkReader::open_section(source, section, settings.chunk_bytes).map_err(failure_of_input)?;
+            ChunkReader::open_section(source, section, settings.chunk_bytes).map_err(failure_of_opening)?;
         let to_u64 = |count: usize| u64::try_from(count).expect("a count has 64 bits");
         let share = PlanShare::of_split(
             self.plan.digest.clone(),

@@ -67,7 +67,7 @@ pub(super) fn check_all(
     limits::refuse_tight(0, settings.jobs, settings.jobs, has_map)?;
     let opened = match split {
         None => OpenedInputs::open(settings, console)?,
-        Some(split) => split.open(settings)?,
+        Some(split) => split.open(settings, console)?,
     };
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
     let runtime = CommandRuntime::new()?;

@@ -40,10 +40,11 @@ pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
 pub(crate) use chunk::{Origin, Position, SourceDigest};
 pub use reader::ChunkReader;
 pub use remote::RemoteFault;
-pub(crate) use remote::{input_scheme, shown as shown_url};
+pub(crate) use remote::{Version, input_scheme, shown as shown_url};
 pub use section::Section;
 pub use source::Source;
-pub(crate) use source::{files, resolve};
+pub(crate) use source::{files, planned_url, resolve};
+pub(crate) use survey::{Pinned, pin};
 pub use survey::{Survey, SurveyedSection, survey};
 
 /// Why the input can't be read; each variant names the source.

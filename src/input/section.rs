@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{InputError, Source};
+use super::{InputError, RemoteFault, Source};
 use crate::settings::Framing;
 
 /// Which bytes of a file are read, and what is known of them.
@@ -22,8 +22,8 @@ pub struct Section {
     pub first_line: u64,
     pub is_compressed: bool,
     pub framing: Framing,
-    /// BLAKE3 of these bytes, in hexadecimal.
-    pub digest: String,
+    /// BLAKE3 of these bytes, in hexadecimal; none where a server's ETag says that they are the same.
+    pub digest: Option<String>,
     /// BLAKE3 of the text of the whole file, in hexadecimal, where the section is a part of it.
     pub text_digest: Option<String>,
 }
@@ -35,8 +35,9 @@ pub(super) struct SeenBytes(Arc<Mutex<blake3::Hasher>>);
 impl SeenBytes {
     /// Refuses a section that was read to its end and is not what it was.
     pub(super) fn verify(&self, section: &Section, name: &str) -> Result<(), InputError> {
+        let Some(expected) = &section.digest else { return Ok(()) };
         let digest = self.0.lock().unwrap_or_else(PoisonError::into_inner).finalize();
-        if digest.to_hex().as_str() == section.digest {
+        if digest.to_hex().as_str() == expected {
             return Ok(());
         }
         let Range { start, end } = section.range;
@@ -63,6 +64,13 @@ pub(super) fn open(
     section: &Section,
     seen: &SeenBytes,
 ) -> Result<Box<dyn Read + Send>, InputError> {
+    if source.as_remote().is_some() {
+        let stored = source.open().map_err(as_planned)?;
+        return Ok(match section.digest {
+            Some(_) => Box::new(Watched { stored, seen: seen.clone() }),
+            None => stored,
+        });
+    }
     let failed = |error| InputError::Open { name: source.name(), source: error };
     let mut file = open_file(source)?;
     let file_bytes = file.metadata().map_err(failed)?.len();
@@ -75,8 +83,16 @@ pub(super) fn open(
     Ok(Box::new(Watched { stored, seen: seen.clone() }))
 }
 
+/// All of a source that can be read again, as it is stored.
+pub(super) fn open_to_survey(source: &Source) -> Result<Box<dyn Read + Send>, InputError> {
+    match source {
+        Source::Remote(_) => source.open(),
+        Source::File(_) | Source::Stdin => Ok(Box::new(open_file(source)?)),
+    }
+}
+
 /// A file that can be read again from anywhere.
-pub(super) fn open_file(source: &Source) -> Result<File, InputError> {
+fn open_file(source: &Source) -> Result<File, InputError> {
     match source {
         Source::File(path) if source.stored_bytes().is_some() => {
             File::open(path).map_err(|error| InputError::Open { name: source.name(), source: error })
@@ -85,6 +101,14 @@ pub(super) fn open_file(source: &Source) -> Result<File, InputError> {
             Err(InputError::Missing { name: source.name(), similar: None })
         }
         _ => Err(InputError::NoFile { name: source.name() }),
+    }
+}
+
+/// What has changed at a server since the plan was made was not read.
+fn as_planned(error: InputError) -> InputError {
+    match error {
+        InputError::Remote { name, fault: RemoteFault::Changed { how }, .. } => changed(&name, how),
+        error => error,
     }
 }
 

@@ -10,12 +10,14 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(not(feature = "cloud"))]
+use super::remote::no_stores;
 #[cfg(feature = "cloud")]
 use super::remote::resolve_store_url;
 use super::{
     InputError,
     pattern::{is_pattern, matches},
-    remote::{Network, Remote, input_scheme, shown},
+    remote::{Network, Remote, Version, input_scheme, shown},
 };
 use crate::{path_text::path_text, settings::NetworkSettings};
 
@@ -103,6 +105,17 @@ pub(crate) fn resolve(
     Ok(sources)
 }
 
+/// What a plan has found behind a URL. `listener` hears that the server is waited for.
+pub(crate) fn planned_url(
+    url: &str,
+    version: Version,
+    network: &NetworkSettings,
+    listener: impl Fn(String) + Send + 'static,
+) -> Result<Source, InputError> {
+    let network = Network::new(network.clone(), listener)?;
+    Remote::planned(url, version, &network).map(|remote| Source::Remote(Arc::new(remote)))
+}
+
 /// A token for one server is no business of another.
 fn refuse_two_servers(sources: &[Source]) -> Result<(), InputError> {
     let mut remotes = sources.iter().filter_map(Source::as_remote).filter(|remote| remote.takes_headers());
@@ -160,11 +173,7 @@ fn resolve_url(url: &str, network: &Arc<Network>) -> Result<Vec<Arc<Remote>>, In
         #[cfg(feature = "cloud")]
         Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss") => resolve_store_url(url, network),
         #[cfg(not(feature = "cloud"))]
-        Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss") => Err(refuse(
-            "is in a bucket, which this build can't read directly",
-            "take a package of profile-loader, or build it with --features cloud, or name its URL over https://, signed where \
-             it is not public (aws s3 presign, gcloud storage sign-url, az storage blob generate-sas)",
-        )),
+        Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss") => Err(no_stores(url)),
         _ => Err(refuse(
             "has a scheme that is not read",
             "name a URL over https://, or fetch it into a pipe and name - as the input: curl -fsS URL | profile-loader …",

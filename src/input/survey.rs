@@ -6,13 +6,31 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::{InputError, Source, decompress::Decompressed, probe::probe, section};
+use super::{InputError, Source, Version, decompress::Decompressed, probe::probe, section};
 use crate::{
     bound::bound,
     settings::{Framing, FramingRequest},
 };
 
 const READ_BYTES: usize = bound(1 << 20, 50);
+
+/// What a server says of a file.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub(crate) version: Version,
+    /// `plain`, `gzip` or `zstd`.
+    pub(crate) compression: &'static str,
+    pub(crate) framing: Framing,
+}
+
+/// Looks at the first bytes of a file behind a URL, whose server says which version they are of.
+pub(crate) fn pin(source: &Source, request: FramingRequest) -> Result<Option<Pinned>, InputError> {
+    let Some(remote) = source.as_remote() else { return Ok(None) };
+    let (compression, framing) = probe(source, request)?;
+    let version =
+        remote.version().filter(|version| version.length.is_some() && version.strong_etag().is_some());
+    Ok(version.map(|version| Pinned { version: version.clone(), compression, framing }))
+}
 
 /// A file that was read through.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,9 +63,10 @@ pub fn survey(
     section_bytes: u64,
     read: &AtomicU64,
 ) -> Result<Survey, InputError> {
-    let mut file = section::open_file(source)?;
+    let mut file = section::open_to_survey(source)?;
     let (compression, framing) = probe(source, request)?;
-    let is_cut = compression == Decompressed::PLAIN && framing == Framing::Ndjson;
+    let is_plain = compression == Decompressed::PLAIN && framing == Framing::Ndjson;
+    let is_cut = is_plain && source.as_remote().is_none();
     let bytes = source.stored_bytes().unwrap_or(0);
     let sections = bytes.div_ceil(section_bytes.max(1)).max(1);
     let mut cutter = Cutter::new(if is_cut { bytes.div_ceil(sections).max(1) } else { u64::MAX });
@@ -59,8 +78,7 @@ pub fn survey(
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                let (name, byte_offset) = (source.name(), whole.count());
-                return Err(InputError::Read { name, byte_offset, source: error });
+                return Err(InputError::read(source.name(), whole.count(), error));
             }
         };
         whole.update(&buffer[..count]);

@@ -1,17 +1,22 @@
-//! Makes a plan: every file is read through once, several at a time.
+//! Makes a plan: every file is read through once, several at a time. Of what is behind a URL the first bytes are looked at, where its
+//! server says by an ETag which version they are of.
 
-use std::{path::Path, sync::atomic::AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use rayon::prelude::*;
 
 use super::{
-    FORMAT, FramingName, Plan, PlanError, PlanSettings, PlannedSource, PlannedSplit, PlannedText, VERSION,
+    FORMAT, FramingName, Plan, PlanError, PlanSettings, PlannedPlace, PlannedSource, PlannedSplit,
+    PlannedText, VERSION,
 };
 use crate::{
-    input::{InputError, Source, Survey, survey},
+    input::{InputError, Pinned, Source, Survey, SurveyedSection, pin, survey},
     path_text::path_text,
     settings::FramingRequest,
 };
+
+/// How many servers are asked at the same time: it is waited for most of the time.
+const SERVERS_AT_A_TIME: usize = 8;
 
 /// What is planned.
 #[derive(Debug)]
@@ -39,24 +44,18 @@ pub(crate) enum MakeError {
 /// `read` counts stored bytes, for progress.
 pub(crate) fn make(request: PlanRequest, read: &AtomicU64) -> Result<Plan, MakeError> {
     let PlanRequest { sources: files, framing, json_schema, map, split_bytes, parts, jobs } = request;
-    let workers = rayon::ThreadPoolBuilder::new().num_threads(jobs).build().expect("threads can be started");
-    let look = |file: &Source| survey(file, framing, split_bytes, read).map_err(MakeError::Input);
+    let has_remotes = files.iter().any(|source| matches!(source, Source::Remote(_)));
+    let threads = if has_remotes { jobs.max(SERVERS_AT_A_TIME) } else { jobs };
+    let workers =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+    let look = |file: &Source| look(file, framing, split_bytes, read);
     // Of several failures the first in input order is told.
-    let surveys: Vec<_> = workers.install(|| files.par_iter().map(look).collect());
+    let planned: Vec<_> = workers.install(|| files.par_iter().map(look).collect());
     let (mut sources, mut splits) = (Vec::with_capacity(files.len()), Vec::new());
-    for (source, (file, survey)) in files.iter().zip(surveys).enumerate() {
-        let Survey { bytes, digest, compression, framing, sections } = survey?;
-        let Source::File(path) = file else { unreachable!("what is no file can't be surveyed") };
-        refuse_name(path)?;
-        splits.extend(sections.into_iter().map(|section| PlannedSplit {
-            source,
-            start: section.start,
-            bytes: section.bytes,
-            first_line: section.first_line,
-            digest: section.digest,
-        }));
-        let (path, compression, framing) = (path.clone(), compression.to_owned(), framing.into());
-        sources.push(PlannedSource { path, bytes, digest, compression, framing });
+    for (source, planned) in planned.into_iter().enumerate() {
+        let (planned, of_it) = planned?;
+        sources.push(planned);
+        splits.extend(of_it.into_iter().map(|split| PlannedSplit { source, ..split }));
     }
     let framing = match framing {
         FramingRequest::Auto => None,
@@ -69,10 +68,46 @@ pub(crate) fn make(request: PlanRequest, read: &AtomicU64) -> Result<Plan, MakeE
     Ok(plan)
 }
 
-fn refuse_name(path: &Path) -> Result<(), MakeError> {
-    match path.to_str() {
-        Some(_) => Ok(()),
-        None => Err(MakeError::Plan(PlanError::Name { name: path_text(path) })),
+/// One input, and its splits.
+fn look(
+    source: &Source,
+    request: FramingRequest,
+    split_bytes: u64,
+    read: &AtomicU64,
+) -> Result<(PlannedSource, Vec<PlannedSplit>), MakeError> {
+    let place = place(source).map_err(MakeError::Plan)?;
+    if let Some(Pinned { version, compression, framing }) = pin(source, request).map_err(MakeError::Input)? {
+        let bytes = version.length.expect("it is pinned");
+        let (compression, framing) = (compression.to_owned(), framing.into());
+        let planned = PlannedSource { place, bytes, digest: None, etag: version.etag, compression, framing };
+        let split = PlannedSplit { source: 0, start: 0, bytes, first_line: 1, digest: None };
+        return Ok((planned, vec![split]));
+    }
+    let survey = survey(source, request, split_bytes, read).map_err(MakeError::Input)?;
+    let Survey { bytes, digest, compression, framing, sections } = survey;
+    let (compression, framing) = (compression.to_owned(), framing.into());
+    let planned =
+        PlannedSource { place, bytes, digest: Some(digest), etag: source.etag(), compression, framing };
+    let split = |section: SurveyedSection| PlannedSplit {
+        source: 0,
+        start: section.start,
+        bytes: section.bytes,
+        first_line: section.first_line,
+        digest: Some(section.digest),
+    };
+    Ok((planned, sections.into_iter().map(split).collect()))
+}
+
+/// Where whoever reads the plan finds it.
+fn place(source: &Source) -> Result<PlannedPlace, PlanError> {
+    match source {
+        Source::File(path) if path.to_str().is_none() => Err(PlanError::Name { name: path_text(path) }),
+        Source::File(path) => Ok(PlannedPlace::Path(path.clone())),
+        Source::Remote(remote) => {
+            remote.plain_url().map(PlannedPlace::Url).ok_or_else(|| PlanError::Query { name: source.name() })
+        }
+        // It is refused when it is read.
+        Source::Stdin => Ok(PlannedPlace::Path("-".into())),
     }
 }
 
@@ -104,7 +139,7 @@ mod tests {
         assert_eq!(Plan::read(&path("plan.json")).unwrap(), made);
 
         let (source, section) = made.section(1, &path("plan.json")).unwrap();
-        assert_eq!((source, section.framing), (Source::File(path("a.ndjson")), Framing::Ndjson));
+        assert_eq!((source.path(), section.framing), (Some(&*path("a.ndjson")), Framing::Ndjson));
         assert_eq!((section.range, section.first_line, section.file_bytes), (306..612, 35, 900));
         let (_, section) = made.section(3, &path("plan.json")).unwrap();
         assert_eq!((section.range, section.framing, section.text_digest), (0..8, Framing::Json, None));

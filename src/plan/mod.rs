@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    input::{PartBlocks, Section, Source},
-    path_text::path_text,
+    input::{InputError, PartBlocks, Section, Source, Version, planned_url, shown_url},
+    path_text::{path_text, visible},
     read_file::{LONG, read_at_most},
-    settings::{Framing, FramingRequest},
+    settings::{Framing, FramingRequest, NetworkSettings},
 };
 
 /// Format number of [`Plan`].
@@ -68,17 +68,29 @@ pub(crate) struct PlannedText {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct PlannedSource {
-    /// The path as it was given.
-    path: PathBuf,
+    #[serde(flatten)]
+    place: PlannedPlace,
     /// As they are stored.
     pub(crate) bytes: u64,
-    /// BLAKE3 of the stored bytes, in hexadecimal.
-    digest: String,
+    /// BLAKE3 of the stored bytes, in hexadecimal; none where the ETag says which they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    /// What its server calls the version that is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
     /// `plain`, `gzip` or `zstd`.
     pub(crate) compression: String,
     framing: FramingName,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PlannedPlace {
+    /// As it was given.
+    Path(PathBuf),
+    /// With nothing that may be a credential.
+    Url(String),
 }
 
 /// A range of a source's stored bytes: all of them, or of plain NDJSON some whole lines.
@@ -90,7 +102,8 @@ pub(crate) struct PlannedSplit {
     start: u64,
     pub(crate) bytes: u64,
     first_line: u64,
-    digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +150,11 @@ pub(crate) enum PlanError {
     NoSplit { name: String, split: usize, splits: usize },
     #[error("the name {name} is not UTF-8, as names in a plan have to be; rename the file")]
     Name { name: String },
+    #[error(
+        "the URL of {name} has a query, which may be a credential, and a plan is given to many; name it without one, with a token \
+         in --header-file where it needs one, or as an object in a bucket"
+    )]
+    Query { name: String },
 }
 
 impl Plan {
@@ -190,16 +208,21 @@ impl Plan {
 
     /// As messages have it.
     pub(crate) fn source_name(&self, source: usize) -> String {
-        path_text(&self.sources[source].path)
+        match &self.sources[source].place {
+            PlannedPlace::Path(path) => path_text(path),
+            PlannedPlace::Url(url) if url.starts_with("http") => shown_url(url).into_owned(),
+            PlannedPlace::Url(url) => visible(url).into_owned(),
+        }
     }
 
-    /// The source of a split, and which section of it the split is; `path` is the plan's, for messages.
-    pub(crate) fn section(&self, split: usize, path: &Path) -> Result<(Source, Section), PlanError> {
+    /// Which section of its source a split is; `path` is the plan's, for messages.
+    pub(crate) fn section(&self, split: usize, path: &Path) -> Result<(&PlannedSource, Section), PlanError> {
         let Some(planned) = self.splits.get(split) else {
             let splits = self.splits.len();
             return Err(PlanError::NoSplit { name: path_text(path), split, splits });
         };
-        let PlannedSource { path, bytes, digest, compression, framing } = &self.sources[planned.source];
+        let source = &self.sources[planned.source];
+        let PlannedSource { bytes, digest, compression, framing, .. } = source;
         let range = planned.start..planned.start + planned.bytes;
         let is_whole = range == (0..*bytes);
         let section = Section {
@@ -209,9 +232,9 @@ impl Plan {
             is_compressed: compression != PLAIN,
             framing: (*framing).into(),
             digest: planned.digest.clone(),
-            text_digest: (!is_whole).then(|| digest.clone()),
+            text_digest: digest.clone().filter(|_| !is_whole),
         };
-        Ok((Source::File(path.clone()), section))
+        Ok((source, section))
     }
 
     /// Writes the accepted documents of a split in blocks of their parts.
@@ -240,6 +263,31 @@ impl Plan {
     fn mark(&self) -> [u8; 8] {
         let digest = blake3::Hash::from_hex(&self.digest).expect("it is the digest of the plan");
         *digest.as_bytes().first_chunk().expect("a digest has 32 bytes")
+    }
+}
+
+impl PlannedSource {
+    /// None of what is behind a URL.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.place {
+            PlannedPlace::Path(path) => Some(path),
+            PlannedPlace::Url(_) => None,
+        }
+    }
+
+    /// `listener` hears that its server is waited for.
+    pub(crate) fn source(
+        &self,
+        network: &NetworkSettings,
+        listener: impl Fn(String) + Send + 'static,
+    ) -> Result<Source, InputError> {
+        match &self.place {
+            PlannedPlace::Path(path) => Ok(Source::File(path.clone())),
+            PlannedPlace::Url(url) => {
+                let version = Version { etag: self.etag.clone(), length: Some(self.bytes) };
+                planned_url(url, version, network, listener)
+            }
+        }
     }
 }
 

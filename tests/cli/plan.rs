@@ -17,16 +17,16 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 /// How many splits the plan in `plan.json` has.
-fn splits(folder: &Folder) -> usize {
+pub(crate) fn splits(folder: &Folder) -> usize {
     folder.read_json("plan.json")["splits"].as_array().expect("a list").len()
 }
 
 /// Checks each split by itself and adds the reports up, in another order than that of the splits.
-fn added_up(folder: &Folder, splits: usize) -> Value {
+fn added_up(folder: &Folder, splits: usize, options: &str) -> Value {
     let mut reports = String::new();
     for split in (0..splits).rev() {
         let output = folder.run(&format!(
-            "validate --plan plan.json --split {split} --report {split}.json --rejects rejects-{split}"
+            "validate --plan plan.json --split {split} --report {split}.json --rejects rejects-{split} {options}"
         ));
         assert!(matches!(output.code, Some(0 | 1)), "{}", output.stderr);
         let report = folder.read_report(&format!("{split}.json"));
@@ -71,7 +71,13 @@ fn assert_splits_add_up(folder: &Folder, inputs: &str, split_size: u64) -> usize
     let planned = folder.run(&format!("plan {inputs} -o plan.json --split-size {split_size}"));
     assert_eq!((planned.code, planned.stderr.as_str()), (Some(0), ""));
     let splits = splits(folder);
-    let merged = added_up(folder, splits);
+    assert_splits_add_up_to(folder, splits, "");
+    splits
+}
+
+/// Compares with what one run has left in `whole.json` and `whole`.
+pub(crate) fn assert_splits_add_up_to(folder: &Folder, splits: usize, options: &str) {
+    let merged = added_up(folder, splits, options);
     assert_eq!(merged["plan"]["of"], serde_json::json!([[0, splits - 1]]));
     assert_eq!(without_plan(merged), without_plan(folder.read_report("whole.json")));
     let rejected: Vec<_> =
@@ -82,7 +88,6 @@ fn assert_splits_add_up(folder: &Folder, inputs: &str, split_size: u64) -> usize
     if !of_splits.contains(&0x1e) {
         assert!(of_splits == documents("whole"), "rejected documents are the same");
     }
-    splits
 }
 
 /// A line of some kind, with its end.
@@ -160,7 +165,7 @@ fn schema_map_and_framing_are_the_plans() {
     for name in ["m.jq", "s.json"] {
         fs::remove_file(folder.path(name)).expect("it is there");
     }
-    let merged = added_up(&folder, splits(&folder));
+    let merged = added_up(&folder, splits(&folder), "");
     assert_eq!(without_plan(merged), without_plan(without_files(folder.read_report("whole.json"))));
 }
 

@@ -63,6 +63,11 @@ impl Address {
         self.0.as_str()
     }
 
+    /// None where it has a query, which may be a credential.
+    pub(super) fn plain(&self) -> Option<&str> {
+        self.0.query().is_none().then(|| self.as_str())
+    }
+
     pub(super) fn shown(&self) -> String {
         shown(self.0.as_str()).into_owned()
     }

@@ -29,7 +29,7 @@ use header_file::Headers;
 use patience::{Patience, Stop};
 use place::Place;
 use ranges::Ranges;
-use version::{ContentRange, Version};
+use version::ContentRange;
 use whole::Whole;
 
 use super::InputError;
@@ -39,6 +39,7 @@ pub(crate) use address::{input_scheme, shown};
 pub use fault::RemoteFault;
 #[cfg(feature = "cloud")]
 pub(super) use store::resolve as resolve_store_url;
+pub(crate) use version::Version;
 
 /// What is read of a file at first, for most that look at it want no more.
 const FIRST_BYTES: u64 = 256 << 10;
@@ -61,8 +62,9 @@ pub struct Remote {
     /// Without what may be a credential.
     name: String,
     network: Arc<Network>,
-    /// As the first answer had it; others have to be of the same one.
+    /// As the plan has it, or else the first answer; others have to be of the same one.
     version: OnceLock<Version>,
+    is_planned: bool,
 }
 
 /// A file whose first bytes were asked for.
@@ -163,7 +165,25 @@ impl Remote {
 
     /// `name` may be shown.
     fn at(place: Place, name: String, network: &Arc<Network>) -> Self {
-        Self { place, name, network: Arc::clone(network), version: OnceLock::new() }
+        let (network, version) = (Arc::clone(network), OnceLock::new());
+        Self { place, name, network, version, is_planned: false }
+    }
+
+    /// As a plan has it: the same that [`Remote::plain_url`] gave, and no other version of it.
+    pub(crate) fn planned(url: &str, version: Version, network: &Arc<Network>) -> Result<Self, InputError> {
+        let remote = match input_scheme(url) {
+            Some("https" | "http") => Self::new(url, network)?,
+            #[cfg(feature = "cloud")]
+            _ => store::object(url, network)?,
+            #[cfg(not(feature = "cloud"))]
+            _ => return Err(no_stores(url)),
+        };
+        Ok(Self { version: version.into(), is_planned: true, ..remote })
+    }
+
+    /// What a plan names it by; none where that is, or may be, a credential.
+    pub(crate) fn plain_url(&self) -> Option<String> {
+        self.place.plain_url()
     }
 
     /// Without what may be a credential.
@@ -171,14 +191,19 @@ impl Remote {
         &self.name
     }
 
+    /// Known once it was opened.
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.version.get()
+    }
+
     /// Known once it was opened, where the server says it.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.version.get().and_then(|version| version.length)
+        self.version().and_then(|version| version.length)
     }
 
     /// Known once it was opened, where the server gives one.
     pub(crate) fn etag(&self) -> Option<&str> {
-        self.version.get().and_then(|version| version.etag.as_deref())
+        self.version().and_then(|version| version.etag.as_deref())
     }
 
     /// Whether tokens of a file are sent to its server.
@@ -249,8 +274,14 @@ impl Remote {
 
     /// Whatever is read of it has to be of this version.
     fn pin(&self, version: &Version) -> Result<(), RemoteFault> {
-        match self.version.get_or_init(|| version.clone()).difference(version) {
+        let first = self.version.get_or_init(|| version.clone());
+        match first.difference(version) {
             Some(how) => Err(RemoteFault::Changed { how }),
+            None if self.is_planned && first.strong_etag().is_some() && version.strong_etag().is_none() => {
+                Err(RemoteFault::contradiction(
+                    "the server gave an ETag when the plan was made, and gives none",
+                ))
+            }
             None => Ok(()),
         }
     }
@@ -269,6 +300,18 @@ impl Remote {
 
     fn broken(&self, error: io::Error) -> RemoteFault {
         self.network.client.broken(error)
+    }
+}
+
+/// Of a URL of a store.
+#[cfg(not(feature = "cloud"))]
+pub(super) fn no_stores(url: &str) -> InputError {
+    InputError::Url {
+        name: shown(url).into_owned(),
+        problem: "is in a bucket, which this build can't read directly".to_owned(),
+        fix: "take a package of profile-loader, or build it with --features cloud, or name its URL over https://, signed where \
+              it is not public (aws s3 presign, gcloud storage sign-url, az storage blob generate-sas)"
+            .to_owned(),
     }
 }
 

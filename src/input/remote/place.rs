@@ -47,6 +47,15 @@ impl Place {
         }
     }
 
+    /// With nothing that may be a credential; none where there is.
+    pub(super) fn plain_url(&self) -> Option<String> {
+        match self {
+            Self::Url(located) => located.address.plain().map(str::to_owned),
+            #[cfg(feature = "cloud")]
+            Self::Object(object) => object.url(),
+        }
+    }
+
     /// Whether both are URLs of one server.
     pub(super) fn is_of_same_server(&self, other: &Self) -> bool {
         match (self, other) {

@@ -2,16 +2,16 @@
 
 /// A file as a server describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
+pub(crate) struct Version {
     /// As it was sent, with its quotation marks.
-    pub(super) etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// None where the server says only where the file ends.
-    pub(super) length: Option<u64>,
+    pub(crate) length: Option<u64>,
 }
 
 impl Version {
     /// An ETag that no two different contents have in common.
-    pub(super) fn strong_etag(&self) -> Option<&str> {
+    pub(crate) fn strong_etag(&self) -> Option<&str> {
         self.etag.as_deref().filter(|etag| etag.starts_with('"') && etag.len() > 2)
     }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod options;
+mod plans;
 #[cfg(feature = "cloud")]
 mod stores;
 

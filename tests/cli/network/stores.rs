@@ -1,7 +1,10 @@
 //! Objects of stores, which are read as files behind URLs are: of servers that cut, stall, change and refuse. What real stores
 //! say is shown by `scripts/test-cloud`.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
 
 use serde_json::Value;
 
@@ -10,7 +13,7 @@ use crate::{
     documents::mixed,
     folder::Folder,
     http_server::{HttpServer, Request, ServedFile, Treat},
-    process::{Output, run},
+    process::{self, Output, run},
 };
 
 /// A URL, and the variables with which it is read from a server of this machine.
@@ -244,6 +247,52 @@ fn names_and_patterns_are_looked_up() {
         let output = run(folder.command(&format!("validate {url}")).envs(s3(&server)));
         assert_eq!(output.code, Some(2), "{url}: {}", output.stderr);
         assert!(output.stderr.contains(words), "{url}: {}", output.stderr);
+    }
+}
+
+/// Each object is a split, whatever is in its name; another version of it is refused.
+#[test]
+fn objects_are_planned_and_read_by_splits() {
+    let names = ["x/a [1]*.ndjson", "x/b%20é#.ndjson"];
+    let version = Arc::new(Mutex::new("\"first\""));
+    let now = Arc::clone(&version);
+    let server = HttpServer::start(ServedFile::of(""), move |request| {
+        if request.path.contains("list-type=2") {
+            return listed(&names.map(|name| (name, 5)), None);
+        }
+        let etag = Some(*now.lock().expect("no thread panics with it"));
+        Treat::Other(ServedFile { etag, ..ServedFile::of(mixed(300, 7)) })
+    });
+    let folder = Folder::new();
+    let run = |words: &str| run(folder.command(words).envs(s3(&server)));
+    let planned = run("plan s3://exports/x/ -o plan.json");
+    assert_eq!((planned.code, planned.stderr.as_str()), (Some(0), ""));
+    assert!(!String::from_utf8_lossy(&folder.read("plan.json")).contains(SECRET));
+    for (split, name) in names.iter().enumerate() {
+        let before = server.requests().len();
+        let checked = run(&format!("validate --plan plan.json --split {split} --output json"));
+        let report: Value = serde_json::from_str(&checked.stdout).expect("it is JSON");
+        let input = &report["inputs"][0];
+        assert_eq!(
+            (&input["source"], &report["documents"]["read"]),
+            (&format!("s3://exports/{name}").into(), &300.into())
+        );
+        let asked = &server.requests()[before..];
+        // Nothing is listed or found out again.
+        assert!(asked.iter().all(|request| request.path.starts_with("/exports/x/")), "{asked:?}");
+    }
+    *version.lock().expect("no thread panics with it") = "\"second\"";
+    let told = run("validate --plan plan.json --split 1");
+    assert_eq!(told.code, Some(5), "{}", told.stderr);
+    assert!(told.stderr.contains("its ETag was \"first\" and is \"second\""), "{}", told.stderr);
+    for store in STORES {
+        let server = HttpServer::start(ServedFile::of(documents()), fine);
+        let run = |words: &str| process::run(folder.command(words).envs(store.1(&server)));
+        let planned = run(&format!("plan {} -o plan.json", store.0));
+        assert_eq!((planned.code, planned.stderr.as_str()), (Some(0), ""));
+        let checked = run("validate --plan plan.json --split 0 --output json");
+        let report: Value = serde_json::from_str(&checked.stdout).expect("it is JSON");
+        assert_eq!((&report["inputs"][0]["source"], checked.code), (&store.0.into(), Some(1)));
     }
 }
 

@@ -41,11 +41,8 @@ struct Listing<'a> {
 
 /// The objects that a URL names, in the order in which they are read.
 pub(in crate::input) fn resolve(url: &str, network: &Arc<Network>) -> Result<Vec<Arc<Remote>>, InputError> {
-    let location = Location::parse(url)
-        .map_err(|(problem, fix)| refuse(super::super::shown(url).into_owned(), problem, fix))?;
+    let (location, store) = open(url, network)?;
     let name = location.name();
-    let store = network.stores.open(&location, network);
-    let store = store.map_err(|(problem, fix)| refuse(name.clone(), problem, fix))?;
     let key = &*location.key;
     let paths = if is_pattern(key.as_ref()) {
         matches(key, &store, network, name)?
@@ -54,12 +51,28 @@ pub(in crate::input) fn resolve(url: &str, network: &Arc<Network>) -> Result<Vec
     } else {
         vec![one(key, &name)?]
     };
-    let remote = |path: Path| {
-        let name = format!("{}/{}", store.name, visible(path.as_ref()));
-        let object = Object { store: Arc::clone(&store), path };
-        Arc::new(Remote::at(Place::Object(object), name, network))
-    };
-    Ok(paths.into_iter().map(remote).collect())
+    Ok(paths.into_iter().map(|path| Arc::new(remote(&store, path, network))).collect())
+}
+
+/// The one object that has this URL, whatever characters are in its name.
+pub(in crate::input::remote) fn object(url: &str, network: &Arc<Network>) -> Result<Remote, InputError> {
+    let (location, store) = open(url, network)?;
+    let path = one(&location.key, &location.name())?;
+    Ok(remote(&store, path, network))
+}
+
+fn open(url: &str, network: &Arc<Network>) -> Result<(Location, Arc<Store>), InputError> {
+    let location = Location::parse(url)
+        .map_err(|(problem, fix)| refuse(super::super::shown(url).into_owned(), problem, fix))?;
+    let store = network.stores.open(&location, network);
+    let store = store.map_err(|(problem, fix)| refuse(location.name(), problem, fix))?;
+    Ok((location, store))
+}
+
+fn remote(store: &Arc<Store>, path: Path, network: &Arc<Network>) -> Remote {
+    let name = format!("{}/{}", store.name, visible(path.as_ref()));
+    let object = Object { store: Arc::clone(store), path };
+    Remote::at(Place::Object(object), name, network)
 }
 
 fn one(key: &str, name: &str) -> Result<Path, InputError> {

@@ -31,6 +31,7 @@ use super::{
 use connector::{Connector, Permission, Signed, block_on};
 use location::Location;
 
+pub(super) use listing::object;
 pub(in crate::input) use listing::resolve;
 
 /// Which protocol a store speaks, and whose settings it goes by.
@@ -87,6 +88,12 @@ impl Object {
         } else {
             Err(fault::of_response(kind, response))
         }
+    }
+
+    /// None where its name would be taken for one with a query.
+    pub(super) fn url(&self) -> Option<String> {
+        let url = format!("{}/{}", self.store.name, self.path);
+        Some(url).filter(|url| !url.contains('?'))
     }
 
     /// The request that would be sent now, with the credentials of now.
