@@ -12,6 +12,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
 EXECUTORS = 3
+# A job that takes longer has come to no end.
+LONG = 900
 
 
 def children(pid):

@@ -1,5 +1,6 @@
 """A plan that is loaded on Apache Spark beside one load of the same files by one process: tables, rejected documents and report are equal, for the three
-policies, merging and in bulk, whatever is killed. Called by scripts/test-spark with the program and a folder."""
+policies, merging and in bulk, whatever is killed. Called by scripts/test-spark with the program and a folder, and words that the names of cases have
+to have."""
 
 import atexit
 import contextlib
@@ -17,7 +18,7 @@ import time
 
 import pg8000.dbapi as pg8000
 
-from cluster import HERE, Cluster, Disturber, children, generate, rejected, report
+from cluster import HERE, LONG, Cluster, Disturber, children, generate, rejected, report
 
 JOB = str(HERE / "examples/spark/load.py")
 FILES, DOCUMENTS, PARTS = 6, 2000, 6
@@ -135,11 +136,11 @@ def spark(cluster, server, name, said, options, disturbance):
             thread.join()
             assert done, "the driver was killed"
             job = submit(cluster, words, log, freezes)
-            assert job.wait(timeout=300) == 1, pathlib.Path(f"{name}.log").read_text(errors="replace")[-4000:]
+            assert job.wait(timeout=LONG) == 1, pathlib.Path(f"{name}.log").read_text(errors="replace")[-4000:]
             return "driver killed: 1"
         if disturbance == "server restarted":
             thread, done = once(job, lambda: loads(job), lambda: server.control("restart", "-m", "immediate"))
-            code = job.wait(timeout=300)
+            code = job.wait(timeout=LONG)
             thread.join()
             assert code == 1 and done, (done, pathlib.Path(f"{name}.log").read_text(errors="replace")[-4000:])
             return "server restarted: 1"
@@ -152,7 +153,7 @@ def spark(cluster, server, name, said, options, disturbance):
             return f"--part {said[said.index('--part') + 1]} "
 
         disturber.start()
-        code = job.wait(timeout=300)
+        code = job.wait(timeout=LONG)
         disturber.left, disturber.freezes = 0, False
         disturber.join()
     assert code == 1, f"exit code {code}:\n" + pathlib.Path(f"{name}.log").read_text(errors="replace")[-4000:]
@@ -199,6 +200,8 @@ def main():
     rest = ["speculation", "commits and is killed", "driver killed", "server restarted"]
     cases += [(strategy, "update", disturbance) for disturbance in rest for strategy in ["merge", "bulk"]]
     cases += [(strategy, policy, "executors killed") for policy in ["reject", "skip", "update"] for strategy in ["merge", "bulk"]]
+    cases = [case for case in cases if all(word in ", ".join(case) for word in sys.argv[3:])]
+    assert cases, "no load has these words in its name"
     expected = {}
     for number, (strategy, policy, disturbance) in enumerate(cases):
         options = ["--strategy", strategy, "--on-existing", policy]
@@ -216,6 +219,7 @@ def main():
         assert not differing, (strategy, policy, disturbance, {key: (found[key], told[key]) for key in differing})
         assert rejected(out + "/rejects") == lines, (strategy, policy, disturbance)
         print(f"{strategy}, {policy}, {disturbance}: equal to one load; {happened}; {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{len(cases)} loads, each document exactly once")
 
 
 main()
