@@ -113,9 +113,10 @@ impl Preview {
             self.show("after", after);
         }
         self.text.push_str("  verdict  rejected\n");
-        for Fault { code, pointer, message, .. } in faults {
+        for fault in faults {
+            let pointer = &fault.pointer;
             let place = if pointer.is_empty() { String::new() } else { format!(" {pointer}") };
-            let words = format!("{code}{place}: {message}");
+            let words = format!("{}{place}: {}", fault.code, fault.message);
             let _ = writeln!(self.text, "           {}", visible(&words));
         }
         self.text.push('\n');

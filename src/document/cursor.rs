@@ -10,18 +10,25 @@ pub(super) struct Cursor<'a> {
     at: usize,
     /// Room for texts whose escapes are resolved.
     room: &'a mut [u8],
+    /// Whether a text had the escape of U+0000.
+    has_nul: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// At the first token of `text`.
     pub(super) fn new(text: &'a str, room: &'a mut [u8]) -> Self {
-        let mut cursor = Self { text, at: 0, room };
+        let mut cursor = Self { text, at: 0, room, has_nul: false };
         cursor.skip_white_space();
         cursor
     }
 
     pub(super) fn at(&self) -> usize {
         self.at
+    }
+
+    /// Whether a text that was read had U+0000 in it, which only an escape gives.
+    pub(super) fn has_nul(&self) -> bool {
+        self.has_nul
     }
 
     /// Whether nothing but white space follows.
@@ -183,6 +190,7 @@ impl<'a> Cursor<'a> {
             b't' => '\t',
             b'u' => {
                 let unit = self.unit()?;
+                self.has_nul |= unit == 0;
                 let low = if matches!(unit, 0xd800..=0xdbff) && self.rest().starts_with(b"\\u") {
                     self.at += 2;
                     Some(self.unit()?)

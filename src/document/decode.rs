@@ -61,6 +61,9 @@ impl<'t> ShortNumbers<'t> {
     }
 
     fn of(text: &'t str) -> Self {
+        if text.len() <= DIGITS_KEPT {
+            return Self::whole(text);
+        }
         let mut short = String::new();
         let mut cuts = Vec::new();
         let (mut taken, mut at) = (0, 0);

@@ -3,6 +3,7 @@
 //! Knows no SQL. The rules stand in three layers: what JSON is (`decode`), what the JSON Schema asks
 //! (`schema`), and what the tables can hold on top of it (`profile`).
 
+mod checks;
 mod cursor;
 mod decode;
 mod digest;
@@ -32,7 +33,7 @@ pub use profile::{
     ADDRESS_PROPERTIES, PHONE_PROPERTIES, PRIVACY_PROPERTIES, PROFILE_PROPERTIES, PhoneNumber, PostalAddress,
     Profile,
 };
-pub use rejection::{Fault, record_bytes_max};
+pub use rejection::{Fault, FaultKind, record_bytes_max};
 pub use schema::{BUILT_IN_SCHEMA, DocumentSchema, SchemaError};
 pub use tree::{DEPTH_MAX, Kind, Node, VALUES_MAX};
 pub use uuid::parse_uuid;
@@ -69,7 +70,12 @@ pub struct Scratch {
     room: Vec<u8>,
     storage: Storage,
     remembered: Remembered,
+    /// How many documents in a row were rejected, the last one included.
+    rejected: usize,
 }
+
+/// After so many rejected documents in a row the next one probably is rejected too: it is not even tried the short way.
+const REJECTED_IN_A_ROW: usize = 8;
 
 /// More room than this is given back after a document.
 const ROOM_BYTES_MAX: usize = 1 << 20;
@@ -135,14 +141,19 @@ pub fn check_text<T>(
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
-    let accept = match schema.rules() {
+    let is_hopeful = scratch.rejected < REJECTED_IN_A_ROW || !schema.has_checks();
+    let accept = match schema.rules().filter(|_| is_hopeful) {
         Some(rules) => match scan::scan(text, rules, scratch.room_for(text), accept) {
-            Ok(accepted) => return Ok(accepted),
+            Ok(accepted) => {
+                scratch.rejected = 0;
+                return Ok(accepted);
+            }
             Err(accept) => accept,
         },
         None => accept,
     };
-    let validated = validate(text, schema, scratch, accept, reject);
+    let validated = validate(text, schema, scratch, Way::Checks, accept, reject);
+    scratch.rejected = if validated.is_ok() { 0 } else { scratch.rejected.saturating_add(1) };
     scratch.tidy();
     validated
 }
@@ -171,13 +182,13 @@ pub fn sound_text<'l>(
     sound
 }
 
-/// What [`check`] has to agree with: every document goes to the validator, none the short way.
+/// What [`check`] has to agree with: every document goes to the validator, none the short way or by checks.
 pub fn check_in_full<T>(
     line: &[u8],
     schema: &DocumentSchema,
     accept: impl FnOnce(&Profile<'_>) -> T,
 ) -> Result<T, Vec<Fault>> {
-    validate(as_text(line)?, schema, &mut Scratch::default(), accept, |_| ())
+    validate(as_text(line)?, schema, &mut Scratch::default(), Way::Full, accept, |_| ())
 }
 
 /// The short way alone: gives the profile of a line to `accept` if it surely is valid.
@@ -199,17 +210,27 @@ fn as_text(line: &[u8]) -> Result<&str, Vec<Fault>> {
     decode::as_text(line).map_err(|fault| vec![fault])
 }
 
+/// Who says what a document that is not surely valid breaks of its schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The schema's checks, where it has some and they are sure.
+    Checks,
+    /// The validator alone.
+    Full,
+}
+
 fn validate<T>(
     text: &str,
     schema: &DocumentSchema,
     scratch: &mut Scratch,
+    way: Way,
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
 ) -> Result<T, Vec<Fault>> {
     scratch.make_room_for(text);
-    let Scratch { room, storage, remembered } = scratch;
+    let Scratch { room, storage, remembered, .. } = scratch;
     let tree = decode::decode(text, room, storage).map_err(|fault| vec![fault])?;
-    let checked = validate_tree(text, &tree, schema, remembered, accept, reject);
+    let checked = validate_tree(text, &tree, (schema, way), remembered, accept, reject);
     tree.give_back(storage);
     checked
 }
@@ -217,7 +238,7 @@ fn validate<T>(
 fn validate_tree<T>(
     text: &str,
     tree: &Tree<'_>,
-    schema: &DocumentSchema,
+    (schema, way): (&DocumentSchema, Way),
     remembered: &mut Remembered,
     accept: impl FnOnce(&Profile<'_>) -> T,
     reject: impl FnOnce(Node<'_>),
@@ -225,12 +246,17 @@ fn validate_tree<T>(
     let document = tree.root();
     let duplicates = tree.duplicates(DUPLICATES_MAX, |name| schema.segment(name).into_owned());
     let mut faults = DocumentSchema::duplicate_faults(&duplicates);
-    // Few documents get here by a schema with rules without a fault, so it is not asked first whether there is.
-    let is_valid = schema.rules().is_none() && schema.is_valid(document);
-    let (schema_faults, is_complete) =
-        if is_valid { (Vec::new(), true) } else { schema.faults(document, text.len(), remembered) };
+    let checked = if way == Way::Checks { schema.checked(document, text.len(), remembered) } else { None };
+    let is_sound = checked.as_ref().is_some_and(Vec::is_empty);
+    let profile = is_sound.then(|| Profile::of_valid(document));
+    // Only the validator says that a document is valid, but one that is rejected in any case need not be.
+    let (schema_faults, is_complete) = match (checked, &profile) {
+        (Some(schema_faults), None) => (schema_faults, true),
+        (_, Some(profile)) if profile.is_err() || !faults.is_empty() => (Vec::new(), true),
+        _ => validator_faults(document, text.len(), schema, is_sound, remembered),
+    };
     if schema_faults.is_empty() {
-        match Profile::of_valid(document) {
+        match profile.unwrap_or_else(|| Profile::of_valid(document)) {
             Ok(profile) if faults.is_empty() => return Ok(accept(&profile)),
             Ok(_) => {}
             Err(table_faults) => faults.extend(table_faults),
@@ -238,12 +264,27 @@ fn validate_tree<T>(
     } else {
         faults.extend(schema_faults);
         // What the schema refuses is not refused once more in the tables' words.
-        faults.extend(profile::text_faults(document, schema));
+        faults.extend(profile::text_faults(tree, schema));
     }
     assert!(!faults.is_empty(), "a document that is not accepted has a fault");
     rejection::limit(&mut faults, text.len(), is_complete);
     reject(document);
     Err(faults)
+}
+
+/// The rules of the schema that a document breaks, whose text has so many bytes, as the validator tells them, and whether
+/// these are all.
+fn validator_faults(
+    document: Node<'_>,
+    text_bytes: usize,
+    schema: &DocumentSchema,
+    is_sound: bool,
+    remembered: &mut Remembered,
+) -> (Vec<Fault>, bool) {
+    // Few documents get here by a schema with rules without a fault, so it is not asked first whether there is.
+    let may_be_valid = is_sound || schema.rules().is_none();
+    let is_valid = may_be_valid && schema.is_valid(document);
+    if is_valid { (Vec::new(), true) } else { schema.faults(document, text_bytes, remembered) }
 }
 
 fn without_line_end(line: &[u8]) -> &[u8] {
@@ -326,6 +367,29 @@ mod tests {
     #[test]
     fn what_the_tables_cannot_hold_is_refused() {
         check(&with("Ann", r"A\u0000n"), &[("db:nul", "/firstName")]);
+    }
+
+    /// What came before decides the way of a document, and nothing else.
+    #[test]
+    fn a_document_is_judged_as_it_is_after_any_others() {
+        let schema = DocumentSchema::built_in();
+        let faulty = [
+            with("Ann", ""),
+            with("\"Ann\"", "\"Ann\",\"firstName\":\"A\""),
+            with("Ann", r"A\u0000n"),
+            b"{".to_vec(),
+        ];
+        for before in 0..2 * REJECTED_IN_A_ROW {
+            let mut scratch = Scratch::default();
+            for (line, _) in faulty.iter().cycle().zip(0..before) {
+                let found = check_in(line, &schema, &mut scratch, |_| ());
+                assert_eq!(found, check_in_full(line, &schema, |_| ()));
+            }
+            for _ in 0..2 {
+                let name = |profile: &Profile<'_>| profile.first_name.to_owned();
+                assert_eq!(check_in(GOOD.as_bytes(), &schema, &mut scratch, name), Ok("Ann".to_owned()));
+            }
+        }
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(super) struct Meant {
 /// Names that were looked up before: an export misspells a name in all of its documents.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    /// The most similar name, and how similar it is.
-    names: HashMap<String, Option<(f64, String)>, RandomState>,
+    /// How similar the most similar name is, and its place among all.
+    names: HashMap<String, Option<(f64, usize)>, RandomState>,
 }
 
 impl Meant {
@@ -42,42 +42,52 @@ impl Meant {
         self.names.contains_key(name)
     }
 
+    /// All of them.
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// The property that one of these is probably meant to be, as its place among all.
+    pub(super) fn best<'n>(
+        &self,
+        unexpected: impl IntoIterator<Item = &'n str>,
+        remembered: &mut Remembered,
+    ) -> Option<usize> {
+        let is_short = |name: &&str| name.len() <= GUESSED_NAME_BYTES_MAX;
+        let short = unexpected.into_iter().filter(is_short).take(GUESSED_NAMES_MAX);
+        let meant = short.filter_map(|name| self.remember(name, remembered));
+        let best = meant.max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        best.map(|(_, at)| at)
+    }
+
     /// Names the property that is probably meant, never the one that stands there.
     pub(super) fn message(&self, unexpected: &[String], remembered: &mut Remembered) -> String {
-        let is_short = |name: &&String| name.len() <= GUESSED_NAME_BYTES_MAX;
-        let mut best: Option<(f64, String)> = None;
-        for unexpected in unexpected.iter().filter(is_short).take(GUESSED_NAMES_MAX) {
-            let meant = self.remember(unexpected, remembered);
-            if meant.is_some_and(|meant| best.as_ref().is_none_or(|best| is_more(meant, best))) {
-                best = meant.cloned();
-            }
-        }
-        match best {
-            Some((_, name)) => format!("has a property that the schema does not know (is `{name}` meant?)"),
-            None => "has a property that the schema does not know".to_owned(),
-        }
+        let best = self.best(unexpected.iter().map(String::as_str), remembered);
+        message_of(best.and_then(|at| self.names().nth(at)))
     }
 
-    fn remember<'r>(&self, unexpected: &str, remembered: &'r mut Remembered) -> Option<&'r (f64, String)> {
-        if !remembered.names.contains_key(unexpected) {
-            if remembered.names.len() == REMEMBERED_MAX {
-                remembered.names.clear();
-            }
-            remembered.names.insert(unexpected.to_owned(), self.meant(unexpected));
+    fn remember(&self, unexpected: &str, remembered: &mut Remembered) -> Option<(f64, usize)> {
+        if let Some(meant) = remembered.names.get(unexpected) {
+            return *meant;
         }
-        remembered.names.get(unexpected)?.as_ref()
+        if remembered.names.len() == REMEMBERED_MAX {
+            remembered.names.clear();
+        }
+        let meant = self.meant(unexpected);
+        remembered.names.insert(unexpected.to_owned(), meant);
+        meant
     }
 
-    fn meant(&self, unexpected: &str) -> Option<(f64, String)> {
+    fn meant(&self, unexpected: &str) -> Option<(f64, usize)> {
         let unexpected = plain(unexpected);
-        let mut best: Option<(f64, String)> = None;
-        for (name, plain) in &self.names {
-            let least = best.as_ref().map_or(LIKENESS_MIN, |(likeness, _)| *likeness);
+        let mut best: Option<(f64, usize)> = None;
+        for (at, plain) in self.names.values().enumerate() {
+            let least = best.map_or(LIKENESS_MIN, |(likeness, _)| likeness);
             if may_be_like(&unexpected, plain, least) {
                 let likeness = strsim::jaro_winkler(&unexpected, plain);
                 if likeness >= least {
                     // Of equally similar names the last in their order.
-                    best = Some((likeness, name.clone()));
+                    best = Some((likeness, at));
                 }
             }
         }
@@ -85,8 +95,12 @@ impl Meant {
     }
 }
 
-fn is_more(one: &(f64, String), other: &(f64, String)) -> bool {
-    one.0.total_cmp(&other.0).then_with(|| one.1.cmp(&other.1)).is_gt()
+/// Of a property that the schema does not know.
+pub(super) fn message_of(meant: Option<&str>) -> String {
+    match meant {
+        Some(name) => format!("has a property that the schema does not know (is `{name}` meant?)"),
+        None => "has a property that the schema does not know".to_owned(),
+    }
 }
 
 /// Whether two texts can be as similar as that: asked first, since the answer is mostly no, and quick.

@@ -9,7 +9,7 @@ use super::{
     DocumentSchema,
     place::Segment,
     rejection::{FAULTS_MAX, Fault, push},
-    tree::{Kind, Node},
+    tree::{Kind, Node, Tree},
     uuid::parse_uuid,
 };
 use crate::limits::{COUNTRY_CHARS_MAX, EMAIL_CHARS_MAX, NUMBER_CHARS_MAX, PHONE_TYPES};
@@ -139,42 +139,51 @@ fn refuse_repeated_emails(emails: &[&str], root: &mut Fields<'_, '_>) {
 }
 
 /// The faults that texts have wherever they stand, for a document that its schema refuses.
-pub(super) fn text_faults(document: Node<'_>, schema: &DocumentSchema) -> Vec<Fault> {
+pub(super) fn text_faults(tree: &Tree<'_>, schema: &DocumentSchema) -> Vec<Fault> {
     let mut faults = Vec::new();
-    // To keep track of the place costs more than to look at all texts.
-    if may_have_text_fault(document) {
-        walk(document, &mut Vec::new(), schema, &mut faults);
+    if tree.may_have_text_fault() {
+        walk(tree.root(), &mut Vec::new(), schema, &mut faults);
     }
     faults
 }
 
-fn may_have_text_fault(value: Node<'_>) -> bool {
-    match value.kind() {
-        Kind::Text(text) => text.len() > EMAIL_CHARS_MAX || memchr::memchr(0, text.as_bytes()).is_some(),
-        Kind::Array(_) => value.items().any(may_have_text_fault),
-        Kind::Object(_) => value.members().any(|(_, value)| may_have_text_fault(value)),
-        _ => false,
-    }
+/// A step from a value to one inside it, by a name that the schema may not know.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
 }
 
-fn walk<'a>(value: Node<'a>, place: &mut Vec<Segment<'a>>, schema: &DocumentSchema, faults: &mut Vec<Fault>) {
+fn walk<'a>(value: Node<'a>, steps: &mut Vec<Step<'a>>, schema: &DocumentSchema, faults: &mut Vec<Fault>) {
     if faults.len() > FAULTS_MAX {
         return;
     }
-    if let Kind::Text(text) = value.kind() {
+    if let Kind::Text(text) = value.kind()
+        && may_have_fault(text)
+    {
+        let segment = |step: &Step<'a>| match *step {
+            Step::Name(name) => schema.segment(name),
+            Step::Index(index) => Segment::Index(index),
+        };
+        let place: Vec<_> = steps.iter().map(segment).collect();
         let is_email = matches!(&place[..], [Segment::Name(name), Segment::Index(_)] if name == "emails");
-        check_text(place, faults, text, if is_email { EMAIL_CHARS_MAX } else { usize::MAX });
+        check_text(&place, faults, text, if is_email { EMAIL_CHARS_MAX } else { usize::MAX });
     }
     for (index, item) in value.items().enumerate() {
-        place.push(Segment::Index(index));
-        walk(item, place, schema, faults);
-        place.pop();
+        steps.push(Step::Index(index));
+        walk(item, steps, schema, faults);
+        steps.pop();
     }
     for (name, item) in value.members() {
-        place.push(schema.segment(name));
-        walk(item, place, schema, faults);
-        place.pop();
+        steps.push(Step::Name(name));
+        walk(item, steps, schema, faults);
+        steps.pop();
     }
+}
+
+/// Whether a text has U+0000 or more bytes than any column may have characters.
+fn may_have_fault(text: &str) -> bool {
+    text.len() > EMAIL_CHARS_MAX || memchr::memchr(0, text.as_bytes()).is_some()
 }
 
 fn check_text(place: &[Segment<'_>], faults: &mut Vec<Fault>, text: &str, chars_max: usize) {
@@ -202,7 +211,7 @@ impl<'a> Fields<'a, '_> {
         Fields { object: document, place: Vec::new(), faults }
     }
 
-    fn fault(&mut self, name: &'static str, code: &'static str, message: &str) {
+    fn fault(&mut self, name: &'static str, code: &'static str, message: &'static str) {
         self.place.push(Segment::Name(Cow::Borrowed(name)));
         let value = self.object.get(name);
         push(self.faults, || {

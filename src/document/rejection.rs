@@ -3,7 +3,7 @@
 //! Nothing in here holds a customer's value: messages speak of the rule, and pointers name only properties
 //! that the schema names too.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use super::{
     place::{Segment, pointers},
@@ -38,43 +38,93 @@ pub fn record_bytes_max(lines: usize, bytes: usize) -> usize {
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `json:*`, `map:*`, `schema:<keyword>`, `db:*` or `load:*`.
-    pub code: Cow<'static, str>,
+    kind: Arc<FaultKind>,
     /// JSON Pointer (RFC 6901) of the value at fault; names that the schema does not know are `?`.
     pub pointer: String,
-    /// The same with every array index as `*`, by which reports group.
+    /// The 1-based byte of the line where it shows, for faults of syntax.
+    pub column: Option<usize>,
+    /// The form of the value at fault; empty where there is none.
+    pub shape: Cow<'static, str>,
+}
+
+/// What faults of the same rule at the same place have in common; those of a schema are made once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FaultKind {
+    /// `json:*`, `map:*`, `schema:<keyword>`, `db:*` or `load:*`.
+    pub code: Cow<'static, str>,
+    /// The pointer with every array index as `*`, by which reports group.
     pub group_pointer: String,
     /// JSON Pointer into the JSON Schema; empty for rules that stand elsewhere.
     pub schema_path: String,
     /// Plain words, equal for every document that breaks the rule in this way.
-    pub message: String,
-    /// The 1-based byte of the line where it shows, for faults of syntax.
-    pub column: Option<usize>,
-    /// The form of the value at fault; empty where there is none.
-    pub shape: String,
+    pub message: Cow<'static, str>,
+}
+
+impl Deref for Fault {
+    type Target = FaultKind;
+
+    fn deref(&self) -> &FaultKind {
+        &self.kind
+    }
+}
+
+impl FaultKind {
+    /// Cuts texts that are longer than anybody reads.
+    pub(super) fn shortened(mut self) -> Self {
+        if self.message.len() > TEXT_BYTES_MAX {
+            shorten(self.message.to_mut());
+        }
+        shorten(&mut self.group_pointer);
+        shorten(&mut self.schema_path);
+        self
+    }
 }
 
 impl Fault {
     /// A fault of the whole document.
-    pub fn of_document(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub fn of_document(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::at(code, &[], message)
     }
 
     pub(super) fn at(
         code: impl Into<Cow<'static, str>>,
         place: &[Segment<'_>],
-        message: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::in_schema(code, place, message, String::new())
+    }
+
+    /// Of a rule that stands in the schema.
+    pub(super) fn in_schema(
+        code: impl Into<Cow<'static, str>>,
+        place: &[Segment<'_>],
+        message: impl Into<Cow<'static, str>>,
+        schema_path: String,
     ) -> Self {
         let (pointer, group_pointer) = pointers(place);
-        Self {
-            code: code.into(),
-            pointer,
-            group_pointer,
-            schema_path: String::new(),
-            message: message.into(),
-            column: None,
-            shape: String::new(),
-        }
+        let kind = FaultKind { code: code.into(), group_pointer, schema_path, message: message.into() };
+        Self::of_kind(Arc::new(kind.shortened()), pointer)
+    }
+
+    /// Of a kind that was made before, whose texts are short.
+    pub(super) fn of_kind(kind: Arc<FaultKind>, mut pointer: String) -> Self {
+        shorten(&mut pointer);
+        Self { kind, pointer, column: None, shape: Cow::Borrowed("") }
+    }
+
+    /// One of a group, for what counts them.
+    pub fn of_group(
+        code: impl Into<Cow<'static, str>>,
+        group_pointer: &str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (code, message, pointer) = (code.into(), message.into(), group_pointer.to_owned());
+        let kind = FaultKind { code, group_pointer: pointer.clone(), schema_path: String::new(), message };
+        Self::of_kind(Arc::new(kind), pointer)
+    }
+
+    pub fn kind(&self) -> &Arc<FaultKind> {
+        &self.kind
     }
 
     /// The same with the form of the text at fault.
@@ -87,7 +137,7 @@ impl Fault {
         Self { shape: value_shape(value), ..self }
     }
 
-    pub(super) fn in_line(code: &'static str, column: usize, message: impl Into<String>) -> Self {
+    pub(super) fn in_line(code: &'static str, column: usize, message: impl Into<Cow<'static, str>>) -> Self {
         Self { column: Some(column), ..Self::of_document(code, message) }
     }
 
@@ -98,19 +148,6 @@ impl Fault {
             + self.message.len()
             + self.shape.len()
             + FAULT_BYTES
-    }
-
-    /// Cuts texts that are longer than anybody reads.
-    pub(super) fn shortened(mut self) -> Self {
-        for text in [&mut self.pointer, &mut self.group_pointer, &mut self.schema_path, &mut self.message] {
-            if text.len() > TEXT_BYTES_MAX {
-                let end = (0..=TEXT_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at));
-                text.truncate(end.unwrap_or(0));
-                text.push('…');
-                text.shrink_to_fit();
-            }
-        }
-        self
     }
 
     /// For a line whose end was skipped without looking at it.
@@ -124,12 +161,22 @@ impl Fault {
     }
 }
 
+/// Cuts a text that is longer than anybody reads.
+fn shorten(text: &mut String) {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
 const LINE_TOO_LONG: &str = "the document is longer than 16 MiB";
 
 /// Adds a fault, unless there are enough of them.
 pub(super) fn push(faults: &mut Vec<Fault>, fault: impl FnOnce() -> Fault) {
     if faults.len() <= FAULTS_MAX {
-        faults.push(fault().shortened());
+        faults.push(fault());
     }
 }
 

@@ -15,12 +15,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{
+    checks::Checks,
     digest::sha256_hex,
     meant::{Meant, Remembered},
     place::Segment,
     rejection::{FAULTS_MAX, Fault},
     rules::Rules,
-    schema_message::{instance_type, plain_message, type_names},
+    schema_message::{self as words, INSTANCE_TYPES, instance_type, plain_message, type_names},
     shapes,
     tree::{Node, TreeJson},
     validator::validator_of,
@@ -76,6 +77,8 @@ pub struct DocumentSchema {
     finder: Finder,
     /// Every property name that the schema itself speaks of.
     names: Meant,
+    /// What finds faults without the validator; not every schema has them.
+    checks: Option<Box<Checks>>,
     /// What the short way goes by, or why there is none.
     rules: Result<Box<Rules>, String>,
     /// `built-in`, or the file's path.
@@ -123,7 +126,9 @@ impl DocumentSchema {
         let names = Meant::of_schema(&schema);
         let sha256 = sha256_hex(text);
         let rules = Rules::of_schema(&schema, validator.draft()).map(Box::new);
-        Ok(Self { validator, finder, names, rules, source: name.to_owned(), sha256 })
+        let checks = Checks::of_schema(&schema, validator.draft(), &names).filter(|_| rules.is_ok());
+        let checks = checks.map(Box::new);
+        Ok(Self { validator, finder, names, checks, rules, source: name.to_owned(), sha256 })
     }
 
     pub(super) fn rules(&self) -> Option<&Rules> {
@@ -139,7 +144,26 @@ impl DocumentSchema {
         self.validator.is_valid(document)
     }
 
-    /// The rules of the schema that the document breaks, whose text has so many bytes, and whether these are all.
+    pub(super) fn has_checks(&self) -> bool {
+        self.checks.is_some()
+    }
+
+    /// The rules of the schema that the document breaks, whose text has so many bytes, and whether these are all; none where
+    /// only the validator can tell.
+    pub(super) fn checked(
+        &self,
+        document: Node<'_>,
+        text_bytes: usize,
+        remembered: &mut Remembered,
+    ) -> Option<Vec<Fault>> {
+        let checks = self.checks.as_ref()?;
+        if !is_checked_whole(document, text_bytes) {
+            return None;
+        }
+        checks.faults(document, &self.names, remembered)
+    }
+
+    /// The same, as the validator tells it.
     pub(super) fn faults(
         &self,
         document: Node<'_>,
@@ -151,7 +175,7 @@ impl DocumentSchema {
             Finder::OfShapes(finder) => finder,
             Finder::None => return (vec![unexplained()], false),
         };
-        let is_complete = text_bytes <= SHORT_BYTES || validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX;
+        let is_complete = is_checked_whole(document, text_bytes);
         let errors: Vec<_> = if is_complete {
             finder.iter_errors(document).take(FAULTS_MAX + 1).collect()
         } else {
@@ -175,24 +199,24 @@ impl DocumentSchema {
         let (place, instance) = self.place(document, error.instance_path().as_str());
         let schema_path = error.schema_path().as_str();
         let (code, message, schema_path) = if shapes::gave_up(kind) {
-            (Cow::Borrowed(UNDECIDED), UNDECIDED_MESSAGE.to_owned(), schema_path.to_owned())
+            (Cow::Borrowed(UNDECIDED), Cow::Borrowed(UNDECIDED_MESSAGE), schema_path.to_owned())
         } else if let Some((keyword, schema_path)) = shapes::shape_of(kind, schema_path) {
             let message = if keyword == "oneOf" {
                 "matches none or more than one of the allowed shapes"
             } else {
                 "matches none of the allowed shapes"
             };
-            (code_of(keyword), message.to_owned(), schema_path)
+            (words::code_of(keyword), message.into(), schema_path)
         } else {
-            (code_of(kind.keyword()), self.message(kind, instance, remembered), schema_path.to_owned())
+            let message = Cow::Owned(self.message(kind, instance, remembered));
+            (words::code_of(kind.keyword()), message, schema_path.to_owned())
         };
-        Fault { schema_path, ..Fault::at(code, &place, message) }.with_shape(instance).shortened()
+        Fault::in_schema(code, &place, message, schema_path).with_shape(instance)
     }
 
     pub(super) fn duplicate_faults(places: &[Vec<Segment<'static>>]) -> Vec<Fault> {
         let message = "the key stands more than once in its object";
-        let fault =
-            |place: &Vec<Segment<'static>>| Fault::at("json:duplicate_key", place, message).shortened();
+        let fault = |place: &Vec<Segment<'static>>| Fault::at("json:duplicate_key", place, message);
         places.iter().map(fault).collect()
     }
 
@@ -226,38 +250,18 @@ impl DocumentSchema {
     fn message(&self, kind: &ValidationErrorKind, instance: Node<'_>, remembered: &mut Remembered) -> String {
         match kind {
             ValidationErrorKind::Required { property } => {
-                format!("the required property `{}` is missing", property.as_str().unwrap_or_default())
+                words::required(property.as_str().unwrap_or_default())
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 self.names.message(unexpected, remembered)
             }
             ValidationErrorKind::Type { kind } => {
-                format!("must be {}, but is {}", type_names(kind), instance_type(instance))
+                words::of_type(&type_names(kind), INSTANCE_TYPES[instance_type(instance)])
             }
             other => plain_message(other),
         }
     }
-}
-
-/// The code of a keyword; those of most faults are at hand.
-fn code_of(keyword: &str) -> Cow<'static, str> {
-    const CODES: [&str; 12] = [
-        "schema:required",
-        "schema:type",
-        "schema:additionalProperties",
-        "schema:format",
-        "schema:minLength",
-        "schema:maxLength",
-        "schema:pattern",
-        "schema:enum",
-        "schema:minItems",
-        "schema:maxItems",
-        "schema:uniqueItems",
-        "schema:const",
-    ];
-    let is_of = |code: &&str| code.strip_prefix("schema:") == Some(keyword);
-    CODES.into_iter().find(is_of).map_or_else(|| format!("schema:{keyword}").into(), Cow::Borrowed)
 }
 
 fn unexplained() -> Fault {
@@ -281,6 +285,11 @@ fn at_place(error: &jsonschema::ValidationError<'_>) -> String {
         "" => words,
         pointer => format!("{words} (at {pointer})"),
     }
+}
+
+/// Whether all faults of a document are looked for, whose text has so many bytes.
+fn is_checked_whole(document: Node<'_>, text_bytes: usize) -> bool {
+    text_bytes <= SHORT_BYTES || validator_bytes(document, 0) <= VALIDATOR_BYTES_MAX
 }
 
 /// What the validator needs at most for the faults of a value whose path has so many bytes: one for each value in it.

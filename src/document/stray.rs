@@ -131,7 +131,7 @@ fn character(rest: &str) -> Option<&'static str> {
 }
 
 fn zero_bytes(line: &[u8]) -> Option<&'static str> {
-    if !line.contains(&0) {
+    if memchr::memchr(0, line).is_none() {
         None
     } else if is_wide(line) {
         Some(WIDE_TEXT)

@@ -6,6 +6,7 @@ mod json;
 mod parse;
 
 pub(super) use json::{TreeJson, with_text};
+pub(super) use parse::{SAMPLES, sample};
 use serde_json::Number;
 
 use super::place::Segment;
@@ -56,6 +57,8 @@ pub(super) struct Tree<'t> {
     entries: Vec<Entry<'t>>,
     /// Members whose names came before in their objects.
     duplicates: usize,
+    /// Whether a text, wherever it stands, has U+0000 or more bytes than a column may have characters.
+    may_have_text_fault: bool,
 }
 
 impl Storage {
@@ -65,6 +68,10 @@ impl Storage {
 }
 
 impl Tree<'_> {
+    pub(super) fn may_have_text_fault(&self) -> bool {
+        self.may_have_text_fault
+    }
+
     pub(super) fn root(&self) -> Node<'_> {
         Node { entries: &self.entries, at: 0 }
     }

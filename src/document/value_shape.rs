@@ -1,5 +1,7 @@
 //! What form a value has, never what it is: enough to see what is wrong with it, nothing of a customer.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 use super::tree::{Kind, Node};
 
 /// Longest form of a text, in characters; forms of sentences say no more.
@@ -8,55 +10,68 @@ const CHARS_MAX: usize = 24;
 /// How much of a text is looked at.
 const LOOKED_AT: usize = 200;
 
-pub(super) fn value_shape(value: Node<'_>) -> String {
+pub(super) fn value_shape(value: Node<'_>) -> Cow<'static, str> {
     let plural =
         |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
     match value.kind() {
-        Kind::Null => "null".to_owned(),
-        Kind::Boolean(_) => "boolean".to_owned(),
-        Kind::Number(number) if number.is_f64() => "number with a fraction".to_owned(),
+        Kind::Null => "null".into(),
+        Kind::Boolean(_) => "boolean".into(),
+        Kind::Number(number) if number.is_f64() => "number with a fraction".into(),
         Kind::Number(number) => {
             let digits = number.to_string().trim_start_matches('-').len();
-            format!("integer of {}", plural(digits, "digit", "digits"))
+            format!("integer of {}", plural(digits, "digit", "digits")).into()
         }
         Kind::Text(text) => text_shape(text),
-        Kind::Array(items) => format!("array of {}", plural(*items, "item", "items")),
-        Kind::Object(members) => format!("object of {}", plural(*members, "property", "properties")),
+        Kind::Array(items) => format!("array of {}", plural(*items, "item", "items")).into(),
+        Kind::Object(members) => format!("object of {}", plural(*members, "property", "properties")).into(),
     }
 }
 
 /// Letters as `A` and `a`, digits as `9`, each run of them once; ASCII punctuation as it is.
-pub(super) fn text_shape(text: &str) -> String {
-    let length = text.chars().take(LOOKED_AT + 1).count();
-    let mut form = String::new();
-    let (mut last, mut chars) = (None, 0);
-    for char in text.chars().take(LOOKED_AT) {
+pub(super) fn text_shape(text: &str) -> Cow<'static, str> {
+    if text.is_empty() {
+        return "empty string".into();
+    }
+    let mut shape = String::with_capacity(SHAPE_BYTES);
+    shape.push('"');
+    let (mut last, mut length, mut runs, mut looked_at) = (None, 0, 0, text.chars());
+    for char in looked_at.by_ref().take(LOOKED_AT) {
+        length += 1;
         let class = class_of(char);
         if last == Some(class) {
             continue;
         }
-        if chars == CHARS_MAX {
-            form.push('…');
+        if runs == CHARS_MAX {
+            shape.push('…');
             break;
         }
-        form.push(class);
-        (last, chars) = (Some(class), chars + 1);
+        shape.push(class);
+        (last, runs) = (Some(class), runs + 1);
     }
-    let characters = if length > LOOKED_AT {
-        format!("more than {LOOKED_AT} characters")
+    length += looked_at.by_ref().take(LOOKED_AT - length).count();
+    shape.push_str("\", string of ");
+    if looked_at.next().is_some() {
+        write!(shape, "more than {LOOKED_AT} characters").expect("writing to a String");
     } else {
-        format!("{length} character{}", if length == 1 { "" } else { "s" })
-    };
-    if length == 0 { "empty string".to_owned() } else { format!("\"{form}\", string of {characters}") }
+        shape.push_str(&length.to_string());
+        shape.push_str(if length == 1 { " character" } else { " characters" });
+    }
+    shape.into()
 }
+
+/// Room for most shapes.
+const SHAPE_BYTES: usize = 64;
 
 fn class_of(char: char) -> char {
     match char {
+        'A'..='Z' => 'A',
+        'a'..='z' => 'a',
+        '0'..='9' => '9',
+        '!'..='~' => char,
         _ if char.is_uppercase() => 'A',
         _ if char.is_alphabetic() => 'a',
         _ if char.is_numeric() => '9',
         _ if char.is_whitespace() => ' ',
-        '!'..='~' => char,
         _ => '?',
     }
 }

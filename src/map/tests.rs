@@ -11,7 +11,7 @@ fn mapped(map: &str, text: &str) -> String {
     let apply = move || match map.apply(&text, &mut MapScratch::default()) {
         Ok(Some(text)) => text.to_owned(),
         Ok(None) => "dropped".to_owned(),
-        Err(fault) => fault.code.into_owned(),
+        Err(fault) => fault.code.to_string(),
     };
     thread::Builder::new().stack_size(STACK_BYTES).spawn(apply).unwrap().join().unwrap()
 }

@@ -333,7 +333,7 @@ mod tests {
         let starts: Vec<_> = checked.rejects.lines.iter().map(|line| line.bytes.start).collect();
         assert_eq!(starts, [text.find("{}").unwrap(), second, text.len() - 1]);
         let groups = checked.tally.take_faults().groups;
-        let refused = groups.iter().find(|group| group.code == "db:23514").unwrap();
+        let refused = groups.iter().find(|group| group.kind.code == "db:23514").unwrap();
         assert_eq!((refused.first.line, refused.first.byte_offset), (14, 100 + second as u64));
     }
 }

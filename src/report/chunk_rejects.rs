@@ -1,9 +1,7 @@
 //! What a worker makes of the refused documents of a chunk: places, and the words about each as they are written
 //! to the errors file.
 
-use std::{borrow::Cow, ops::Range};
-
-use serde::Serialize;
+use std::ops::Range;
 
 use crate::{document::Fault, settings::Framing};
 
@@ -36,25 +34,6 @@ pub(crate) struct Rejection {
     pub faults: Vec<Fault>,
 }
 
-#[derive(Serialize)]
-struct Record<'a> {
-    source: &'a str,
-    line: u64,
-    byte_offset: u64,
-    errors: Vec<RecordError<'a>>,
-}
-
-#[derive(Serialize)]
-struct RecordError<'a> {
-    code: &'a str,
-    pointer: &'a str,
-    schema_path: &'a str,
-    message: Cow<'a, str>,
-    /// Of which document the pointer is, where that is not the one in the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<&'static str>,
-}
-
 impl ChunkRejects {
     /// None yet of a chunk with this framing.
     pub(crate) fn of(framing: Framing, is_mapped: bool) -> Self {
@@ -64,10 +43,21 @@ impl ChunkRejects {
     /// Adds a rejected line, the one after those added so far.
     pub(crate) fn push(&mut self, bytes: Range<usize>, source: &str, rejection: &Rejection) {
         let start = self.records.len();
-        let errors =
-            rejection.faults.iter().map(|fault| record_error(fault, self.framing, self.is_mapped)).collect();
-        let record = Record { source, line: rejection.line, byte_offset: rejection.byte_offset, errors };
-        serde_json::to_writer(&mut self.records, &record).expect("a record is plain data");
+        let out = &mut self.records;
+        out.extend_from_slice(b"{\"source\":");
+        write_text(out, source);
+        out.extend_from_slice(b",\"line\":");
+        write_number(out, rejection.line);
+        out.extend_from_slice(b",\"byte_offset\":");
+        write_number(out, rejection.byte_offset);
+        out.extend_from_slice(b",\"errors\":[");
+        for (at, fault) in rejection.faults.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_error(out, fault, self.framing, self.is_mapped);
+        }
+        out.extend_from_slice(b"]}");
         self.lines.push(RejectedLine { bytes, record: Some(start..self.records.len()) });
     }
 
@@ -82,22 +72,43 @@ impl ChunkRejects {
     }
 }
 
-fn record_error(fault: &Fault, framing: Framing, is_mapped: bool) -> RecordError<'_> {
-    let whole = match framing {
-        Framing::Ndjson => "line",
-        Framing::Json => "document",
-    };
-    let message = match fault.column {
-        Some(column) => format!("{} (byte {column} of the {whole})", fault.message).into(),
-        None => fault.message.as_str().into(),
-    };
-    // What is wrong with JSON is found before the map, and what is wrong with the map has no place.
-    let is_of_mapped = is_mapped && !fault.code.starts_with("json:") && !fault.code.starts_with("map:");
-    RecordError {
-        code: &fault.code,
-        pointer: &fault.pointer,
-        schema_path: &fault.schema_path,
-        message,
-        of: is_of_mapped.then_some("the mapped document"),
+fn write_error(out: &mut Vec<u8>, fault: &Fault, framing: Framing, is_mapped: bool) {
+    out.extend_from_slice(b"{\"code\":");
+    write_text(out, &fault.code);
+    out.extend_from_slice(b",\"pointer\":");
+    write_text(out, &fault.pointer);
+    out.extend_from_slice(b",\"schema_path\":");
+    write_text(out, &fault.schema_path);
+    out.extend_from_slice(b",\"message\":");
+    match fault.column {
+        Some(column) => {
+            let whole = match framing {
+                Framing::Ndjson => "line",
+                Framing::Json => "document",
+            };
+            write_text(out, &format!("{} (byte {column} of the {whole})", fault.message));
+        }
+        None => write_text(out, &fault.message),
     }
+    // What is wrong with JSON is found before the map, and what is wrong with the map has no place.
+    if is_mapped && !fault.code.starts_with("json:") && !fault.code.starts_with("map:") {
+        out.extend_from_slice(b",\"of\":\"the mapped document\"");
+    }
+    out.push(b'}');
+}
+
+/// A text as JSON; few have anything to escape.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    let is_odd = |byte: &u8| u8::from(*byte < b' ') | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+    if text.bytes().fold(0, |odd, byte| odd | is_odd(&byte)) == 0 {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        serde_json::to_writer(out, text).expect("a text is plain data");
+    }
+}
+
+fn write_number(out: &mut Vec<u8>, number: u64) {
+    serde_json::to_writer(out, &number).expect("a number is plain data");
 }

@@ -1,5 +1,7 @@
 //! Groups of faults as the report has them: with the names of their sources.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
     jq_line::jq_line,
     samples::Sample,
 };
+use crate::document::FaultKind;
 
 /// Faults that break the same rule at the same place of their documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,12 +70,13 @@ impl ErrorGroup {
         let sample = |sample: Sample| SampleLocation { place: place(sample.place), shape: sample.shape };
         let samples: Vec<_> = group.samples.into_vec().into_iter().map(sample).collect();
         let shapes = samples.iter().map(|sample| sample.shape.as_str());
-        let jq = jq_line(&group.code, &group.pointer, &group.message, &shapes);
+        let FaultKind { code, group_pointer: pointer, schema_path, message } = &*group.kind;
+        let jq = jq_line(code, pointer, message, &shapes);
         Self {
-            code: group.code.into_owned(),
-            pointer: group.pointer,
-            schema_path: group.schema_path,
-            message: group.message,
+            code: code.clone().into_owned(),
+            pointer: pointer.clone(),
+            schema_path: schema_path.clone(),
+            message: message.clone().into_owned(),
             count: group.count,
             documents: group.documents,
             only_fault_of: group.only_fault_of,
@@ -92,10 +96,12 @@ impl ErrorGroup {
             byte_offset: place.byte_offset,
         };
         FaultGroup {
-            code: self.code.into(),
-            pointer: self.pointer,
-            schema_path: self.schema_path,
-            message: self.message,
+            kind: Arc::new(FaultKind {
+                code: self.code.into(),
+                group_pointer: self.pointer,
+                schema_path: self.schema_path,
+                message: self.message.into(),
+            }),
             count: self.count,
             documents: self.documents,
             only_fault_of: self.only_fault_of,

@@ -1,9 +1,6 @@
 //! Faults by the rule they break and where in their documents: counts, places and samples, in constant memory.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, hash_map::Entry},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::FixedState;
 
@@ -12,7 +9,7 @@ use super::{
     fault_sets::FaultSets,
     samples::{Sample, Samples},
 };
-use crate::document::Fault;
+use crate::document::{Fault, FaultKind};
 
 /// How many groups a run keeps, the first ones in input order. Pointers and messages come from the schema,
 /// so only a schema with hundreds of rules gets here; the bound keeps memory constant even then.
@@ -24,11 +21,7 @@ pub(crate) const GROUP_CELLS_MAX: usize = 64;
 /// Faults that break the same rule at the same place of their documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FaultGroup {
-    pub(crate) code: Cow<'static, str>,
-    /// JSON Pointer with every array index as `*`.
-    pub(crate) pointer: String,
-    pub(crate) schema_path: String,
-    pub(crate) message: String,
+    pub(crate) kind: Arc<FaultKind>,
     /// Faults.
     pub(crate) count: u64,
     /// Documents that have at least one of them.
@@ -42,13 +35,11 @@ pub(crate) struct FaultGroup {
     pub(crate) samples: Samples,
 }
 
-type GroupKey = (Cow<'static, str>, String, String, String);
-
 /// The groups of a chunk or of a run, in the order they were met.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FaultGroups {
     groups: Vec<FaultGroup>,
-    index: HashMap<GroupKey, usize, FixedState>,
+    index: HashMap<Arc<FaultKind>, usize, FixedState>,
     sets: FaultSets,
     /// Faults in groups beyond [`GROUPS_MAX`].
     pub(crate) ungrouped_faults: u64,
@@ -69,7 +60,7 @@ impl FaultGroups {
     pub(crate) fn add(&mut self, place: SourceLocation, faults: Vec<Fault>) {
         let mut touched: Vec<usize> = Vec::with_capacity(faults.len());
         for fault in faults {
-            let (at, shape) = self.group(fault, place);
+            let at = self.group(fault.kind(), place);
             let group = &mut self.groups[at];
             group.count += 1;
             if !touched.contains(&at) {
@@ -79,7 +70,7 @@ impl FaultGroups {
                 group.last = group.last.max(place);
                 group.cells.add(place.source, place.line);
                 if group.samples.takes(place) {
-                    group.samples.add(Sample { place, shape });
+                    group.samples.add(Sample { place, shape: fault.shape.into_owned() });
                 }
             }
         }
@@ -90,36 +81,29 @@ impl FaultGroups {
         self.sets.add(Some(touched), 1);
     }
 
-    /// The index of the fault's group, and the shape of the value at fault.
-    fn group(&mut self, fault: Fault, place: SourceLocation) -> (usize, String) {
-        let Fault { code, group_pointer, schema_path, message, shape, .. } = fault;
-        let at = match self.index.entry((code, group_pointer, schema_path, message)) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                let (code, pointer, schema_path, message) = entry.key().clone();
-                self.groups.push(FaultGroup {
-                    code,
-                    pointer,
-                    schema_path,
-                    message,
-                    count: 0,
-                    documents: 0,
-                    only_fault_of: 0,
-                    first: place,
-                    last: place,
-                    cells: LineCells::new(GROUP_CELLS_MAX),
-                    samples: Samples::default(),
-                });
-                *entry.insert(self.groups.len() - 1)
-            }
-        };
-        (at, shape)
+    /// The index of the group of such faults.
+    fn group(&mut self, kind: &Arc<FaultKind>, place: SourceLocation) -> usize {
+        if let Some(at) = self.index.get(kind) {
+            return *at;
+        }
+        self.index.insert(Arc::clone(kind), self.groups.len());
+        self.groups.push(FaultGroup {
+            kind: Arc::clone(kind),
+            count: 0,
+            documents: 0,
+            only_fault_of: 0,
+            first: place,
+            last: place,
+            cells: LineCells::new(GROUP_CELLS_MAX),
+            samples: Samples::default(),
+        });
+        self.groups.len() - 1
     }
 
     /// Documents with a kind of fault; one that breaks the rule in two ways counts for both.
     pub(crate) fn documents_of(&self, code: &str, pointer: Option<&str>) -> u64 {
         let is_of = |group: &&FaultGroup| {
-            group.code == code && pointer.is_none_or(|pointer| group.pointer == pointer)
+            group.kind.code == code && pointer.is_none_or(|pointer| group.kind.group_pointer == pointer)
         };
         self.groups.iter().filter(is_of).map(|group| group.documents).sum()
     }
@@ -133,9 +117,7 @@ impl FaultGroups {
 
     /// The index that the group has here; none where there are too many.
     pub(crate) fn merge_group(&mut self, other: FaultGroup) -> Option<usize> {
-        let key =
-            (other.code.clone(), other.pointer.clone(), other.schema_path.clone(), other.message.clone());
-        if let Some(&at) = self.index.get(&key) {
+        if let Some(&at) = self.index.get(&other.kind) {
             let group = &mut self.groups[at];
             group.count += other.count;
             group.documents += other.documents;
@@ -151,7 +133,7 @@ impl FaultGroups {
             self.ungrouped_faults += other.count;
             return None;
         }
-        self.index.insert(key, self.groups.len());
+        self.index.insert(Arc::clone(&other.kind), self.groups.len());
         self.groups.push(other);
         Some(self.groups.len() - 1)
     }
@@ -166,8 +148,9 @@ impl FaultGroups {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         // Of groups that the same document has first, the order depends on nothing that merging changes.
         let key = |at: usize| {
-            let FaultGroup { documents, first, code, pointer, schema_path, message, .. } = &self.groups[at];
-            (std::cmp::Reverse(*documents), *first, code, pointer, schema_path, message)
+            let FaultGroup { documents, first, kind, .. } = &self.groups[at];
+            let FaultKind { code, group_pointer, schema_path, message } = &**kind;
+            (std::cmp::Reverse(*documents), *first, code, group_pointer, schema_path, message)
         };
         order.sort_by(|a, b| key(*a).cmp(&key(*b)));
         let mut new_index = vec![0; order.len()];

@@ -139,8 +139,7 @@ impl FieldCounts {
     /// Counts an accepted document, whose text is `line`.
     pub(crate) fn add(&mut self, profile: &Profile<'_>, line: &[u8]) {
         let is_ascii = line.is_ascii();
-        let characters =
-            |text: &str| if is_ascii && is_part(text, line) { text.len() } else { characters(text, line) };
+        let characters = |text: &str| characters_of(text, line, is_ascii);
         self.documents += 1;
         self.ids += 1;
         self.text(Text::FirstName, characters(profile.first_name));
@@ -286,6 +285,12 @@ impl FieldCounts {
     }
 }
 
+/// How many characters a text of a document has, whose own text is `line`.
+#[inline]
+fn characters_of(text: &str, line: &[u8], is_ascii: bool) -> usize {
+    if is_ascii && is_part(text, line) { text.len() } else { characters(text, line) }
+}
+
 /// The phone type that begins with the same byte; each has its own.
 #[inline]
 fn label_like(kind: &str) -> Option<usize> {
@@ -327,7 +332,7 @@ mod tests {
         let mut document = document.clone();
         document["unknown"] = json!(1);
         let (line, schema) = (document.to_string(), DocumentSchema::built_in());
-        let count = |root: Node<'_>| counts.add_rejected(root);
+        let count = |root: Node<'_>| counts.add_rejected(root, line.as_bytes());
         check_with(line.as_bytes(), &schema, &mut Scratch::default(), |_| (), count).unwrap_err();
     }
 

@@ -15,12 +15,16 @@ use std::{
 
 use super::{
     ChunkRejects,
+    chunk_rejects::RejectedLine,
     own_file::{self, Readers},
     reject_form::{RejectForm, turn_into_records},
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
 };
 use crate::{failpoint, input::Source, settings::Framing};
+
+/// What is gathered for a file before it is written.
+const BUFFER_BYTES: usize = 128 << 10;
 
 /// The two files while they are being written.
 #[derive(Debug)]
@@ -75,7 +79,8 @@ impl RejectFiles {
         partial: RejectPaths,
     ) -> Result<Self, RejectsError> {
         let create = |path: &Path| {
-            own_file::create(path, Readers::Owner).map(BufWriter::new).map_err(error("created", path))
+            let file = own_file::create(path, Readers::Owner).map_err(error("created", path))?;
+            Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
@@ -149,7 +154,18 @@ impl RejectFiles {
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
     pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
-        for line in &rejects.lines {
+        let mut lines = &rejects.lines[..];
+        while let [line, rest @ ..] = lines {
+            if self.form == RejectForm::Lines && rejects.framing == Framing::Ndjson && self.part_of.is_none()
+            {
+                let side_by_side = side_by_side(bytes, lines);
+                if !side_by_side.is_empty() {
+                    self.write_lines(bytes, side_by_side, rejects)?;
+                    lines = &lines[side_by_side.len()..];
+                    continue;
+                }
+            }
+            lines = rest;
             let raw = &bytes[line.bytes.clone()];
             let is_part = line.record.is_none();
             let has_line_break = is_part || memchr::memchr(b'\n', raw).is_some();
@@ -160,13 +176,37 @@ impl RejectFiles {
                 self.write_document(raw, is_part).map_err(error("written", &self.partial.documents))?;
             self.part_of = is_part.then_some(first_line);
             let Some(record) = &line.record else { continue };
-            let record = &rejects.records[record.start + 1..record.end]; // without its opening brace
-            write!(self.errors, "{{\"reject_line\":{first_line},")
-                .and_then(|()| self.errors.write_all(record))
-                .and_then(|()| self.errors.write_all(b"\n"))
+            self.write_record(first_line, &rejects.records[record.clone()])
                 .map_err(error("written", &self.partial.errors))?;
         }
         Ok(())
+    }
+
+    /// Writes whole lines that stand side by side.
+    fn write_lines(
+        &mut self,
+        bytes: &[u8],
+        lines: &[RejectedLine],
+        rejects: &ChunkRejects,
+    ) -> Result<(), RejectsError> {
+        let (first, last) = (&lines[0].bytes, &lines[lines.len() - 1].bytes);
+        self.documents
+            .write_all(&bytes[first.start..last.end])
+            .map_err(error("written", &self.partial.documents))?;
+        for record in lines.iter().filter_map(|line| line.record.clone()) {
+            self.lines += 1;
+            self.write_record(self.lines, &rejects.records[record])
+                .map_err(error("written", &self.partial.errors))?;
+        }
+        Ok(())
+    }
+
+    fn write_record(&mut self, first_line: u64, record: &[u8]) -> io::Result<()> {
+        self.errors.write_all(b"{\"reject_line\":")?;
+        serde_json::to_writer(&mut self.errors, &first_line)?;
+        self.errors.write_all(b",")?;
+        self.errors.write_all(&record[1..])?; // without its opening brace
+        self.errors.write_all(b"\n")
     }
 
     /// Writes a document or a part of it; gives the line where it began.
@@ -252,6 +292,17 @@ impl RejectFiles {
         }
         Ok(())
     }
+}
+
+/// As many of these lines from the first one on as stand side by side, each of them whole and with its line end.
+fn side_by_side<'l>(bytes: &[u8], lines: &'l [RejectedLine]) -> &'l [RejectedLine] {
+    let mut end = None;
+    let is_next = |line: &&RejectedLine| {
+        let is_beside = end.is_none_or(|end| end == line.bytes.start);
+        end = Some(line.bytes.end);
+        is_beside && line.record.is_some() && bytes[line.bytes.clone()].ends_with(b"\n")
+    };
+    &lines[..lines.iter().take_while(is_next).count()]
 }
 
 fn infix(run_id: Option<i64>) -> String {

@@ -151,7 +151,7 @@ impl Details {
 
     /// Of a rejected document, as far as it is JSON.
     pub(crate) fn add_rejected(&mut self, document: Node<'_>, text: &[u8]) {
-        self.fields.add_rejected(document);
+        self.fields.add_rejected(document, text);
         if let Some(id) = document.get("id").and_then(Node::as_str).and_then(crate::document::parse_uuid) {
             self.fingerprints.push(Fingerprint::of(id, text));
         }
@@ -164,7 +164,7 @@ mod tests {
     use crate::report::fault_groups::GROUPS_MAX;
 
     fn fault(code: &'static str, group: &str) -> Fault {
-        Fault { group_pointer: group.to_owned(), ..Fault::of_document(code, "words") }
+        Fault::of_group(code, group, "words")
     }
 
     fn place(line: u64) -> SourceLocation {
@@ -192,7 +192,14 @@ mod tests {
             .iter()
             .map(|g| {
                 let samples = g.samples.iter().count();
-                (g.code.as_ref(), g.pointer.as_str(), g.count, g.documents, g.only_fault_of, samples)
+                (
+                    g.kind.code.as_ref(),
+                    g.kind.group_pointer.as_str(),
+                    g.count,
+                    g.documents,
+                    g.only_fault_of,
+                    samples,
+                )
             })
             .collect();
         assert_eq!(counts, [("a", "/x", 4, 2, 1, 2), ("b", "/x", 1, 1, 0, 1), ("a", "/y", 1, 1, 1, 1)]);

@@ -51,6 +51,9 @@ fn built_in() -> Value {
 fn schema(random: &mut Random) -> Value {
     let mut schema = built_in();
     schema["$schema"] = json!(random.pick(&DIALECTS));
+    if random.below(4) == 0 {
+        schema[*random.pick(&["$id", "id"])] = json!("https://example.com/customer.json");
+    }
     for _ in 0..random.below(6) {
         match random.below(8) {
             0 => change_object(&mut schema, random),

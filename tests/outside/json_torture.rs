@@ -77,7 +77,7 @@ fn every_kind_has_the_answer_that_was_decided() {
     let mut wrong = Vec::new();
     for Row { answer, kind, text, document } in &rows {
         let codes_of = |faults: Vec<profile_loader::internals::document::Fault>| {
-            faults.into_iter().map(|fault| fault.code.into_owned()).collect::<Vec<_>>()
+            faults.iter().map(|fault| fault.code.to_string()).collect::<Vec<_>>()
         };
         let both = check(document, &SCHEMA, |_| ()).map_err(codes_of);
         let full = check_in_full(document, &SCHEMA, |_| ()).map_err(codes_of);

@@ -12,6 +12,9 @@ use serde_json::{Number, Value};
 
 use super::{Entry, Items, Kind, Members, Node};
 
+/// Lists of more texts are sorted to find those that come twice.
+const COMPARED_MAX: usize = 8;
+
 /// The representation of JSON that validators are compiled for.
 #[derive(Debug)]
 pub(crate) struct TreeJson;
@@ -181,6 +184,12 @@ impl<'a> json::Array<'a, TreeJson> for Node<'a> {
     }
 
     fn is_unique(&self) -> bool {
+        if json::Array::len(self) <= COMPARED_MAX && self.items().all(|item| item.as_str().is_some()) {
+            let is_new = |(at, text): (usize, Self)| {
+                self.items().take(at).all(|other| other.as_str() != text.as_str())
+            };
+            return self.items().enumerate().all(is_new);
+        }
         let texts: Option<Vec<_>> = self.items().map(Node::as_str).collect();
         let Some(mut texts) = texts else {
             let values: Vec<_> = self.items().map(|item| json::Node::to_value(&item)).collect();

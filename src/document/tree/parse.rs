@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use serde_json::Number;
 
 use super::{DEPTH_MAX, Entry, Kind, Storage, Tree, VALUES_MAX};
-use crate::cursor::Cursor;
+use crate::{cursor::Cursor, limits::EMAIL_CHARS_MAX};
 
 /// Objects of more members have their names hashed.
 const COMPARED_MAX: usize = 16;
@@ -25,9 +25,10 @@ impl<'t> Tree<'t> {
     /// as text.
     pub(crate) fn parse(text: &'t str, room: &'t mut [u8], storage: &mut Storage) -> Option<Self> {
         let cursor = Cursor::new(text, room);
-        let mut parser = Parser { cursor, entries: storage.take(), duplicates: 0 };
+        let mut parser = Parser { cursor, entries: storage.take(), duplicates: 0, has_long_text: false };
         let is_whole = parser.value(text, 1).is_some() && parser.cursor.ends();
-        let tree = Self { entries: parser.entries, duplicates: parser.duplicates };
+        let may_have_text_fault = parser.has_long_text || parser.cursor.has_nul();
+        let tree = Self { entries: parser.entries, duplicates: parser.duplicates, may_have_text_fault };
         if is_whole {
             return Some(tree);
         }
@@ -40,6 +41,7 @@ struct Parser<'t> {
     cursor: Cursor<'t>,
     entries: Vec<Entry<'t>>,
     duplicates: usize,
+    has_long_text: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -49,7 +51,11 @@ impl<'t> Parser<'t> {
         }
         let at = self.entries.len();
         let kind = match self.cursor.peek()? {
-            b'"' => Kind::Text(self.cursor.any_string()?),
+            b'"' => {
+                let text = self.cursor.any_string()?;
+                self.has_long_text |= text.len() > EMAIL_CHARS_MAX;
+                Kind::Text(text)
+            }
             b'{' | b'[' if depth > DEPTH_MAX => return None,
             b'{' => return self.object(name, depth),
             b'[' => return self.array(name, depth),
@@ -66,12 +72,12 @@ impl<'t> Parser<'t> {
 
     fn object(&mut self, name: &'t str, depth: usize) -> Option<()> {
         let at = self.open(name, b'{', Kind::Object(0))?;
-        let (mut members, mut seen, mut may_repeat) = (0, 0_u64, false);
+        let (mut members, mut seen, mut may_repeat) = (0, 0_u128, false);
         if !self.cursor.is_closed(b'}') {
             loop {
                 let member = self.cursor.any_string()?;
                 self.cursor.colon()?;
-                let bit = 1 << (sample(member) % 64);
+                let bit = 1 << sample(member);
                 may_repeat |= seen & bit != 0;
                 seen |= bit;
                 self.value(member, depth + 1)?;
@@ -169,10 +175,13 @@ fn shortened(text: &str) -> Option<String> {
     is_fraction.then(|| format!("{head}{}", u8::from(tail.bytes().any(|digit| digit != b'0'))))
 }
 
+/// How many samples there are: a bit each.
+pub(crate) const SAMPLES: usize = u128::BITS as usize;
+
 /// Differs for names that differ in length or at their ends, mostly.
-fn sample(name: &str) -> usize {
+pub(crate) fn sample(name: &str) -> usize {
     let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
-    name.len() * 7 + end(name.as_bytes().first()) * 5 + end(name.as_bytes().last())
+    (name.len() * 7 + end(name.as_bytes().first()) * 5 + end(name.as_bytes().last())) % SAMPLES
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Rejected documents, as far as their properties are of the right type.
 
-use super::{EMAILS, FieldCounts, PHONE_NUMBERS, Text};
+use super::{EMAILS, FieldCounts, PHONE_NUMBERS, Text, characters_of};
 use crate::document::Node;
 
 impl FieldCounts {
-    /// Counts a rejected document as far as its properties are of the right type.
-    pub(crate) fn add_rejected(&mut self, document: Node<'_>) {
-        let characters = |text: &str| text.chars().count();
+    /// Counts a rejected document, whose text is `line`, as far as its properties are of the right type.
+    pub(crate) fn add_rejected(&mut self, document: Node<'_>, line: &[u8]) {
+        let is_ascii = line.is_ascii();
+        let characters = &|text: &str| characters_of(text, line, is_ascii);
         self.documents += 1;
         for (name, value) in document.members() {
             match (name, value.as_str()) {
@@ -22,27 +23,26 @@ impl FieldCounts {
                 }
                 ("phoneNumbers", None) if value.is_array() => {
                     self.list(PHONE_NUMBERS, value.items().count());
-                    value.items().for_each(|phone| self.add_rejected_phone(phone));
+                    value.items().for_each(|phone| self.add_rejected_phone(phone, characters));
                 }
-                ("address", None) if value.is_object() => self.add_rejected_address(value),
+                ("address", None) if value.is_object() => self.add_rejected_address(value, characters),
                 ("privacySettings", None) => self.add_rejected_settings(value),
                 _ => {}
             }
         }
     }
 
-    fn add_rejected_phone(&mut self, phone: Node<'_>) {
+    fn add_rejected_phone(&mut self, phone: Node<'_>, characters: &impl Fn(&str) -> usize) {
         for (name, value) in phone.members() {
             match (name, value.as_str()) {
                 ("type", Some(kind)) => self.phone_type(kind),
-                ("number", Some(number)) => self.text(Text::PhoneNumber, number.chars().count()),
+                ("number", Some(number)) => self.text(Text::PhoneNumber, characters(number)),
                 _ => {}
             }
         }
     }
 
-    fn add_rejected_address(&mut self, address: Node<'_>) {
-        let characters = |text: &str| text.chars().count();
+    fn add_rejected_address(&mut self, address: Node<'_>, characters: &impl Fn(&str) -> usize) {
         self.addresses += 1;
         for (name, value) in address.members() {
             let text = Text::ADDRESS.iter().find(|(_, property)| *property == name);
