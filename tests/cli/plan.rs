@@ -297,3 +297,30 @@ fn reports_say_what_they_are_of() {
     let mixed: Value = serde_json::from_str(&mixed.stdout).expect("it is JSON");
     assert_eq!((&mixed["plan"], mixed["inputs"].as_array().map(Vec::len)), (&Value::Null, Some(2)));
 }
+
+/// The commands as the README has them, for each split.
+#[test]
+fn what_the_readme_says_of_dry_runs_works() {
+    let readme = include_str!("../../README.md");
+    let (_, commands) = readme.split_once("too small for the dry run").expect("it is there");
+    let commands = commands.split("```").nth(1).expect("a block follows");
+    let folder = Folder::with("lake/a.ndjson", mixed(60, 100));
+    folder.write("lake/b.ndjson", mixed(50, 7));
+    let mut ran = 0;
+    for command in commands.trim().lines() {
+        let words = command.split('#').next().expect("there is one").trim();
+        let words =
+            words.strip_prefix("profile-loader ").expect("a command").replace("/lake/customers/", "lake/");
+        let splits = if words.contains("17") { 0..2 } else { 0..1 };
+        for split in splits {
+            let script = format!("exec \"$0\" {}", words.replace("17", &split.to_string()));
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &script]).arg(crate::process::binary().get_program());
+            let output = crate::process::run(shell.current_dir(folder.path("")));
+            assert!(matches!(output.code, Some(0 | 1)), "{words}: {}", output.stderr);
+            ran += 1;
+        }
+    }
+    assert_eq!(ran, 4);
+    assert!(folder.path("all.html").exists());
+}
