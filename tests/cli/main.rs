@@ -17,6 +17,7 @@ mod config;
 mod documents;
 mod exit_codes;
 mod folder;
+mod framings;
 mod inputs;
 mod jq_lines;
 mod legacy;

@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    process::Command,
     sync::{Arc, OnceLock},
 };
 
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
-    faults::{Case, Counts, Loader, Proxy, Shape},
+    faults::{Case, Counts, Loader, Proxy, Shape, load_command},
     support::{Store, TestServer},
 };
 
@@ -53,6 +54,22 @@ async fn once(key: Key, make: impl Future<Output = Case>) -> Arc<Case> {
     static CASES: Mutex<BTreeMap<Key, Arc<OnceCell<Arc<Case>>>>> = Mutex::const_new(BTreeMap::new());
     let cell = Arc::clone(CASES.lock().await.entry(key).or_default());
     Arc::clone(cell.get_or_init(|| async { Arc::new(make.await) }).await)
+}
+
+/// A load of another input than the case's own file.
+pub(crate) fn load_of(case: &Case, store: &Store, input: &str) -> Command {
+    let command = load_command(store, &server().tcp_url(&store.database), &case.options);
+    let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    words[1] = input.into();
+    let mut other = Command::new(command.get_program());
+    other.current_dir(store.path("")).args(words);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other
 }
 
 /// Starts an attempt through a proxy.

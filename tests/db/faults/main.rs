@@ -20,6 +20,7 @@ mod disks;
 mod early_signals;
 mod failover;
 mod failpoints;
+mod framings;
 mod in_order;
 mod killed;
 mod library;

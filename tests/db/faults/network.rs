@@ -6,8 +6,8 @@ use std::{process::Command, time::Duration};
 use rustix::process::Signal;
 
 use crate::{
-    cases::{array_case, bulk_case, case, server},
-    faults::{Case, Ended, Loader, Outcome, Shape, load_command, run_states},
+    cases::{array_case, bulk_case, case, load_of, server},
+    faults::{Case, Ended, Loader, Outcome, Shape, run_states},
     http_server::{HttpServer, Request, ServedFile, Treat},
     support::{Store, binary, run, texts},
 };
@@ -40,21 +40,10 @@ fn serve(case: &Case) -> HttpServer {
 }
 
 fn command(case: &Case, store: &Store, server: &HttpServer, query: &str) -> Command {
-    let url = self::server().tcp_url(&store.database);
-    let mut command = load_command(store, &url, &case.options);
-    let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-    // In place of the file.
-    words[1] = format!("{}?{query}", server.url("export.ndjson")).into();
-    let mut other = Command::new(command.get_program());
-    other.current_dir(store.path("")).args(words).args(["--range-bytes", "10000"]);
-    other.args(["--input-stall", if query == "silent" { "10m" } else { "300ms" }]);
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => other.env(name, value),
-            None => other.env_remove(name),
-        };
-    }
-    command = other;
+    let url = format!("{}?{query}", server.url("export.ndjson"));
+    let mut command = load_of(case, store, &url);
+    command.args(["--range-bytes", "10000"]);
+    command.args(["--input-stall", if query == "silent" { "10m" } else { "300ms" }]);
     command
 }
 
