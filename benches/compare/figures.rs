@@ -7,6 +7,8 @@ use crate::process::Finished;
 pub(crate) struct Samples {
     name: String,
     seconds: Vec<f64>,
+    /// Of the runs of which it is known.
+    processor_seconds: Vec<f64>,
     peak_kib: Option<u64>,
 }
 
@@ -22,19 +24,18 @@ const PEAK_BAR_MIB: Bar = Bar::AtMost(256.0);
 
 impl Samples {
     pub(crate) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), seconds: Vec::new(), peak_kib: None }
+        Self { name: name.into(), seconds: Vec::new(), processor_seconds: Vec::new(), peak_kib: None }
     }
 
     pub(crate) fn add(&mut self, finished: &Finished) {
         self.seconds.push(finished.seconds);
+        self.processor_seconds.extend(finished.processor_seconds);
         self.peak_kib = self.peak_kib.max(finished.peak_kib);
     }
 
     /// The upper one where there are two in the middle; none where the side had no turn.
     fn median(&self) -> Option<f64> {
-        let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied()
+        median(&self.seconds)
     }
 
     fn peak_mib(&self) -> Option<f64> {
@@ -57,6 +58,12 @@ impl Samples {
             peak
         );
     }
+}
+
+fn median(seconds: &[f64]) -> Option<f64> {
+    let mut seconds = seconds.to_vec();
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied()
 }
 
 pub(crate) fn title(text: &str) {
@@ -96,6 +103,14 @@ pub(crate) fn rate(side: &Samples, documents: u64, bar: Bar) -> bool {
     let documents = u32::try_from(documents).map_or(f64::INFINITY, f64::from);
     figure(&side.name, documents / seconds, " documents/s", Some(bar));
     bar.is_kept(documents / seconds)
+}
+
+/// The same for each second of processor time, where that is known.
+pub(crate) fn rate_of_a_core(side: &Samples, documents: u64, bar: Bar) {
+    if let Some(seconds) = median(&side.processor_seconds) {
+        let documents = u32::try_from(documents).map_or(f64::INFINITY, f64::from);
+        figure(&side.name, documents / seconds, " documents/s of a core", Some(bar));
+    }
 }
 
 pub(crate) fn figure(what: &str, value: f64, unit: &str, bar: Option<Bar>) {

@@ -19,6 +19,7 @@ mod framings;
 mod json_schema;
 mod loader;
 mod machine;
+mod maps;
 mod memory;
 mod merge;
 mod peers;
@@ -81,6 +82,7 @@ enum Part {
     Faults,
     Framings,
     Compressed,
+    Maps,
     Reports,
     Bulk,
     Merge,
@@ -144,6 +146,7 @@ fn run(mut options: Options) -> Outcome<()> {
             Part::Faults => faults::compare(&bench)?,
             Part::Framings => framings::compare(&bench)?,
             Part::Compressed => compressed::compare(&bench)?,
+            Part::Maps => maps::compare(&bench)?,
             Part::Reports => reports::compare(&bench)?,
             Part::Bulk => bulk::compare(&bench)?,
             Part::Merge => merge::compare(&bench)?,

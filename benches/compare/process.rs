@@ -21,6 +21,8 @@ use crate::failure::{Failure, Outcome};
 pub(crate) struct Finished {
     pub(crate) seconds: f64,
     pub(crate) peak_kib: Option<u64>,
+    /// Of all of its threads, its own and the system's for it.
+    pub(crate) processor_seconds: Option<f64>,
     pub(crate) stdout: String,
 }
 
@@ -30,6 +32,7 @@ impl Finished {
         Self {
             seconds: self.seconds + next.seconds,
             peak_kib: self.peak_kib.zip(next.peak_kib).map(|(one, other)| one.max(other)),
+            processor_seconds: self.processor_seconds.zip(next.processor_seconds).map(|(a, b)| a + b),
             stdout: [self.stdout, next.stdout].concat(),
         }
     }
@@ -61,11 +64,14 @@ pub(crate) fn measure(command: &Command, exit_codes: &[i32]) -> Outcome<Finished
 pub(crate) fn measure_together(commands: &[Command]) -> Outcome<Finished> {
     let begin = Instant::now();
     let running: Vec<Running> = commands.iter().map(Running::start).collect::<Outcome<_>>()?;
-    let mut all = Finished { seconds: 0.0, peak_kib: Some(0), stdout: String::new() };
+    let mut all =
+        Finished { seconds: 0.0, peak_kib: Some(0), processor_seconds: Some(0.0), stdout: String::new() };
     for process in running {
         let finished = process.finish(begin, &[0])?;
         all.seconds = all.seconds.max(finished.seconds);
         all.peak_kib = all.peak_kib.zip(finished.peak_kib).map(|(sum, peak)| sum + peak);
+        all.processor_seconds =
+            all.processor_seconds.zip(finished.processor_seconds).map(|(sum, seconds)| sum + seconds);
     }
     Ok(all)
 }
@@ -81,18 +87,18 @@ pub(crate) fn answer(command: &mut Command) -> Option<String> {
 struct Running {
     what: String,
     child: Child,
-    /// Where GNU time writes the peak; removed with this value.
-    peak: Option<tempfile::TempPath>,
+    /// Where GNU time writes peak and processor time; removed with this value.
+    costs: Option<tempfile::TempPath>,
 }
 
 impl Running {
     fn start(command: &Command) -> Outcome<Self> {
         let what = command.get_program().to_string_lossy().into_owned();
-        let peak = if *HAS_GNU_TIME { Some(peak_file()?) } else { None };
-        let mut command = peak.as_ref().map_or_else(|| repeat(command), |peak| under_time(command, peak));
+        let costs = if *HAS_GNU_TIME { Some(costs_file()?) } else { None };
+        let mut command = costs.as_ref().map_or_else(|| repeat(command), |costs| under_time(command, costs));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(Failure::of(format!("starting {what}")))?;
-        Ok(Self { what, child, peak })
+        Ok(Self { what, child, costs })
     }
 
     fn finish(self, begin: Instant, exit_codes: &[i32]) -> Outcome<Finished> {
@@ -104,11 +110,12 @@ impl Running {
             let words = String::from_utf8_lossy(&stderr);
             return Err(Failure::new(format!("{} ended with {status}: {}", self.what, words.trim_end())));
         }
-        let peak_kib = match &self.peak {
-            None => None,
-            Some(file) => Some(read_peak(file)?),
+        let (peak_kib, processor_seconds) = match &self.costs {
+            None => (None, None),
+            Some(file) => read_costs(file)?,
         };
-        Ok(Finished { seconds, peak_kib, stdout: String::from_utf8_lossy(&stdout).into_owned() })
+        let stdout = String::from_utf8_lossy(&stdout).into_owned();
+        Ok(Finished { seconds, peak_kib, processor_seconds, stdout })
     }
 }
 
@@ -117,20 +124,26 @@ static HAS_GNU_TIME: LazyLock<bool> = LazyLock::new(|| {
     version.to_lowercase().contains("gnu")
 });
 
-fn peak_file() -> Outcome<tempfile::TempPath> {
+fn costs_file() -> Outcome<tempfile::TempPath> {
     let file = tempfile::NamedTempFile::new();
     Ok(file.map_err(Failure::of("making a file for the peak memory"))?.into_temp_path())
 }
 
-fn read_peak(file: &Path) -> Outcome<u64> {
+/// Peak in KiB, and processor time in seconds.
+fn read_costs(file: &Path) -> Outcome<(Option<u64>, Option<f64>)> {
     let text = fs::read_to_string(file).map_err(Failure::of("reading the peak memory"))?;
-    text.trim().parse().map_err(Failure::of(format!("understanding GNU time's words {text:?}")))
+    let words: Vec<_> = text.split_whitespace().collect();
+    let [peak, user, system] = words[..] else {
+        return Err(Failure::new(format!("GNU time's words {text:?} are not understood")));
+    };
+    let seconds = user.parse::<f64>().ok().zip(system.parse::<f64>().ok());
+    Ok((peak.parse().ok(), seconds.map(|(user, system)| user + system)))
 }
 
 /// The same command under GNU time, which passes its exit code on.
-fn under_time(command: &Command, peak: &Path) -> Command {
+fn under_time(command: &Command, costs: &Path) -> Command {
     let mut timed = Command::new("time");
-    timed.args(["--quiet", "--format=%M", "--output"]).arg(peak);
+    timed.args(["--quiet", "--format=%M %U %S", "--output"]).arg(costs);
     timed.arg(command.get_program());
     like(timed, command)
 }

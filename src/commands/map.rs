@@ -147,14 +147,11 @@ fn verdict(
     scratch: &mut Scratch,
     map_scratch: &mut MapScratch,
 ) -> Verdict {
-    let text = match sound_text(bytes, schema, scratch) {
-        Ok(text) => text,
-        Err(faults) => return Verdict::Rejected(None, faults),
-    };
-    match map.apply(text, map_scratch) {
-        Ok(None) => Verdict::Dropped,
-        Err(fault) => Verdict::Rejected(None, vec![fault]),
-        Ok(Some(mapped)) => match check_text(mapped, schema, scratch, |_| (), |_| ()) {
+    match sound_text(bytes, schema, scratch, |text, values| map.apply(text, values, map_scratch)) {
+        Err(faults) => Verdict::Rejected(None, faults),
+        Ok(Err(fault)) => Verdict::Rejected(None, vec![fault]),
+        Ok(Ok(None)) => Verdict::Dropped,
+        Ok(Ok(Some(mapped))) => match check_text(mapped, schema, scratch, |_| (), |_| ()) {
             Ok(()) => Verdict::Accepted(mapped.to_owned()),
             Err(faults) => Verdict::Rejected(Some(mapped.to_owned()), faults),
         },

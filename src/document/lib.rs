@@ -158,25 +158,28 @@ pub fn check_text<T>(
     validated
 }
 
-/// The text of a line that is JSON of any kind, or what is wrong with it as JSON: all that [`check`] finds besides what
-/// schema and tables ask.
-pub fn sound_text<'l>(
-    line: &'l [u8],
+/// Gives the text and the values of a line that is JSON of any kind to `use_it`, or says what is wrong with it as JSON: all
+/// that [`check`] finds besides what schema and tables ask.
+pub fn sound_text<T>(
+    line: &[u8],
     schema: &DocumentSchema,
     scratch: &mut Scratch,
-) -> Result<&'l str, Vec<Fault>> {
+    use_it: impl FnOnce(&str, Node<'_>) -> T,
+) -> Result<T, Vec<Fault>> {
     let text = as_text(line)?;
     scratch.make_room_for(text);
     let Scratch { room, storage, .. } = scratch;
     let sound = decode::decode_any(text, room, storage).map_err(|fault| vec![fault]).and_then(|tree| {
         let duplicates = tree.duplicates(DUPLICATES_MAX, |name| schema.segment(name).into_owned());
         let mut faults = DocumentSchema::duplicate_faults(&duplicates);
+        let used = if faults.is_empty() {
+            Ok(use_it(text, tree.root()))
+        } else {
+            rejection::limit(&mut faults, text.len(), true);
+            Err(faults)
+        };
         tree.give_back(storage);
-        if faults.is_empty() {
-            return Ok(text);
-        }
-        rejection::limit(&mut faults, text.len(), true);
-        Err(faults)
+        used
     });
     scratch.tidy();
     sound

@@ -7,7 +7,7 @@ use jaq_core::{
     load::{Arena, File, Lexer, Loader, Parser, lex::Token, parse::Def, span},
 };
 
-use super::{DocumentMap, OneDocument, budget::STACK_BYTES, guard, natives};
+use super::{DocumentMap, OneDocument, budget::STACK_BYTES, guard, natives, plain::PlainMap};
 use crate::{document::sha256_hex, read_file::read_text_at_most};
 
 /// A longer file is no map that somebody wrote; what is nested in it is looked at by calls that are nested as deep.
@@ -45,15 +45,18 @@ impl DocumentMap {
         });
         let invalid =
             |((line, column), reason)| MapError::Invalid { name: name.to_owned(), line, column, reason };
-        let filter = compiled.map_err(invalid)?;
-        Ok(Self { source: name.to_owned(), sha256, filter })
+        let (filter, plain) = compiled.map_err(invalid)?;
+        Ok(Self { source: name.to_owned(), sha256, filter, plain })
     }
 }
 
 /// A fault: the part of the text where it is, and what it is.
 type At<'t> = (&'t str, String);
 
-fn compile<'t>(text: &'t str, arena: &'t Arena) -> Result<jaq_core::Filter<OneDocument>, At<'t>> {
+/// The filter, and its short way if it has one.
+type Compiled = (jaq_core::Filter<OneDocument>, Option<PlainMap>);
+
+fn compile<'t>(text: &'t str, arena: &'t Arena) -> Result<Compiled, At<'t>> {
     let tokens = Lexer::new(text).lex().map_err(|faults| {
         first(
             text,
@@ -73,15 +76,17 @@ fn compile<'t>(text: &'t str, arena: &'t Arena) -> Result<jaq_core::Filter<OneDo
             first(text, faults.into_iter().map(words))
         })?
     };
+    let plain = PlainMap::compile(&body);
     let main = Def { name: MAIN, args: Vec::new(), body };
     let prelude = natives::definitions().map(shortened).chain([main]).map(guard::definition);
     let modules = Loader::new(prelude).load(arena, File { code: MAIN, path: () });
     let modules = modules.map_err(|_| (text, "it can't be loaded".to_owned()))?;
     let compiled = Compiler::default().with_funs(natives::functions()).compile(modules);
-    compiled.map_err(|faults| {
+    let filter = compiled.map_err(|faults| {
         let faults = faults.into_iter().flat_map(|(_, faults)| faults);
         first(text, faults.map(|(name, undefined)| (name, undefined_words(name, &undefined))))
-    })
+    })?;
+    Ok((filter, plain))
 }
 
 /// jq's definitions live as long as any text.

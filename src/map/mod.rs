@@ -7,6 +7,7 @@ mod budget;
 mod compile;
 mod guard;
 mod natives;
+mod plain;
 mod regexes;
 mod text;
 
@@ -21,8 +22,9 @@ use std::{
 use jaq_core::{Ctx, DataT, Lut, Vars, data::HasLut, val::ValX};
 use jaq_json::Val;
 
-use crate::document::Fault;
+use crate::document::{Fault, Node};
 use budget::Budget;
+use plain::{Plain, PlainMap};
 use regexes::Regexes;
 use text::Unwritable;
 
@@ -33,6 +35,8 @@ pub(crate) struct DocumentMap {
     /// Of the file's bytes, in hexadecimal.
     pub(crate) sha256: String,
     filter: jaq_core::Filter<OneDocument>,
+    /// Most filters have one.
+    plain: Option<PlainMap>,
 }
 
 /// Memory for one document after another: a worker has one.
@@ -83,13 +87,14 @@ pub fn is_mapping() -> bool {
 }
 
 impl DocumentMap {
-    /// The text of the document that the filter makes of a JSON text; none where it is dropped. Has to be called on a
-    /// thread with a stack of [`STACK_BYTES`].
+    /// The text of the document that the filter makes of a JSON text and its values; none where it is dropped. Has to be called
+    /// on a thread with a stack of [`STACK_BYTES`].
     ///
     /// Nothing of what the filter says about a failure is kept: it may quote the document.
     pub(crate) fn apply<'s>(
         &self,
         text: &str,
+        document: Node<'_>,
         scratch: &'s mut MapScratch,
     ) -> Result<Option<&'s str>, Fault> {
         if scratch.text.capacity() > ROOM_BYTES_MAX {
@@ -97,7 +102,11 @@ impl DocumentMap {
         }
         scratch.text.clear();
         IS_MAPPING.set(true);
-        let mapped = catch_unwind(AssertUnwindSafe(|| self.run(text, &mut scratch.text, &scratch.regexes)));
+        let MapScratch { text: out, regexes } = scratch;
+        let mapped = catch_unwind(AssertUnwindSafe(|| match self.apply_plain(document, out) {
+            Some(plain) => Ok(plain == Plain::Mapped),
+            None => self.run(text, out, regexes),
+        }));
         IS_MAPPING.set(false);
         if !mapped.unwrap_or_else(|_| Err(failed()))? {
             return Ok(None);
@@ -106,6 +115,14 @@ impl DocumentMap {
             Ok(text) => Ok(Some(text)),
             Err(_) => Err(unwritable(Unwritable::NotJson)),
         }
+    }
+
+    fn apply_plain(&self, document: Node<'_>, out: &mut Vec<u8>) -> Option<Plain> {
+        let applied = self.plain.as_ref()?.apply(document, out);
+        if applied.is_none() {
+            out.clear();
+        }
+        applied
     }
 
     /// Whether there is a document.

@@ -204,7 +204,7 @@ fn uuid5(cv: Cv<'_, OneDocument>) -> Outputs<'_> {
     })
 }
 
-fn hyphenated(namespace: &[u8; 16], name: &[u8]) -> String {
+pub(super) fn hyphenated(namespace: &[u8; 16], name: &[u8]) -> String {
     use std::fmt::Write as _;
     let digest = Sha1::new().chain_update(namespace).chain_update(name).finalize();
     let mut text = String::with_capacity(36);

@@ -18,7 +18,7 @@ use super::{OneDocument, natives::Outputs};
 const REGEXES_MAX: usize = 100;
 
 /// What a compiled pattern may take.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// Compiled patterns by flags and pattern.
 #[derive(Debug, Default)]

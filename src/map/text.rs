@@ -36,7 +36,7 @@ impl Writer<'_> {
             Val::Bool(true) => self.out.extend(b"true"),
             Val::Bool(false) => self.out.extend(b"false"),
             Val::Num(number) => self.number(number)?,
-            Val::TStr(text) => self.text(text)?,
+            Val::TStr(text) => write_text(self.out, text)?,
             Val::BStr(_) => return Err(Unwritable::NotJson),
             Val::Arr(_) | Val::Obj(_) if depth > DEPTH_MAX => return Err(Unwritable::TooLarge),
             Val::Arr(items) => {
@@ -56,7 +56,7 @@ impl Writer<'_> {
                         self.out.push(b',');
                     }
                     let Val::TStr(name) = name else { return Err(Unwritable::NotJson) };
-                    self.text(name)?;
+                    write_text(self.out, name)?;
                     self.out.push(b':');
                     self.value(member, depth + 1)?;
                 }
@@ -80,26 +80,27 @@ impl Writer<'_> {
         write!(self.out, "{number}").expect("writing to a Vec");
         Ok(())
     }
+}
 
-    fn text(&mut self, text: &[u8]) -> Result<(), Unwritable> {
-        if text.len() > LINE_BYTES_MAX {
-            return Err(Unwritable::TooLarge);
-        }
-        self.out.push(b'"');
-        let mut rest = text;
-        while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-            self.out.extend(&rest[..at]);
-            match rest[at] {
-                b'\n' => self.out.extend(b"\\n"),
-                b'\r' => self.out.extend(b"\\r"),
-                b'\t' => self.out.extend(b"\\t"),
-                byte @ (b'"' | b'\\') => self.out.extend([b'\\', byte]),
-                byte => write!(self.out, "\\u{byte:04x}").expect("writing to a Vec"),
-            }
-            rest = &rest[at + 1..];
-        }
-        self.out.extend(rest);
-        self.out.push(b'"');
-        Ok(())
+/// A text in quotes.
+pub(super) fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Unwritable> {
+    if text.len() > LINE_BYTES_MAX {
+        return Err(Unwritable::TooLarge);
     }
+    out.push(b'"');
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.extend(&rest[..at]);
+        match rest[at] {
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\t' => out.extend(b"\\t"),
+            byte @ (b'"' | b'\\') => out.extend([b'\\', byte]),
+            byte => write!(out, "\\u{byte:04x}").expect("writing to a Vec"),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend(rest);
+    out.push(b'"');
+    Ok(())
 }

@@ -190,7 +190,7 @@ impl Checker {
         let (schema, scratch) = (&self.rules.schema, &mut scratch.document);
         match &self.rules.map {
             None => check_with(&line, schema, scratch, |_| (), |_| ()).err(),
-            Some(_) => sound_text(&line, schema, scratch).err(),
+            Some(_) => sound_text(&line, schema, scratch, |_, _| ()).err(),
         }
         .unwrap_or(faults)
     }
@@ -212,8 +212,10 @@ impl Checker {
         let mapped = match map {
             None => None,
             Some(map) => {
-                let text = sound_text(bytes, schema, &mut scratch.document)?;
-                match map.apply(text, &mut scratch.map).map_err(|fault| vec![fault])? {
+                let Scratch { document, map: map_scratch } = scratch;
+                let mapped =
+                    sound_text(bytes, schema, document, |text, values| map.apply(text, values, map_scratch));
+                match mapped?.map_err(|fault| vec![fault])? {
                     Some(text) => Some(text),
                     None => return Ok(Checked::Dropped),
                 }
