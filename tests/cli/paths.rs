@@ -51,6 +51,30 @@ fn names_that_change_how_others_are_read() {
     let drawn = folder.run("report r.json");
     assert!(is_plain(&drawn.stdout) && drawn.stdout.contains(SHOWN), "{}", drawn.stdout);
 
+    // Nor does a page show any of a report that somebody has edited.
+    let output = folder.run("validate a* --max-rejects 9 --baseline r.json --report r.json");
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let edited = folder.read_json("r.json");
+    for place in [
+        "/tool/name",
+        "/tool/version",
+        "/command",
+        "/started_at",
+        "/settings/max-rejects",
+        "/baseline/started_at",
+        "/schema/source",
+        "/inputs/0/source",
+        "/errors/0/message",
+    ] {
+        let mut edited = edited.clone();
+        *edited.pointer_mut(place).unwrap_or_else(|| panic!("no {place}")) = "a\0\u{202e}".into();
+        folder.write("edited.json", edited.to_string());
+        let output = folder.run("report edited.json --html page.html");
+        assert_eq!(output.code, Some(0), "{place}: {}", output.stderr);
+        let page = String::from_utf8(folder.read("page.html")).expect("a page is UTF-8");
+        assert!(is_plain(&page) && !page.contains('\0') && page.contains(r"a\u{0}\u{202e}"), "{place}");
+    }
+
     folder.write("x\u{202e}.json", "{}");
     for words in [
         "validate no\u{202e}.ndjson",

@@ -205,7 +205,7 @@ pub(super) fn since_baseline(report: &RunReport) -> Markup {
         section aria-labelledby="baseline" {
             h2 id="baseline" { "Since the baseline" }
             p {
-                "The earlier run began " (baseline.started_at) " and rejected "
+                "The earlier run began " (shown(&baseline.started_at)) " and rejected "
                 (grouped(baseline.documents_rejected)) " of " (grouped(baseline.documents_read)) " ("
                 (percent(baseline.documents_rejected, baseline.documents_read)) "). Grown and shrunk is what differs by more \
                  than chance does, and by a tenth at least."

@@ -23,7 +23,7 @@ pub(super) fn section(report: &RunReport) -> Markup {
                 p { "It would resume run " (id) "; what that has loaded is compared here with what is stored, like all else." }
             }
             p {
-                "Strategy " b { (strategy) }
+                "Strategy " b { (shown(strategy)) }
                 @if let Some(because) = &dry_run.because { ", because " (shown(because)) }
                 "."
             }

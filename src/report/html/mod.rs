@@ -9,6 +9,7 @@ mod shown;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use shown::shown;
 
 use super::RunReport;
 
@@ -26,7 +27,7 @@ pub(crate) fn page(report: &RunReport) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
-                meta name="generator" content={ (report.tool.name) " " (report.tool.version) };
+                meta name="generator" content={ (shown(&report.tool.name)) " " (shown(&report.tool.version)) };
                 title { (title) }
                 style { (PreEscaped(include_str!("report.css"))) }
             }

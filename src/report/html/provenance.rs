@@ -14,10 +14,10 @@ pub(super) fn section(report: &RunReport) -> Markup {
         section aria-labelledby="provenance" {
             h2 id="provenance" { "Where this comes from" }
             dl {
-                dt { "Program" } dd { (report.tool.name) " " (report.tool.version) ", " (report.command) }
+                dt { "Program" } dd { (shown(&report.tool.name)) " " (shown(&report.tool.version)) ", " (shown(&report.command)) }
                 dt { "Database" } dd { @if let Some(name) = &report.database { (shown(name)) } @else { "no database" } }
                 @if let Some(id) = report.run_id { dt { "Run" } dd { (id) } }
-                dt { "Began" } dd { (report.started_at) }
+                dt { "Began" } dd { (shown(&report.started_at)) }
                 dt { "Took" } dd { (format!("{:.3} s", report.elapsed_seconds)) }
                 dt { "JSON Schema" } dd { (shown(&report.schema.source)) ", SHA-256 " code { (shown(&report.schema.sha256)) } }
                 @if let Some(map) = &report.map {
@@ -86,6 +86,7 @@ fn next_steps(report: &RunReport) -> Markup {
 }
 
 fn commands(report: &RunReport) -> Vec<(&'static str, Option<String>)> {
+    let program = format!("profile-loader {}", shown(&report.command));
     let sources: Vec<_> = report.inputs.iter().take(3).map(|input| quoted(&input.source)).collect();
     let more = if report.inputs.len() > sources.len() { " …" } else { "" };
     let inputs = format!("{}{more}", sources.join(" "));
@@ -101,15 +102,14 @@ fn commands(report: &RunReport) -> Vec<(&'static str, Option<String>)> {
     if report.documents.rejected > 0 {
         match &report.rejects {
             Some(rejects) => {
-                let command =
-                    format!("profile-loader {} {}{map}", report.command, quoted(&rejects.documents));
+                let command = format!("{program} {}{map}", quoted(&rejects.documents));
                 steps.push((
                     "Fix the rejected lines in place, then run the same command on their file:",
                     Some(command),
                 ));
             }
             None => {
-                let command = format!("profile-loader {} {inputs}{map} --rejects rejects", report.command);
+                let command = format!("{program} {inputs}{map} --rejects rejects");
                 steps.push(("Keep the rejected lines, each with its reasons, in a folder:", Some(command)));
             }
         }

@@ -6,7 +6,7 @@ use super::shown::{documents, percent, shown};
 use crate::report::{Outcome, RunReport, grouped};
 
 pub(super) fn title(report: &RunReport) -> String {
-    format!("{}: {}", report.command, in_short(report))
+    format!("{}: {}", shown(&report.command), in_short(report))
 }
 
 fn in_short(report: &RunReport) -> String {
@@ -34,7 +34,7 @@ pub(super) fn section(report: &RunReport) -> Markup {
         header.verdict.(if is_good { "good" } else { "bad" }) {
             h1 { (sentence(report)) }
             p.quiet {
-                (inputs(report)) ", " (report.started_at) ", " (format!("{:.1} s", report.elapsed_seconds))
+                (inputs(report)) ", " (shown(&report.started_at)) ", " (format!("{:.1} s", report.elapsed_seconds))
                 ", exit code " (report.exit_code)
             }
             @if let Some(failure) = &report.failure { p { "Why it stopped: " (shown(failure)) } }
@@ -48,7 +48,7 @@ fn sentence(report: &RunReport) -> String {
     let limit = report.settings.get("max-rejects").map(String::as_str);
     let against = match limit {
         Some("none") | None => String::new(),
-        Some(limit) => format!(", --max-rejects {limit}"),
+        Some(limit) => format!(", --max-rejects {}", shown(limit)),
     };
     let sign = if report.outcome == Outcome::Complete { "✓" } else { "✗" };
     let short = in_short(report);
@@ -111,7 +111,7 @@ fn load_counts(report: &RunReport) -> Markup {
                 " + not loaded + outcome not known, less " (grouped(load.settled_earlier))
                 " that an earlier attempt had settled"
             }
-            "; strategy " (load.strategy) ", " (load.connections) " connections."
+            "; strategy " (shown(&load.strategy)) ", " (load.connections) " connections."
         }
     }
 }
