@@ -5,7 +5,7 @@ WITH tables AS (
     SELECT c.oid, n.nspname, c.relname
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])
+    WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
 ),
 needed AS (
     SELECT t.oid, t.nspname, t.relname, p.privilege, p.columns, p.position

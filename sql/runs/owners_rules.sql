@@ -4,7 +4,7 @@ WITH tables AS (
     SELECT c.oid, n.nspname, c.relname, c.relowner, c.relforcerowsecurity
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])
+    WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
 ),
 commands AS (
     SELECT c.command FROM (VALUES ('r', false), ('a', false), ('w', true), ('d', true)) AS c (command, is_of_update)

@@ -154,6 +154,42 @@ fn one_round_of_grants_is_enough() {
     }
 }
 
+/// What has the name of a table and is none, with what is missing beside it.
+#[test]
+fn one_round_is_enough_where_a_view_has_the_name_of_a_table() {
+    let (view, others) = (
+        "CREATE VIEW {table} AS SELECT 1 AS id",
+        [
+            "CREATE MATERIALIZED VIEW {table} AS SELECT 1 AS id",
+            "CREATE SEQUENCE {table}",
+            "CREATE TABLE other (id int); CREATE INDEX {table} ON other (id)",
+        ],
+    );
+    let mut cases = vec![
+        (There::Nothing, view.replace("{table}", "customer_profiles")),
+        (
+            There::Migrated,
+            format!("DROP TABLE customer_profiles CASCADE; {}", view.replace("{table}", "customer_profiles")),
+        ),
+    ];
+    for other in others {
+        let other = other.replace("{table}", "customer_profile_emails");
+        cases.push((There::Migrated, format!("DROP TABLE customer_profile_emails; {other}")));
+    }
+    for (there, setup) in cases {
+        let store = store(there);
+        store.database.execute(&setup);
+        let role = Role::new(&store, "");
+        let options = &["--on-existing", "update"];
+        let (code, found) = findings(&role.url(), options);
+        assert_eq!(code, Some(5), "{setup}: {found:?}");
+        role.grant(&found);
+        assert_eq!(codes(&role.url(), options), (Some(0), Vec::new()), "{setup}: {found:?}");
+        let loaded = load(&store, &role.url(), options);
+        assert_eq!(loaded.code, Some(0), "{setup}: {}", loaded.stderr);
+    }
+}
+
 /// A database that has just one thing wrong with it, and the one finding.
 #[test]
 fn each_thing_is_one_finding() {

@@ -116,9 +116,25 @@ fn updating(table: Table) -> &'static [&'static str] {
 
 /// All that a role needs which is neither the owner of the tables nor of the ledger, once these are there.
 pub(super) fn grants(db_schema: &str, role: &str, database: &str, on_existing: OnExisting) -> Vec<String> {
+    let mut grants =
+        vec![format!("GRANT USAGE ON SCHEMA {} TO {}", quote_identifier(db_schema), quote_identifier(role))];
+    grants.extend(grants_on(&Table::ALL, db_schema, role, on_existing));
+    let role = quote_identifier(role);
+    grants.push(format!("GRANT TEMPORARY ON DATABASE {} TO {role}", quote_identifier(database)));
+    grants.extend(grants_to_load(&role));
+    grants
+}
+
+/// Of these, those on tables.
+pub(super) fn grants_on(
+    tables: &[Table],
+    db_schema: &str,
+    role: &str,
+    on_existing: OnExisting,
+) -> Vec<String> {
     let (schema, role) = (quote_identifier(db_schema), quote_identifier(role));
-    let mut grants = vec![format!("GRANT USAGE ON SCHEMA {schema} TO {role}")];
-    for table in Table::ALL {
+    let mut grants = Vec::new();
+    for &table in tables {
         let of_table = needed(on_existing).into_iter().filter(|one| one.table == table);
         let privileges: Vec<_> = of_table.map(|one| one.privilege).collect();
         let name = table.name();
@@ -128,8 +144,6 @@ pub(super) fn grants(db_schema: &str, role: &str, database: &str, on_existing: O
             grants.push(format!("GRANT USAGE ON SEQUENCE {schema}.{name}_{}_seq TO {role}", column.name));
         }
     }
-    grants.push(format!("GRANT TEMPORARY ON DATABASE {} TO {role}", quote_identifier(database)));
-    grants.extend(grants_to_load(&role));
     grants
 }
 

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::{
     Wanted,
     finding::{Finding, Severity},
-    role::grants,
+    role::{grants, grants_on},
 };
 use crate::{
     commands::{
@@ -21,6 +21,7 @@ use crate::{
     postgres::quote_identifier,
     runs::{PendingStep, pending_steps},
     settings::MissingDdl,
+    tables::Table,
 };
 
 /// What there is.
@@ -98,13 +99,12 @@ pub(crate) async fn look_at_tables(
         Some(status) => status.migrations.iter().all(|one| one.state != State::Pending),
         None => missing_of(client, db_schema).await?.is_empty(),
     };
-    if tables.are_there && !look_at_differences(client, db_schema, &mut tables, findings).await? {
-        return Ok(None);
-    }
+    let are_bearable =
+        !tables.are_there || look_at_differences(client, wanted, &mut tables, findings).await?;
     if let Some(status) = status {
         look_at_ddl(client, wanted, &status, &mut tables, findings).await?;
     }
-    Ok(Some(tables))
+    Ok(are_bearable.then_some(tables))
 }
 
 /// Where migrations and ledger stand.
@@ -119,15 +119,18 @@ async fn look_at_ledger(client: &mut Client, db_schema: &str) -> Result<Status, 
 /// Whether a load can bear them.
 async fn look_at_differences(
     client: &mut Client,
-    db_schema: &str,
+    wanted: Wanted<'_>,
     tables: &mut Tables,
     findings: &mut Vec<Finding>,
 ) -> Result<bool, Failure> {
+    let db_schema = wanted.db_schema;
     let differences = migrate::verify(client, db_schema).await.map_err(failure_of_migration)?;
     let (breaking, bearable): (Vec<_>, Vec<_>) = differences.into_iter().partition(|one| one.breaks_load);
     let is_bearable = breaking.is_empty();
     if !is_bearable {
-        findings.push(finding_of(MigrateError::Differs(breaking))?);
+        let mut finding = finding_of(MigrateError::Differs(breaking))?;
+        finding.sql.extend(grants_on_missing(client, wanted).await?);
+        findings.push(finding);
     }
     for Difference { what, fix, .. } in bearable {
         let finding = Finding::new("tables:drift", Severity::Warning, &what).with_sql(vec![fix]);
@@ -135,6 +138,22 @@ async fn look_at_differences(
         tables.differences.push(what);
     }
     Ok(is_bearable)
+}
+
+/// What the role is to be granted on tables that are to be made: whoever makes them may be another one.
+async fn grants_on_missing(client: &Client, wanted: Wanted<'_>) -> Result<Vec<String>, Failure> {
+    let missing = missing_of(client, wanted.db_schema).await?;
+    let tables: Vec<_> =
+        Table::ALL.into_iter().filter(|table| missing.iter().any(|name| name == table.name())).collect();
+    let (role, _) = role_and_database(client).await?;
+    Ok(grants_on(&tables, wanted.db_schema, &role, wanted.on_existing))
+}
+
+async fn role_and_database(client: &Client) -> Result<(String, String), Failure> {
+    let sql = "SELECT current_user::text AS role, pg_catalog.current_database()::text AS database";
+    let failed = |error| Failure::of_database("asking who the role is failed", error);
+    let row = client.query_one(sql, &[]).await.map_err(failed)?;
+    Ok((row.get("role"), row.get("database")))
 }
 
 /// What a load would apply, and whether it may.
@@ -160,11 +179,9 @@ async fn look_at_ddl(
     let code = if tables.are_there { "ledger:missing" } else { "tables:missing" };
     let mut finding = Finding::refused(code, failure.to_string());
     if status.ledger == LedgerState::Missing || !tables.are_there {
-        let sql = "SELECT current_user::text AS role, pg_catalog.current_database()::text AS database";
-        let failed = |error| Failure::of_database("asking who the role is failed", error);
-        let row = client.query_one(sql, &[]).await.map_err(failed)?;
+        let (role, database) = role_and_database(client).await?;
         // To the owner nothing has to be granted; whoever it will be, it does no harm.
-        let sql = grants(db_schema, row.get("role"), row.get("database"), wanted.on_existing);
+        let sql = grants(db_schema, &role, &database, wanted.on_existing);
         finding = finding.with_sql(sql);
         finding.sql_in_short =
             Some("'profile-loader doctor' lists what has to be granted to another role afterwards");

@@ -59,7 +59,8 @@ pub(super) fn in_words(differences: &[Difference]) -> String {
 fn of_relation(ddl: Ddl<'_>, table: Table, found: &Relation) -> Vec<Difference> {
     let name = table.name();
     let is_instead = |kind: &str| {
-        let fix = ddl.alter(table, &format!("RENAME TO \"{name}_renamed\""));
+        let rename = ddl.alter(table, &format!("RENAME TO \"{name}_renamed\""));
+        let fix = format!("{rename} {}", ddl.create_table(table));
         vec![Difference::breaking(format!("{name} is {kind}, where a table is expected"), fix)]
     };
     let mut all = match found.kind {
