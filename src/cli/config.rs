@@ -78,6 +78,10 @@ impl ConfigFile {
         let (command, matches) = innermost(program, nearer);
         let mut words = Vec::new();
         for entry in &self.entries {
+            // Whether this command would use it or not.
+            if entry.has_password() {
+                return Err(self.refuse(entry, &secret("the password of database-url")));
+            }
             let Some(argument) = option(command, &entry.key) else {
                 self.refuse_unknown(entry, program)?;
                 continue;
@@ -159,6 +163,11 @@ impl ConfigFile {
 }
 
 impl Entry {
+    fn has_password(&self) -> bool {
+        self.key == "database-url"
+            && matches!(&self.value, Given::Values(values) if values.iter().any(|value| has_password(value)))
+    }
+
     fn words(&self, argument: &Arg) -> Result<Vec<OsString>, String> {
         let key = &self.key;
         let takes_none = argument.get_num_args().is_some_and(|range| range.min_values() == 0);
@@ -172,9 +181,6 @@ impl Entry {
             (Given::Values(values), action) => {
                 if values.len() != 1 && !matches!(action, ArgAction::Append) {
                     return Err(format!("{key} takes one value"));
-                }
-                if key == "database-url" && values.iter().any(|value| has_password(value)) {
-                    return Err(secret("the password of database-url"));
                 }
                 Ok(values.iter().map(|value| format!("--{key}={value}").into()).collect())
             }
