@@ -229,36 +229,35 @@ fn input_among<'a>(sources: &'a [Source], files: &RejectPaths) -> Option<&'a Pat
 
 /// Refuses reports that can't be written: better now than after hours.
 pub(super) fn refuse_unwritable_reports<'a>(
-    reports: impl Iterator<Item = &'a PathBuf>,
+    reports: impl Iterator<Item = (&'static str, &'a PathBuf)>,
     settings: &DocumentSettings,
 ) -> Result<(), Failure> {
     let files = input::files(&settings.inputs).map_err(failure_of_input)?;
     let others = settings.json_schema.as_deref().into_iter().chain(settings.map.as_deref());
-    refuse_unwritable("the report", reports, files.iter().map(PathBuf::as_path).chain(others))
+    refuse_unwritable(reports, files.iter().map(PathBuf::as_path).chain(others))
 }
 
-/// The same for a command that reads these files; `what` it would write, for messages.
+/// The same for a command that reads these files.
 pub(super) fn refuse_unwritable<'a, 'r>(
-    what: &str,
-    reports: impl Iterator<Item = &'a PathBuf>,
+    written: impl Iterator<Item = (&'static str, &'a PathBuf)>,
     read: impl Iterator<Item = &'r Path>,
 ) -> Result<(), Failure> {
     let read: Vec<_> = read.filter_map(|path| fs::canonicalize(path).ok()).collect();
-    for report in reports {
-        let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty());
+    for (what, path) in written {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let reason = match folder {
             Some(folder) if !folder.is_dir() => {
                 format!("there is no folder {}", crate::path_text::path_text(folder))
             }
-            _ if report.is_dir() => "it is a folder".to_owned(),
-            _ if fs::canonicalize(report).is_ok_and(|report| read.contains(&report)) => {
+            _ if path.is_dir() => "it is a folder".to_owned(),
+            _ if fs::canonicalize(path).is_ok_and(|path| read.contains(&path)) => {
                 "this very command reads it".to_owned()
             }
             _ => continue,
         };
         return Err(Failure::new(
             exit::USAGE,
-            format!("{what} {} can't be written: {reason}", crate::path_text::path_text(report)),
+            format!("{what} {} can't be written: {reason}", crate::path_text::path_text(path)),
         ));
     }
     Ok(())

@@ -64,7 +64,7 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
         Source::Remote(_) | Source::Stdin => None,
     });
     let others = request.json_schema.as_deref().into_iter().chain(request.map.as_deref());
-    refuse_unwritable("the plan", [&request.plan].into_iter(), files.chain(others))?;
+    refuse_unwritable([("the plan", &request.plan)].into_iter(), files.chain(others))?;
     let json_schema = request.json_schema.as_deref().map(read_schema).transpose()?;
     let map = request.map.as_deref().map(read_map).transpose()?;
     let PlanFileRequest { framing, split_bytes, parts, jobs, .. } = *request;

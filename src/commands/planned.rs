@@ -56,11 +56,11 @@ impl OpenedSplit {
     /// Refuses reports that can't be written.
     pub(super) fn refuse_unwritable_reports<'a>(
         &self,
-        reports: impl Iterator<Item = &'a PathBuf>,
+        reports: impl Iterator<Item = (&'static str, &'a PathBuf)>,
     ) -> Result<(), Failure> {
         let (source, _) = self.section()?;
         let read = [Some(&*self.path), source.path()];
-        refuse_unwritable("the report", reports, read.into_iter().flatten())
+        refuse_unwritable(reports, read.into_iter().flatten())
     }
 
     /// Opens what it reads; nothing has been written when this fails.

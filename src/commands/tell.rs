@@ -50,9 +50,10 @@ pub(crate) struct ReportOutput {
 }
 
 impl ReportOutput {
-    /// The files that are written at the end.
-    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.reports.iter().chain(&self.metrics)
+    /// The files that are written at the end, and what each is, for messages.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let reports = self.reports.iter().map(|path| ("the report", path));
+        reports.chain(self.metrics.iter().map(|path| ("the metrics file", path)))
     }
 
     /// The result is given out even when a report file can't be written; then that is what the run failed at. Returns

@@ -128,7 +128,7 @@ pub(crate) fn write_report_file(report: &RunReport, path: &Path) -> Result<(), R
 pub(crate) fn write_metrics_file(report: &RunReport, path: &Path) -> Result<(), ReportFileError> {
     let before = read_text_at_most(path, SHORT).unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    write_file("the report", &metrics::text(report, &before, now.as_secs_f64()), path)
+    write_file("the metrics file", &metrics::text(report, &before, now.as_secs_f64()), path)
 }
 
 /// Writes a file as a whole; `what` it is, for messages.

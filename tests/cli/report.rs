@@ -220,6 +220,9 @@ fn figures_for_prometheus_know_the_last_success() {
     }
     assert_eq!(folder.names("."), ["in.ndjson", "nightly.prom"]);
     assert_eq!(folder.run("validate in.ndjson --metrics-file nightly.txt").code, Some(2));
+    let output = folder.run("validate in.ndjson --metrics-file missing/nightly.prom");
+    let words = "error: the metrics file missing/nightly.prom can't be written: there is no folder missing";
+    assert!(output.code == Some(2) && output.stderr.starts_with(words), "{}", output.stderr);
 }
 
 /// Each kind of fault beside what it was, and an exit code of its own for nights that nobody watches.
