@@ -12,7 +12,7 @@ use profile_loader::{
     },
     settings::{Framing, FramingRequest},
 };
-use profile_loader_fuzz::{Document, Outcome, drain, file, read, read_again};
+use profile_loader_fuzz::{Document, Outcome, come_again_from_rejects, drain, file, read, read_again};
 
 const NDJSON: FramingRequest = FramingRequest::Only(Framing::Ndjson);
 /// How much of a source is looked at to tell what it is, and a byte order mark.
@@ -23,6 +23,9 @@ fuzz_target!(|input: &[u8]| {
     let Some((&[chunk, other_chunk, section, at, form], text)) = input.split_first_chunk() else { return };
     if [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| text.starts_with(magic)) {
         return;
+    }
+    if text.strip_prefix(BOM).unwrap_or(text).starts_with(b"\x1e\x1e\x1e") {
+        return; // A reject file of records.
     }
     let chunk_bytes = 1 + usize::from(chunk) * usize::from(chunk) / 20;
     let source = file(text);
@@ -46,6 +49,7 @@ fuzz_target!(|input: &[u8]| {
     }
     assert_eq!(sections(&source, usize::from(section), chunk_bytes), expected);
     changed(text, &found, at, chunk_bytes);
+    come_again_from_rejects(&expected, Framing::Ndjson);
     compressed(text, form, at, chunk_bytes);
 });
 

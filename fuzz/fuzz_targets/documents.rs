@@ -5,12 +5,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use profile_loader::{
-    internals::input::{InputError, LINE_BYTES_MAX},
+    internals::input::InputError,
     settings::{Framing, FramingRequest},
 };
 use profile_loader_fuzz::{
-    Document, Outcome, file, line_ends, read, read_again,
-    splitter::{End, TOKEN_BYTES_MAX, split},
+    Document, Outcome, come_again_from_rejects, file, line_ends, read, read_again,
+    splitter::{End, split},
 };
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
     let again = read_again(&source, JSON, 1 + usize::from(other_chunk), &found.ends);
     assert_eq!(again.error_text(), None);
     are_values_of_serde_json(text, begin, &documents);
-    come_again_from_rejects(&documents);
+    come_again_from_rejects(&documents, Framing::Json);
 });
 
 fn places(outcome: &Outcome) -> Vec<Document> {
@@ -96,26 +96,4 @@ fn are_values_of_serde_json(text: &[u8], begin: usize, documents: &[Document]) {
     }
     let values = documents.iter().map(|document| serde_json::from_slice::<Value>(&document.text).ok());
     assert_eq!(values.collect::<Vec<_>>(), expected.into_iter().map(Some).collect::<Vec<_>>());
-}
-
-/// Each behind a separator and with a line feed behind it; without line breaks each as a line.
-fn come_again_from_rejects(documents: &[Document]) {
-    if documents.iter().any(|document| document.text.len() > LINE_BYTES_MAX - TOKEN_BYTES_MAX) {
-        return;
-    }
-    let expected: Vec<_> = documents.iter().map(|document| document.text.clone()).collect();
-    let check = |stored: Vec<Vec<u8>>, framing| {
-        let outcome = read(&file(&stored.concat()), framing, 50);
-        if matches!(outcome.error, Some(InputError::Format { .. })) {
-            return; // Without those that are sound they look like something else.
-        }
-        assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        let texts = outcome.documents.iter().map(|document| document.text.trim_ascii().to_vec());
-        assert_eq!(texts.collect::<Vec<_>>(), expected);
-    };
-    check(expected.iter().map(|text| [b"\x1e", &**text, b"\n"].concat()).collect(), JSON);
-    if !expected.iter().any(|text| text.contains(&b'\n')) {
-        let lines = expected.iter().map(|text| [text, &b"\n"[..]].concat());
-        check(lines.collect(), FramingRequest::Only(Framing::Ndjson));
-    }
 }

@@ -10,7 +10,10 @@ pub mod splitter;
 use std::{env, fs, path::PathBuf, process, sync::LazyLock};
 
 use profile_loader::{
-    internals::input::{Chunk, ChunkReader, InputError, Piece, Source, Watermark},
+    internals::{
+        input::{Chunk, ChunkReader, InputError, LINE_BYTES_MAX, Piece, Source, Watermark},
+        report::fuzzing::reject_file,
+    },
     settings::{Framing, FramingRequest},
 };
 
@@ -38,12 +41,13 @@ pub struct Document {
 impl Document {
     /// Without blanks around it: long records pass with those that they have.
     pub fn trimmed(&self) -> Self {
-        let start = self.text.trim_ascii_start();
-        let blanks = self.text.len() - start.len();
+        let is_visible = |byte: &u8| !b" \t\r\n".contains(byte);
+        let blanks = self.text.iter().position(is_visible).unwrap_or(self.text.len());
+        let end = self.text.iter().rposition(is_visible).map_or(blanks, |last| last + 1);
         Self {
             line: self.line + line_ends(&self.text[..blanks]),
             byte_offset: self.byte_offset + blanks as u64,
-            text: start.trim_ascii_end().to_vec(),
+            text: self.text[blanks..end].to_vec(),
         }
     }
 }
@@ -163,4 +167,21 @@ fn take_documents(chunk: &Chunk, long: &mut Option<Document>, documents: &mut Ve
 
 pub fn line_ends(text: &[u8]) -> u64 {
     text.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Documents of this framing are in a reject file as they were, for whoever reads it with the same words.
+pub fn come_again_from_rejects(documents: &[Document], framing: Framing) {
+    // One that is longer may pass in pieces, with the blanks around it.
+    if documents.iter().any(|document| document.text.len() > LINE_BYTES_MAX - splitter::TOKEN_BYTES_MAX) {
+        return;
+    }
+    let expected: Vec<_> = documents.iter().map(|document| document.trimmed().text).collect();
+    let expected: Vec<_> = expected.into_iter().filter(|text| !text.is_empty()).collect();
+    for request in [FramingRequest::Auto, FramingRequest::Only(framing)] {
+        let Some(text) = reject_file(&FOLDER.join("rejects"), &expected, framing, request) else { return };
+        let outcome = read(&file(&text), request, 50);
+        assert!(outcome.error.is_none(), "{:?}", outcome.error);
+        let texts = outcome.documents.iter().map(|document| document.trimmed().text);
+        assert_eq!(texts.collect::<Vec<_>>(), expected);
+    }
 }

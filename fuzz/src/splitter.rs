@@ -34,7 +34,8 @@ pub fn split(text: &[u8], begin: usize) -> (Vec<Document>, End) {
 }
 
 fn walk(text: &[u8], begin: usize, add: &mut impl FnMut(usize, usize)) -> End {
-    let (mut at, mut array) = (begin, None);
+    let is_marked = text[begin..].starts_with(&[0x1e; 3]);
+    let (mut at, mut array) = (if is_marked { begin + 2 } else { begin }, None);
     // In an array: whether a value, or the end, may come next.
     let (mut takes_value, mut takes_end) = (true, false);
     loop {
@@ -46,13 +47,13 @@ fn walk(text: &[u8], begin: usize, add: &mut impl FnMut(usize, usize)) -> End {
         };
         match (byte, array) {
             (0x1e, None) => {
-                let end = text[at + 1..].iter().position(|byte| *byte == 0x1e);
-                let end = end.map_or(text.len(), |length| at + 1 + length);
-                let record = &text[at + 1..end];
-                let start = end - record.trim_ascii_start().len();
-                let length = record.trim_ascii().len();
-                if length > 0 {
-                    add(start, start + length);
+                // In a reject file only one at the beginning of a line begins another record.
+                let begins = |at: &usize| text[*at] == 0x1e && (!is_marked || text[*at - 1] == b'\n');
+                let end = (at + 1..text.len()).find(begins).unwrap_or(text.len());
+                let is_visible = |at: &usize| !b" \t\r\n".contains(&text[*at]);
+                let (first, last) = ((at + 1..end).find(is_visible), (at + 1..end).rfind(is_visible));
+                if let Some((first, last)) = first.zip(last) {
+                    add(first, last + 1);
                 }
                 at = end;
                 continue;

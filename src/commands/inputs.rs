@@ -170,7 +170,7 @@ pub(super) fn create_reject_files(
     if run_id.is_none() {
         refuse_to_replace_inputs(sources, settings.rejects.as_deref())?;
     }
-    let create = |dir: &PathBuf| RejectFiles::create(dir, run_id);
+    let create = |dir: &PathBuf| Ok(RejectFiles::create(dir, run_id)?.for_framing(settings.framing));
     settings.rejects.as_ref().map(create).transpose().map_err(failure_of_rejects)
 }
 

@@ -103,6 +103,11 @@ impl Decompressed {
         Self { stream, form: Self::PLAIN, consumed, stored_read_failed, text_before_member }
     }
 
+    /// Whether what begins like this is unwrapped.
+    pub(super) fn is_compressed(head: &[u8]) -> bool {
+        Form::of(head) != Form::Plain
+    }
+
     /// Where in the text the member began that is read now.
     pub(super) fn text_before_member(&self) -> u64 {
         self.text_before_member.load(Ordering::Relaxed)
@@ -163,6 +168,7 @@ pub(super) fn zstd_window_bytes(head: &[u8]) -> Option<u64> {
     }
 }
 
+#[derive(PartialEq, Eq)]
 enum Form {
     Plain,
     Gzip,

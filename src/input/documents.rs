@@ -35,9 +35,9 @@ struct LongDocument {
 }
 
 impl Documents {
-    /// For a source whose text begins at this byte.
-    pub(super) fn new(byte_offset: u64) -> Self {
-        Self { splitter: Splitter::new(byte_offset), fault: None, long: None }
+    /// For a source whose text begins at this byte, with the mark of a reject file or without.
+    pub(super) fn new(byte_offset: u64, is_marked: bool) -> Self {
+        Self { splitter: Splitter::new(byte_offset, is_marked), fault: None, long: None }
     }
 
     /// The next chunk from the front of `buffer`, about `chunk_bytes` long; `read` fills it up to a length.

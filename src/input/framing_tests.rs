@@ -103,6 +103,25 @@ fn documents_stand_in_arrays_behind_each_other_and_behind_separators() {
     check(r#"[{"}{][\"":"\\"},{"a":"\\\""}]"#, &[r#"{"}{][\"":"\\"}"#, r#"{"a":"\\\""}"#]);
 }
 
+/// As reject files have them: what else has to be escaped stands in them as it is.
+#[test]
+fn marked_records_end_where_a_separator_begins_a_line() {
+    check(
+        "\u{1e}\u{1e}\u{1e}{}\n\u{1e}\u{1e}{}\r\n\u{1e}\u{feff}[{}]\n",
+        &["{}", "\u{1e}{}", "\u{feff}[{}]"],
+    );
+    check(
+        "\u{feff}\u{1e}\u{1e}\u{1e}{\n\"a\":\"\u{1e}\"}\n\n\u{1e}\u{1e}\n\u{1e} \n",
+        &["{\n\"a\":\"\u{1e}\"}", "\u{1e}"],
+    );
+    check("\u{1e}\u{1e}\u{1e}\u{1e}\u{1e}\u{1e}", &["\u{1e}\u{1e}\u{1e}"]);
+    check("\u{1e}\u{1e}\u{1e}\u{c}{}", &["\u{c}{}"]);
+    for framing in [FramingRequest::Auto, FramingRequest::Only(Framing::Ndjson)] {
+        let (chunks, error) = read(b"\x1e\x1e\x1e{}\n\x1e<html>\x1e\n", framing, 1 << 20);
+        assert!(error.is_none() && chunks[0].framing == Framing::Json && chunks[0].documents.len() == 2);
+    }
+}
+
 #[test]
 fn elements_that_are_no_objects_are_documents_too() {
     check("[1, \"a,]\", null ,[{}],{},-1.5e3,[]]", &["1", "\"a,]\"", "null", "[{}]", "{}", "-1.5e3", "[]"]);
@@ -194,10 +213,12 @@ fn a_document_above_the_limit_passes_in_pieces() {
     let inside = "{\"x\": [1,\n2]},".repeat((LINE_BYTES_MAX + (3 << 20)) / 14);
     let long = format!("{{\"a\":[{inside}{{}}]}}");
     let record = format!("{{{}", "x\n".repeat(LINE_BYTES_MAX));
+    let marked = ["\u{1e}{", &"x\u{1e}\n".repeat(LINE_BYTES_MAX / 2)].concat();
     for (before, long, behind, chunk_bytes) in [
         ("[{},\n", &long, ",{}]\n", 5 << 20),
         ("{}", &long, "{}", 1 << 20),
         ("\u{1e}{}\n\u{1e}", &record, "\u{1e}{}", 1 << 20),
+        ("\u{1e}\u{1e}\u{1e}{}\n\u{1e}", &marked, "\u{1e}{}", 1 << 20),
     ] {
         let text = [before, long, behind].concat();
         let (chunks, error) = read(text.as_bytes(), JSON, chunk_bytes);
@@ -237,6 +258,20 @@ fn a_separator_in_a_document_above_the_limit_stops_whatever_the_chunks() {
         let (_, error) = read(text.as_bytes(), JSON, chunk_bytes);
         let error = error.expect("it is no document").to_string();
         assert!(error.contains("U+001E") && error.contains("(line 1, byte 7)"), "{chunk_bytes}: {error}");
+    }
+}
+
+/// A quote that seems to be missing stands in a part that was handed out when a bracket in a string shows that it matters.
+#[test]
+fn doubt_about_what_was_handed_out_stops_a_document_above_the_limit() {
+    let long = "1,\n".repeat(LINE_BYTES_MAX / 3 + (1 << 20));
+    let text = format!("[{{\"a\":\"b\"c,\"d\":[{long}0],\"e\":\"{{\"}}]");
+    for chunk_bytes in [1 << 20, 5 << 20, 64 << 20] {
+        let (_, error) = read(text.as_bytes(), JSON, chunk_bytes);
+        let error = error.expect("it has no certain end").to_string();
+        let words =
+            "(line 1, which starts at byte 1) whose end can't be told for certain: a quote of a string";
+        assert!(error.contains(words), "{chunk_bytes}: {error}");
     }
 }
 

@@ -15,6 +15,7 @@ mod open_source;
 mod pattern;
 mod probe;
 mod reader;
+mod reject_form;
 mod remote;
 mod section;
 mod sniff;
@@ -39,6 +40,7 @@ pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_heade
 pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
 pub(crate) use chunk::{Origin, Position, SourceDigest};
 pub use reader::ChunkReader;
+pub(crate) use reject_form::{FORM_BYTES, MARK, SEPARATOR, end_of_own_record, reads_as_lines};
 pub use remote::RemoteFault;
 pub(crate) use remote::{Version, input_scheme, shown as shown_url};
 pub use section::Section;

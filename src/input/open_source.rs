@@ -10,6 +10,7 @@ use super::{
     cut::{Cut, after_line_end, has_hole},
     decompress::{Decompressed, Fault, FaultKind},
     documents::{Documents, DocumentsFault},
+    reject_form::is_marked,
     section::Section,
     sniff::{self, BOM, HEAD_BYTES},
     splitter::{Missing, Rest},
@@ -105,7 +106,7 @@ impl OpenSource {
             let head = whole_lines(buffer.filled(), self.failed.is_some());
             let found = self.known.map_or_else(|| recognise(head, framing, name, self.stream.form), Ok)?;
             if found == Framing::Json {
-                self.documents = Some(Documents::new(self.byte_offset));
+                self.documents = Some(Documents::new(self.byte_offset, is_marked(buffer.filled())));
             }
             if self.known.is_none()
                 && framing != FramingRequest::Auto

@@ -38,8 +38,11 @@ impl<'n> Rejects<'n> {
     fn open(files: &RejectFiles, names: &'n [String]) -> Result<Self, RejectsError> {
         let open = |path: &Path| File::open(path).map(BufReader::new).map_err(error("read", path));
         let paths = files.paths();
-        let (documents, errors) = (open(&paths.documents)?, open(&paths.errors)?);
+        let (mut documents, errors) = (open(&paths.documents)?, open(&paths.errors)?);
         let form = files.form();
+        if files.lines() > 0 {
+            form.skip_mark(&mut documents).map_err(error("read", &paths.documents))?;
+        }
         let mut rejects = Self { form, documents, errors, names, record: Vec::new(), place: (0, 0) };
         rejects.advance().map_err(error("read", &paths.errors))?;
         Ok(rejects)
@@ -98,6 +101,7 @@ pub(crate) fn merge_deferred_rejects(
         let mut merged = early.beside("merged")?;
         let (mut one, mut other) = (Rejects::open(&early, names)?, Rejects::open(&deferred, names)?);
         let form = if early.form() == deferred.form() { early.form() } else { RejectForm::Records };
+        form.begin_file(merged.writers().0).map_err(error("written", &merged.paths().documents))?;
         let mut lines = 0;
         while !one.is_at_end() || !other.is_at_end() {
             let is_first = other.is_at_end() || !one.is_at_end() && one.place < other.place;

@@ -1,19 +1,14 @@
-//! How rejected documents are told apart in their file, which has to load again.
-//!
-//! A file of documents without line breaks is NDJSON. Once there is one with a line break, all of the file is a JSON
-//! text sequence of RFC 7464. Its separator, U+001E, stands in no document but a line of another input; there U+001F is
-//! written for it, which JSON allows as little, so that the line stays one document.
+//! Writes rejected documents in one of two forms that load again: lines, as long as none has a line break inside and the file
+//! is read as such, else the marked records that `input::reject_form` tells of.
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read as _, Write},
     path::Path,
 };
 
 use super::own_file::{self, Readers};
-
-const SEPARATOR: u8 = 0x1e;
-const STAND_IN: u8 = 0x1f;
+use crate::input::{FORM_BYTES, MARK, SEPARATOR, end_of_own_record, reads_as_lines};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RejectForm {
@@ -24,6 +19,14 @@ pub(super) enum RejectForm {
 }
 
 impl RejectForm {
+    /// Writes what stands before all documents.
+    pub(super) fn begin_file(self, documents: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Lines => Ok(()),
+            Self::Records => documents.write_all(MARK),
+        }
+    }
+
     /// Writes what stands before a document.
     pub(super) fn begin(self, documents: &mut impl Write) -> io::Result<()> {
         match self {
@@ -32,17 +35,12 @@ impl RejectForm {
         }
     }
 
-    /// Writes a document, or a part of one.
-    pub(super) fn write(self, document: &[u8], documents: &mut impl Write) -> io::Result<()> {
-        let mut rest = document;
-        while self == Self::Records
-            && let Some(at) = memchr::memchr(SEPARATOR, rest)
-        {
-            documents.write_all(&rest[..at])?;
-            documents.write_all(&[STAND_IN])?;
-            rest = &rest[at + 1..];
+    /// Goes to the first document.
+    pub(super) fn skip_mark(self, documents: &mut impl BufRead) -> io::Result<()> {
+        match self {
+            Self::Lines => Ok(()),
+            Self::Records => documents.read_exact(&mut [0; MARK.len()]),
         }
-        documents.write_all(rest)
     }
 
     /// Copies the next document, of any length, in constant memory, to a file of this or another form; says how many lines it
@@ -55,10 +53,10 @@ impl RejectForm {
     ) -> io::Result<u64> {
         form.begin(to)?;
         match self {
-            Self::Lines => copy_line(from, form, to).map(|()| 1),
+            Self::Lines => copy_line(from, to).map(|()| 1),
             Self::Records => {
-                from.skip_until(SEPARATOR)?;
-                copy_before(SEPARATOR, from, to)
+                from.read_exact(&mut [0; 1])?;
+                copy_record(from, to)
             }
         }
     }
@@ -68,6 +66,7 @@ impl RejectForm {
 pub(super) fn turn_into_records(path: &Path, other: &Path) -> io::Result<BufWriter<File>> {
     let mut from = BufReader::new(File::open(path)?);
     let mut to = BufWriter::new(own_file::create(other, Readers::Owner)?);
+    RejectForm::Records.begin_file(&mut to)?;
     while !from.fill_buf()?.is_empty() {
         RejectForm::Lines.copy_document(&mut from, RejectForm::Records, &mut to)?;
     }
@@ -76,12 +75,20 @@ pub(super) fn turn_into_records(path: &Path, other: &Path) -> io::Result<BufWrit
     Ok(to)
 }
 
-fn copy_line(from: &mut impl BufRead, form: RejectForm, to: &mut impl Write) -> io::Result<()> {
+/// Whether who reads this file takes it for lines.
+pub(super) fn is_read_as_lines(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    let length = u64::try_from(FORM_BYTES).expect("a length has 64 bits");
+    File::open(path)?.take(length).read_to_end(&mut head)?;
+    Ok(reads_as_lines(&head))
+}
+
+fn copy_line(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
     loop {
         let buffer = from.fill_buf()?;
         let found = memchr::memchr(b'\n', buffer);
         let length = found.map_or(buffer.len(), |at| at + 1);
-        form.write(&buffer[..length], to)?;
+        to.write_all(&buffer[..length])?;
         from.consume(length);
         if found.is_some() || length == 0 {
             return Ok(());
@@ -90,15 +97,16 @@ fn copy_line(from: &mut impl BufRead, form: RejectForm, to: &mut impl Write) -> 
 }
 
 /// Says how many line feeds were copied.
-fn copy_before(end: u8, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<u64> {
-    let mut lines = 0;
+fn copy_record(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<u64> {
+    let (mut lines, mut is_behind_line_feed) = (0, false);
     loop {
         let buffer = from.fill_buf()?;
-        let found = memchr::memchr(end, buffer);
-        let length = found.unwrap_or(buffer.len());
+        let end = end_of_own_record(buffer, is_behind_line_feed);
+        let length = end.unwrap_or(buffer.len());
         to.write_all(&buffer[..length])?;
         lines += memchr::memchr_iter(b'\n', &buffer[..length]).count() as u64;
-        let is_all = found.is_some() || length == 0;
+        is_behind_line_feed = buffer.last() == Some(&b'\n');
+        let is_all = end.is_some() || length == 0;
         from.consume(length);
         if is_all {
             return Ok(lines);

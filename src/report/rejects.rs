@@ -17,11 +17,15 @@ use super::{
     ChunkRejects,
     chunk_rejects::RejectedLine,
     own_file::{self, Readers},
-    reject_form::{RejectForm, turn_into_records},
+    reject_form::{RejectForm, is_read_as_lines, turn_into_records},
     reject_paths::RejectPaths,
     rejects_error::{RejectsError, error, error_of},
 };
-use crate::{failpoint, input::Source, settings::Framing};
+use crate::{
+    failpoint,
+    input::Source,
+    settings::{Framing, FramingRequest},
+};
 
 /// What is gathered for a file before it is written.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -36,6 +40,8 @@ pub(crate) struct RejectFiles {
     partial: RejectPaths,
     documents: BufWriter<File>,
     errors: BufWriter<File>,
+    /// How they will be read, if the same command reads them.
+    framing: FramingRequest,
     form: RejectForm,
     /// How many lines there are of rejected documents.
     lines: u64,
@@ -63,6 +69,11 @@ impl RejectFiles {
         Self::open(dir.to_owned(), run_id, folder, partial)
     }
 
+    /// The same, for a command with this framing, which can read them as well.
+    pub(crate) fn for_framing(self, framing: FramingRequest) -> Self {
+        Self { framing, ..self }
+    }
+
     /// Makes sure that [`Self::create`] will find a folder that it can use, which it makes.
     pub(crate) fn try_folder(dir: &Path) -> Result<(), RejectsError> {
         make_folder(dir)?;
@@ -84,8 +95,8 @@ impl RejectFiles {
         };
         let documents = create(&partial.documents)?;
         let errors = create(&partial.errors)?;
-        let form = RejectForm::Lines;
-        Ok(Self { dir, run_id, folder, partial, documents, errors, form, lines: 0, part_of: None })
+        let (framing, form) = (FramingRequest::Auto, RejectForm::Lines);
+        Ok(Self { dir, run_id, folder, partial, documents, errors, framing, form, lines: 0, part_of: None })
     }
 
     /// Another pair of partial files of the same run, told apart by a word.
@@ -93,7 +104,8 @@ impl RejectFiles {
         let infix = format!("{}.{word}", infix(self.run_id));
         let partial = RejectPaths::in_dir(&self.dir, &infix, ".partial");
         let folder = self.folder.try_clone().map_err(error("opened", &self.dir))?;
-        Self::open(self.dir.clone(), self.run_id, folder, partial)
+        let files = Self::open(self.dir.clone(), self.run_id, folder, partial)?;
+        Ok(files.for_framing(self.framing))
     }
 
     /// Gives these files, which hold all that those held, their names.
@@ -168,8 +180,10 @@ impl RejectFiles {
             lines = rest;
             let raw = &bytes[line.bytes.clone()];
             let is_part = line.record.is_none();
-            let has_line_break = is_part || memchr::memchr(b'\n', raw).is_some();
-            if self.form == RejectForm::Lines && rejects.framing == Framing::Json && has_line_break {
+            let has_line_break =
+                || rejects.framing == Framing::Json && (is_part || memchr::memchr(b'\n', raw).is_some());
+            let takes_records = self.framing == FramingRequest::Only(Framing::Json);
+            if self.form == RejectForm::Lines && (takes_records || has_line_break()) {
                 self.turn_into_records()?;
             }
             let first_line =
@@ -215,7 +229,7 @@ impl RejectFiles {
         if self.part_of.is_none() {
             self.form.begin(&mut self.documents)?;
         }
-        self.form.write(raw, &mut self.documents)?;
+        self.documents.write_all(raw)?;
         self.lines += u64::try_from(memchr::memchr_iter(b'\n', raw).count()).expect("a length has 64 bits");
         if !is_part && !raw.ends_with(b"\n") {
             self.documents.write_all(b"\n")?;
@@ -226,11 +240,14 @@ impl RejectFiles {
 
     fn turn_into_records(&mut self) -> Result<(), RejectsError> {
         let path = &self.partial.documents;
-        if self.lines > 0 {
+        let written = if self.lines == 0 {
+            RejectForm::Records.begin_file(&mut self.documents)
+        } else {
             let other = Self::unfinished_records(&self.dir, self.run_id);
             let turned = self.documents.flush().and_then(|()| turn_into_records(path, &other.documents));
-            self.documents = turned.map_err(error("written", path))?;
-        }
+            turned.map(|documents| self.documents = documents)
+        };
+        written.map_err(error("written", path))?;
         self.form = RejectForm::Records;
         Ok(())
     }
@@ -238,7 +255,7 @@ impl RejectFiles {
     /// Ends the files of a run that has seen all of its input: earlier ones are moved aside, whether or not
     /// there is something new, unless they hold the same. `None` when nothing was rejected.
     pub(crate) fn complete(mut self) -> Result<Option<RejectPaths>, RejectsError> {
-        self.flush()?;
+        self.end()?;
         let paths = Self::final_paths(&self.dir);
         if !paths.hold_already(&self.partial)? {
             paths.move_aside(&self.dir, "", self.lines > 0)?;
@@ -274,14 +291,28 @@ impl RejectFiles {
 
     /// Writes everything out; returns the names that [`Self::complete`] will give, where there is anything to name.
     pub(crate) fn prepare(&mut self) -> Result<Option<RejectPaths>, RejectsError> {
-        self.flush()?;
+        self.end()?;
         Ok((self.lines > 0).then(|| Self::final_paths(&self.dir)))
     }
 
     /// Ends the files of a run that stopped early, under their partial names.
     pub(crate) fn leave_partial(mut self) -> Result<Option<RejectPaths>, RejectsError> {
-        self.flush()?;
+        self.end()?;
         Ok((self.lines > 0).then_some(self.partial))
+    }
+
+    /// Writes everything out, in a form that is read as it is meant.
+    fn end(&mut self) -> Result<(), RejectsError> {
+        self.flush()?;
+        let path = &self.partial.documents;
+        if self.form == RejectForm::Lines
+            && self.lines > 0
+            && !is_read_as_lines(path).map_err(error("read", path))?
+        {
+            self.turn_into_records()?;
+            self.flush()?;
+        }
+        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> Result<(), RejectsError> {

@@ -2,6 +2,8 @@
 
 use std::{ops::Range, os::unix::fs::PermissionsExt};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{document::Fault, report::Rejection};
 
@@ -202,11 +204,102 @@ fn documents_over_several_lines_are_records() {
     files.write(b"{6\n", &rejects(&[(0..3, 6)])).unwrap();
     let paths = files.complete().unwrap().unwrap();
     let text = fs::read_to_string(paths.documents).unwrap();
-    assert_eq!(text, "\x1e{1\n\x1e{2\r\n\x1e{3\n\x1e{\n4}\n\x1e{\n5}\n\x1e{6\n");
+    assert_eq!(text, "\x1e\x1e\x1e{1\n\x1e{2\r\n\x1e{3\n\x1e{\n4}\n\x1e{\n5}\n\x1e{6\n");
     let errors = fs::read_to_string(paths.errors).unwrap();
     let lines: Vec<_> = errors.lines().map(|line| line[..17].to_owned()).collect();
     assert_eq!(lines, [1, 2, 3, 4, 6, 8].map(|line| format!("{{\"reject_line\":{line},")[..17].to_owned()));
     assert_eq!(names(home.path()), ["rejects.errors.ndjson", "rejects.ndjson"]);
+}
+
+/// Whatever they are and however they stood in their inputs, the same command reads them as they were.
+#[derive(Debug, Clone)]
+enum Kept {
+    Line(Vec<u8>),
+    /// Of several lines.
+    Pretty(String),
+}
+
+fn kept() -> impl Strategy<Value = Kept> {
+    const ODD: &[&[u8]] = &[
+        b"{}",
+        b"{\"a\":1}",
+        b"[",
+        b"]",
+        b"{",
+        b"\"",
+        b",",
+        b"\x1e",
+        b"\xef\xbb\xbf",
+        b"\x1f\x8b",
+        b"\0",
+        b"\x0c",
+        b" ",
+        b"\r",
+        b"<html>",
+        b"a",
+    ];
+    let line = proptest::collection::vec(prop::sample::select(ODD), 1..5);
+    let line = line
+        .prop_map(|parts| parts.concat())
+        .prop_filter("a document", |line| !crate::document::is_blank(line));
+    let pretty = "\\{\n(\"[a-z\\[ ]{0,3}\": [0-9a-z]{1,3}\n)?\\}".prop_map(Kept::Pretty);
+    prop_oneof![3 => line.prop_map(Kept::Line), 1 => pretty]
+}
+
+fn read_back(path: &Path, framing: FramingRequest, chunk_bytes: usize) -> Vec<Vec<u8>> {
+    let source = Source::File(path.to_owned());
+    let mut reader =
+        crate::input::ChunkReader::open(vec![source], framing, chunk_bytes).expect("it can be read");
+    let mut documents = Vec::new();
+    while let Some(chunk) = reader.next_chunk(Vec::new()).expect("it can be read") {
+        match chunk.framing {
+            Framing::Ndjson => {
+                documents.extend(chunk.bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+            }
+            Framing::Json => {
+                documents.extend(chunk.documents.iter().map(|span| chunk.bytes[span.range()].to_vec()));
+            }
+        }
+    }
+    documents
+}
+
+/// Without JSON white space around it.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_visible = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = text.iter().position(is_visible).unwrap_or(text.len());
+    let end = text.iter().rposition(is_visible).map_or(start, |last| last + 1);
+    &text[start..end]
+}
+
+proptest! {
+    #[test]
+    fn what_is_kept_is_read_back(
+        documents in proptest::collection::vec(kept(), 1..6),
+        framing in prop::sample::select(&[FramingRequest::Auto, FramingRequest::Only(Framing::Ndjson), FramingRequest::Only(Framing::Json)][..]),
+        chunk_bytes in 1_usize..60,
+    ) {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut files = RejectFiles::create(home.path(), None).expect("files").for_framing(framing);
+        for document in &documents {
+            let (of, text) = match document {
+                Kept::Line(line) => (Framing::Ndjson, &line[..]),
+                Kept::Pretty(text) => (Framing::Json, text.as_bytes()),
+            };
+            let mut rejects = ChunkRejects::of(of, false);
+            let faults = vec![Fault::of_document("json:syntax", "not valid JSON")];
+            rejects.push(0..text.len(), "a", &Rejection { line: 1, byte_offset: 0, faults });
+            files.write(text, &rejects).expect("it is written");
+        }
+        let paths = files.complete().expect("they get their names").expect("there are some");
+        let found = read_back(&paths.documents, framing, chunk_bytes);
+        let found: Vec<_> = found.iter().map(|text| trimmed(text)).collect();
+        let expected: Vec<_> = documents.iter().map(|document| trimmed(match document {
+            Kept::Line(line) => line,
+            Kept::Pretty(text) => text.as_bytes(),
+        })).collect();
+        prop_assert_eq!(found, expected);
+    }
 }
 
 /// Whether it comes before the document that makes a sequence of them all, behind it, or out of a file of lines.
@@ -227,8 +320,8 @@ fn a_line_with_a_separator_in_it_stays_one_document() {
     let merged = crate::report::merge_deferred_rejects(early, deferred, &names).expect("they are merged");
     let paths = merged.complete().expect("they get their names").expect("there are some");
     let records = fs::read(&paths.documents).expect("there is a file");
-    let one = b"\x1e{\"a\":\"\x1f\"}\n";
-    assert_eq!(memchr::memchr_iter(0x1e, &records).count(), 4, "{records:?}");
-    assert_eq!(records.windows(one.len()).filter(|part| part == one).count(), 3, "{records:?}");
+    let line = "\x1e{\"a\":\"\x1e\"}\n";
+    let expected = format!("\x1e\x1e{line}{line}\x1e{{\n\x1f}}\n{line}");
+    assert_eq!(String::from_utf8(records).expect("it is UTF-8"), expected);
     assert_eq!(fs::read_to_string(&paths.errors).expect("there is a file").lines().count(), 4);
 }

@@ -54,7 +54,7 @@ fn rejects_of_several_lines_are_read_again() {
         assert_eq!(folder.run(&words).code, Some(1));
         let line = faulty(5);
         let rejects = String::from_utf8(folder.read("rejects/rejects.ndjson")).expect("it is UTF-8");
-        assert_eq!(rejects, format!("\x1e{line}\x1e{wrong}\n\x1e{broken}\n\x1e12\n\x1e{line}"));
+        assert_eq!(rejects, format!("\x1e\x1e\x1e{line}\x1e{wrong}\n\x1e{broken}\n\x1e12\n\x1e{line}"));
         let errors = String::from_utf8(folder.read("rejects/rejects.errors.ndjson")).expect("it is UTF-8");
         let mut places = Vec::new();
         for record in errors.lines() {
@@ -81,8 +81,11 @@ fn rejects_of_several_lines_are_read_again() {
     assert_eq!(folder.read("again/rejects.ndjson"), before);
     let (fixed, sound) = (pretty(&valid(2)), pretty(&valid(3)));
     let text = String::from_utf8(before).expect("it is UTF-8");
-    let text =
-        text.replace(&wrong, &fixed).replace(&broken, &sound).replace("\x1e12\n", "").replace(&faulty(5), "");
+    let text = text
+        .replace(&wrong, &fixed)
+        .replace(&broken, &sound)
+        .replace("\x1e12\n", "")
+        .replace(&format!("\x1e{}", faulty(5)), "");
     folder.write("rejects/rejects.ndjson", text);
     assert_eq!(folder.run("validate rejects/rejects.ndjson --rejects left").code, Some(0));
 }
@@ -96,6 +99,78 @@ fn rejects_of_one_line_are_ndjson_whatever_they_stood_in() {
     assert_eq!(folder.run("validate a.json --rejects rejects").code, Some(1));
     let rejects = folder.read("rejects/rejects.ndjson");
     assert_eq!(String::from_utf8(rejects).expect("it is UTF-8"), faulty(2) + &faulty(3) + "oops\n");
+}
+
+/// Whatever the first of them looks like, and whatever how they are told apart.
+#[test]
+fn what_was_rejected_comes_back_as_it_was() {
+    let array = format!("[{}]", valid(2).trim_end());
+    let marked = format!("\u{feff}{}", valid(2).trim_end());
+    let separated = format!("\x1e{}", valid(2).trim_end());
+    let pretty = "{\n  \"id\": 7\n}";
+    let text = |text: &str| text.as_bytes().to_vec();
+    let lines: &[(&str, &[Vec<u8>], bool)] = &[
+        ("a byte order mark", &[text(&marked)], false),
+        ("an array of documents", &[text(&array)], false),
+        ("one among others", &[text(&array), text("{oops")], false),
+        ("a separator", &[text(&separated), text("\x1e"), text("\x1e\x1e{}")], false),
+        ("separators in lines", &[text("{\"a\":\"\x1e\"}"), text("{\x1e\x1e")], true),
+        ("what gzip begins with", &[b"\x1f\x8b{}".to_vec()], false),
+        ("a page", &[text("<html>"), text("</html>")], false),
+        ("a form feed", &[text("\x1e\x0c"), text("\x0c{}\x0c")], false),
+        ("nothing special", &[text("{oops"), text(&array), text(&marked), text(&separated)], true),
+    ];
+    for (what, rejected, are_lines) in lines {
+        let folder = Folder::new();
+        let joined: Vec<_> = rejected.iter().flat_map(|line| [&**line, b"\n"].concat()).collect();
+        folder.write("in.ndjson", [valid(1).as_bytes(), &joined].concat());
+        let kept = come_again(&folder, "in.ndjson", "", rejected);
+        assert_eq!(kept == joined, *are_lines, "{what}");
+        come_again(&folder, "in.ndjson", "--framing ndjson", rejected);
+        // Beside a document with line breaks.
+        folder.write("b.json", format!("[\n{pretty}\n]"));
+        let both = [&[text(pretty)], *rejected].concat();
+        come_again(&folder, "b.json in.ndjson", "", &both);
+    }
+    let folder = Folder::with("in.json", format!("[[{}], 5, [[]], {{}}]", valid(2).trim_end()));
+    let rejected = [&array, "5", "[[]]", "{}"].map(text);
+    come_again(&folder, "in.json", "", &rejected);
+    come_again(&folder, "in.json", "--framing json", &rejected);
+}
+
+/// Validates inputs, and what they were rejected for once more; gives the reject file.
+fn come_again(folder: &Folder, inputs: &str, options: &str, rejected: &[Vec<u8>]) -> Vec<u8> {
+    let codes = |name: &str| -> Vec<String> {
+        let errors = String::from_utf8(folder.read(name)).expect("it is UTF-8");
+        let code = |line: &str| {
+            line.split("\"code\":\"").nth(1).expect("a code").split('"').next().map(str::to_owned)
+        };
+        errors.lines().map(|line| code(line).expect("a code")).collect()
+    };
+    let output = folder.run(&format!("validate {inputs} --rejects rejects {options}"));
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let kept = folder.read("rejects/rejects.ndjson");
+    let documents: Vec<Vec<u8>> = match kept.strip_prefix(b"\x1e\x1e\x1e") {
+        Some(records) => records_of(records),
+        None => kept.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).take(rejected.len()).collect(),
+    };
+    assert_eq!(documents, rejected, "{inputs} {options}");
+    let output = folder.run(&format!("validate rejects/rejects.ndjson --rejects again {options}"));
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert_eq!(folder.read("again/rejects.ndjson"), kept, "{inputs} {options}");
+    assert_eq!(codes("again/rejects.errors.ndjson"), codes("rejects/rejects.errors.ndjson"));
+    kept
+}
+
+/// Each ends where a separator begins a line.
+fn records_of(mut text: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let Some(end) = text.windows(2).position(|bytes| bytes == b"\n\x1e") {
+        records.push(text[..end].to_vec());
+        text = &text[end + 2..];
+    }
+    records.push(text.strip_suffix(b"\n").expect("a line end").to_vec());
+    records
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod tests;
 
 pub(super) use lines::HEAD_BYTES;
 
+use super::reject_form::is_marked;
 use crate::settings::{Framing, FramingRequest};
 use json::Json;
 use lines::Head;
@@ -48,6 +49,9 @@ pub(super) fn framing(
     form: &str,
 ) -> Result<Framing, Foreign> {
     let foreign = |Shape { found, told, fix }| Foreign { found, told, fix: fix.text(name, form) };
+    if is_marked(head) {
+        return Ok(Framing::Json);
+    }
     if let Some(shape) = binary::brotli(head, name) {
         return Err(foreign(shape));
     }
@@ -73,7 +77,15 @@ enum Recognised {
     Foreign(Shape),
 }
 
+/// Whether a file that starts like this is read by lines, each as it is, if nobody says how.
+pub(super) fn reads_as_lines(head: &[u8]) -> bool {
+    bom_bytes(head) == 0 && matches!(recognise(head), Recognised::Framing(Framing::Ndjson))
+}
+
 fn recognise(bytes: &[u8]) -> Recognised {
+    if is_marked(bytes) {
+        return Recognised::Framing(Framing::Json);
+    }
     let head = Head::of(bytes);
     let documents_apart = || {
         encoding::wide_text(head.bytes).or_else(|| text::text(&head)).or_else(|| binary::unknown(head.bytes))

@@ -12,15 +12,15 @@ use std::mem;
 
 use serde::de::IgnoredAny;
 
-use super::chunk::Span;
+use super::{
+    chunk::Span,
+    reject_form::{MARK, SEPARATOR, end_of_own_record},
+};
 use crate::bound::bound;
 use lines::LineCounter;
 pub(super) use lines::Place;
 use nesting::{Found, Nesting};
 pub(super) use stop::{Missing, Stop};
-
-/// RFC 7464: it stands before a record, which is one document.
-const SEPARATOR: u8 = 0x1e;
 
 /// Longest value that is no object, array or string: longer ones are no JSON that anybody writes.
 const TOKEN_BYTES_MAX: usize = bound(1024, 32);
@@ -32,6 +32,10 @@ const DOCUMENTS_MAX: usize = bound(4 * 1024, 8);
 #[derive(Debug)]
 pub(super) struct Splitter {
     at: usize,
+    /// Whether it is records of a reject file.
+    is_marked: bool,
+    /// Whether a line feed was the last byte that was taken from the buffer.
+    is_behind_line_feed: bool,
     state: State,
     /// Where the array began that the buffer's documents are in.
     array: Option<Place>,
@@ -88,10 +92,12 @@ pub(super) enum Split {
 }
 
 impl Splitter {
-    /// For a source whose text begins at this byte.
-    pub(super) fn new(byte_offset: u64) -> Self {
+    /// For a source whose text begins at this byte, with the mark of a reject file or without.
+    pub(super) fn new(byte_offset: u64, is_marked: bool) -> Self {
         Self {
-            at: 0,
+            at: if is_marked { MARK.len() } else { 0 },
+            is_marked,
+            is_behind_line_feed: false,
             state: State::Top,
             array: None,
             start: 0,
@@ -144,6 +150,9 @@ impl Splitter {
                 nesting.hand_out(&bytes[self.start..length]);
             }
             self.handed_out += length - self.start;
+        }
+        if self.at <= length {
+            self.is_behind_line_feed = self.is_behind_line_feed(bytes);
         }
         let lines = self.counter.cut(bytes, length);
         self.start = self.start.saturating_sub(length);
@@ -254,9 +263,7 @@ impl Splitter {
                 (_, Ends::Nowhere) => None,
             },
             State::Token => or_all(find(bytes, self.at, ends_token)),
-            State::Record => {
-                or_all(memchr::memchr(SEPARATOR, &bytes[self.at..]).map(|length| self.at + length))
-            }
+            State::Record => or_all(self.end_of_record(bytes).map(|length| self.at + length)),
             State::Top | State::Place { .. } | State::Behind => unreachable!("a value is open"),
         };
         match (end, &self.state) {
@@ -273,14 +280,29 @@ impl Splitter {
         Ok(false)
     }
 
+    /// How far it is to the separator that ends the record at hand.
+    fn end_of_record(&self, bytes: &[u8]) -> Option<usize> {
+        let rest = &bytes[self.at..];
+        if self.is_marked {
+            end_of_own_record(rest, self.is_behind_line_feed(bytes))
+        } else {
+            memchr::memchr(SEPARATOR, rest)
+        }
+    }
+
+    fn is_behind_line_feed(&self, bytes: &[u8]) -> bool {
+        self.at.checked_sub(1).map_or(self.is_behind_line_feed, |before| bytes[before] == b'\n')
+    }
+
     fn end_value(&mut self, bytes: &[u8], end: usize) -> Result<(), (&'static str, usize)> {
         let (mut start, mut end_of_value) = (self.start, end);
         let value = &bytes[start..end];
         let is_top = self.array.is_none();
         match &self.state {
             State::Record => {
-                start += value.len() - value.trim_ascii_start().len();
-                end_of_value = start + bytes[start..end].trim_ascii_end().len();
+                let is_visible = |byte: &u8| !is_white_space(*byte);
+                start += value.iter().position(is_visible).unwrap_or(value.len());
+                end_of_value -= value.iter().rev().position(is_visible).unwrap_or(0);
             }
             State::Token
                 if value.len() > TOKEN_BYTES_MAX
