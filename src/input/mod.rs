@@ -226,6 +226,8 @@ pub enum Change {
     Differs,
     /// Of a later source or one before it.
     DiffersOrAnEarlier,
+    /// What was a whole line or document up to that byte is one no more.
+    GoesOn,
     /// The source ends before that byte.
     Shorter,
     /// The byte is in a source after this one, which is the last.
@@ -243,6 +245,10 @@ impl Change {
             Self::DiffersOrAnEarlier => format!(
                 "{name}, or an input before it, was changed before byte {byte_offset}, which an earlier attempt has \
                  loaded already"
+            ),
+            Self::GoesOn => format!(
+                "the last line or document of {name} ended at byte {byte_offset}, without a line end, and goes on there now; an \
+                 earlier attempt has taken it for whole"
             ),
             Self::Shorter => {
                 format!("{name} ends before byte {byte_offset}, which an earlier attempt has loaded already")

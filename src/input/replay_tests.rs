@@ -132,6 +132,8 @@ fn what_comes_after_the_last_watermark_may_be_new() {
     check(&[b"{}\n", b"{}\n"], &recorded, Change::Shorter, 6);
     check(&[b"", b"{}\n"], &recorded[..1], Change::Shorter, 3);
     check(&[b"{} \n{}"], &recorded[..1], Change::Differs, 3);
+    let unended = watermarks(&[b"{}", b"{}"], 3);
+    check(&[b"{}x", b"{}"], &unended, Change::GoesOn, 2);
     check(&[b""], &recorded, Change::Shorter, 3);
 }
 
@@ -155,14 +157,36 @@ fn an_unterminated_line_may_be_ended_but_not_continued() {
         assert!(replay(&[grown], 1, &recorded).1.is_none());
         assert!(replay(&[grown], 80, &recorded).1.is_none());
     }
-    check(&[b"{}\n{1}{2}\n"], &recorded, Change::Differs, 6);
-    check(&[b"{}\n{1} \n"], &recorded, Change::Differs, 6);
+    check(&[b"{}\n{1}{2}\n"], &recorded, Change::GoesOn, 6);
+    check(&[b"{}\n{1} \n"], &recorded, Change::GoesOn, 6);
     let long = ["{}\n{1}", &"x".repeat(LINE_BYTES_MAX + 9)].concat();
     let (chunks, error) = replay(&[long.as_bytes()], 1 << 20, &recorded);
     assert!(
         chunks.len() == 1 && matches!(error, Some(InputError::Changed { byte_offset: 6, .. })),
         "{error:?}"
     );
+}
+
+/// It was too long before, and what follows it was not read yet.
+#[test]
+fn an_unterminated_line_above_the_limit_may_be_continued() {
+    for more in [1, 2, 3, 1 << 20, (3 << 20) + 5] {
+        let text = ["{}\n", &"x".repeat(LINE_BYTES_MAX + more)].concat();
+        let recorded = watermarks(&[text.as_bytes()], 1 << 20);
+        for behind in ["\n", "\r\n{}", "x", "x\n{}\n", "\n{}\n"] {
+            let grown = [&text, behind].concat();
+            for chunk_bytes in [1 << 20, 3 << 20] {
+                let (_, error) = replay(&[grown.as_bytes()], chunk_bytes, &recorded);
+                assert!(error.is_none(), "{more} {behind:?}: {error:?}");
+            }
+        }
+    }
+    // Its carriage return is no part of it, so this one is not too long, until it goes on.
+    let text = ["{}\n", &"x".repeat(LINE_BYTES_MAX), "\r"].concat();
+    let recorded = watermarks(&[text.as_bytes()], 1 << 20);
+    assert!(replay(&[[&text, "\n{}"].concat().as_bytes()], 1 << 20, &recorded).1.is_none());
+    let (_, error) = replay(&[[&text, "x\n"].concat().as_bytes()], 1 << 20, &recorded);
+    assert!(matches!(error, Some(InputError::Changed { .. })), "{error:?}");
 }
 
 #[test]

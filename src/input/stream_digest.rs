@@ -75,8 +75,12 @@ impl StreamDigest {
             let within = |offset: u64| usize::try_from(offset - start).expect("it is in the chunk");
             self.hasher.update(&chunk.bytes[within(self.bytes)..within(at.byte_offset)]);
             self.bytes = at.byte_offset;
-            if self.digest() != required.digest || !can_end_at(chunk, within(at.byte_offset)) {
+            if self.digest() != required.digest {
                 return Err(self.changed(sources));
+            }
+            if !can_end_at(chunk, within(at.byte_offset)) {
+                let (name, byte_offset) = (sources[at.source].name(), at.byte_offset);
+                return Err(InputError::Changed { name, byte_offset, change: Change::GoesOn });
             }
             self.required.pop_front();
         }
@@ -181,8 +185,9 @@ fn can_end_line_at(chunk: &Chunk, at: usize) -> bool {
     };
     let has_ended =
         line_bytes == 0 || tail.is_empty() || tail.starts_with(b"\n") || tail.starts_with(b"\r\n");
-    // The first part of a long line is longer than a line and its carriage return may be.
-    has_ended || line_bytes > to_u64(LINE_BYTES_MAX) + 1
+    // Of a line above the limit it may have been a part, or all that there was of it: it is too long either way.
+    let limit = to_u64(LINE_BYTES_MAX) + u64::from(head.ends_with(b"\r"));
+    has_ended || line_bytes > limit
 }
 
 fn to_u64(length: usize) -> u64 {
