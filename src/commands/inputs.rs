@@ -91,6 +91,7 @@ impl OpenedInputs {
         if sources.contains(&Source::Stdin) {
             standard_input::refuse_unreadable()?;
         }
+        warn_of_repeated(&sources, console);
         refuse_own_files(&sources, settings.rejects.as_deref(), None)?;
         let schema = match &settings.json_schema {
             None => DocumentSchema::built_in(),
@@ -153,6 +154,27 @@ impl OpenedInputs {
         };
         PipelineInput { reader: self.reader, settings, progress, header }
     }
+}
+
+/// Tells of inputs that are named more than once: nobody means that, and what becomes of ids that come again is for
+/// `--on-existing` to say.
+pub(super) fn warn_of_repeated(sources: &[Source], console: Console) {
+    let repeated = input::repeated(sources);
+    let Some(((again, first), others)) = repeated.split_first() else { return };
+    let (again, first) = (again.name(), first.name());
+    let which = if again == first {
+        format!("{first} is named more than once")
+    } else {
+        format!("{again} is the same as {first}")
+    };
+    let others = match others.len() {
+        0 => String::new(),
+        1 => ", and another input was named before as well".to_owned(),
+        count => format!(", and {count} other inputs were named before as well"),
+    };
+    console.warn(&format!(
+        "{which}{others}; its documents are read and counted each time: name every input once"
+    ));
 }
 
 pub(super) fn read_baseline(settings: &DocumentSettings) -> Result<Option<Arc<RunReport>>, Failure> {

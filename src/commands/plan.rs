@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     failure::{Failure, exit},
-    inputs::{failure_of_opening, refuse_unwritable},
+    inputs::{failure_of_opening, refuse_unwritable, warn_of_repeated},
     limits,
     output::{Output, print},
     runtime::no_threads,
@@ -59,6 +59,7 @@ pub(crate) fn plan(request: &PlanFileRequest) -> Result<u8, Failure> {
     let console = request.console;
     let warn = move |words: String| console.warn(&words);
     let sources = input::resolve(&request.inputs, &request.network, warn).map_err(failure_of_opening)?;
+    warn_of_repeated(&sources, console);
     let files = sources.iter().filter_map(|source| match source {
         Source::File(path) => Some(path.as_path()),
         Source::Remote(_) | Source::Stdin => None,

@@ -45,7 +45,7 @@ pub use remote::RemoteFault;
 pub(crate) use remote::{Version, input_scheme, shown as shown_url};
 pub use section::Section;
 pub use source::Source;
-pub(crate) use source::{files, planned_url, resolve};
+pub(crate) use source::{files, planned_url, repeated, resolve};
 pub(crate) use survey::{Pinned, pin};
 pub use survey::{Survey, SurveyedSection, survey};
 

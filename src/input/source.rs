@@ -3,9 +3,11 @@
 //! An argument that names an existing file is that file, even when it holds `*`; only then is it a pattern.
 
 use std::{
+    collections::HashMap,
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,7 +19,7 @@ use super::remote::resolve_store_url;
 use super::{
     InputError,
     pattern::{is_pattern, matches},
-    remote::{Network, Remote, Version, input_scheme, shown},
+    remote::{Network, Remote, Version, input_scheme, refuse_unusable_headers, shown},
 };
 use crate::{path_text::path_text, settings::NetworkSettings};
 
@@ -96,7 +98,12 @@ pub(crate) fn resolve(
     listener: impl Fn(String) + Send + 'static,
 ) -> Result<Vec<Source>, InputError> {
     let urls: Vec<_> = arguments.iter().filter_map(|argument| url(argument)).collect();
-    let network = if urls.is_empty() { None } else { Some(Network::new(network.clone(), listener)?) };
+    let network = if urls.is_empty() {
+        refuse_unusable_headers(network)?;
+        None
+    } else {
+        Some(Network::new(network.clone(), listener)?)
+    };
     let sources = resolve_with(arguments, network.as_ref())?;
     match network {
         Some(network) if network.has_headers() => refuse_two_servers(&sources)?,
@@ -126,6 +133,40 @@ fn refuse_two_servers(sources: &[Source]) -> Result<(), InputError> {
         }
         None => Ok(()),
     }
+}
+
+/// Sources that were named before, by this or another name, each with the first that is the same.
+pub(crate) fn repeated(sources: &[Source]) -> Vec<(&Source, &Source)> {
+    let mut files = HashMap::new();
+    let mut remotes: HashMap<&str, Vec<&Source>> = HashMap::new();
+    let mut repeated = Vec::new();
+    for source in sources {
+        let first = match source {
+            Source::File(path) => match fs::metadata(path) {
+                // What a pipe gives is another thing each time.
+                Ok(metadata) if metadata.is_file() => {
+                    *files.entry((metadata.dev(), metadata.ino())).or_insert(source)
+                }
+                _ => continue,
+            },
+            Source::Remote(remote) => {
+                // The queries of two URLs may differ.
+                let alike = remotes.entry(remote.name()).or_default();
+                match alike.iter().find(|other| **other == source) {
+                    Some(first) => first,
+                    None => {
+                        alike.push(source);
+                        continue;
+                    }
+                }
+            }
+            Source::Stdin => continue,
+        };
+        if !std::ptr::eq(first, source) {
+            repeated.push((source, first));
+        }
+    }
+    repeated
 }
 
 /// The files among the sources; of URLs nothing is asked.

@@ -317,3 +317,27 @@ fn a_zstd_window_that_takes_too_much_memory_is_refused() {
         );
     }
 }
+
+/// By whatever name it comes again.
+#[test]
+fn an_input_that_is_named_twice_is_told() {
+    let folder = Folder::with("a.ndjson", valid(1));
+    folder.write("b.ndjson", valid(2));
+    std::os::unix::fs::symlink("a.ndjson", folder.path("c.ndjson")).expect("links can be made");
+    for (words, expected) in [
+        ("a.ndjson b.ndjson", None),
+        ("a.ndjson a.ndjson", Some("warning: a.ndjson is named more than once; its documents are read")),
+        ("a.ndjson b.ndjson ./a.ndjson", Some("warning: ./a.ndjson is the same as a.ndjson; its documents")),
+        ("*.ndjson", Some("warning: c.ndjson is the same as a.ndjson; ")),
+        ("*.ndjson b.ndjson a.ndjson", Some("as a.ndjson, and 2 other inputs were named before as well; ")),
+    ] {
+        for command in ["validate", "plan -o plan.json"] {
+            let output = folder.run(&format!("{command} {words}"));
+            assert_eq!(output.code, Some(0), "{command} {words}: {}", output.stderr);
+            match expected {
+                Some(expected) => assert!(output.stderr.contains(expected), "{words}: {}", output.stderr),
+                None => assert!(!output.stderr.contains("warning"), "{words}: {}", output.stderr),
+            }
+        }
+    }
+}

@@ -1,13 +1,14 @@
 //! One request and its answer, wherever redirects lead. Knows nothing of files, retries and threads.
 
 use std::{
+    env,
     io::{self, Read},
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
 use ureq::{
-    Agent, AsSendBody, Body,
+    Agent, AsSendBody, Body, Proxy,
     http::{HeaderMap, Request, Response as HttpResponse, StatusCode, header},
     tls::{Certificate, RootCerts, TlsConfig},
 };
@@ -154,6 +155,9 @@ impl Client {
         } else {
             (&self.agent, true, CONNECT_WITHIN, self.stall)
         };
+        if has_proxy && agent.get().is_none() {
+            refuse_unusable_proxy()?;
+        }
         let agent = agent.get_or_init(|| new_agent(has_proxy, connect_within, stall));
         agent.run(request).map_err(|error| RemoteFault::of_request(error, self.stall))
     }
@@ -161,6 +165,25 @@ impl Client {
     pub(super) fn broken(&self, error: io::Error) -> RemoteFault {
         RemoteFault::of_io(error, self.stall)
     }
+}
+
+/// Those that name a proxy, in the order in which `ureq` takes the first one that it can read.
+const PROXY_VARIABLES: [&str; 6] =
+    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// What can't be read would be passed over, and another way be taken than was meant. The value may hold a password.
+fn refuse_unusable_proxy() -> Result<(), RemoteFault> {
+    let named = PROXY_VARIABLES.map(|variable| (variable, env::var_os(variable).unwrap_or_default()));
+    let Some((variable, value)) = named.into_iter().find(|(_, value)| !value.is_empty()) else {
+        return Ok(());
+    };
+    if value.to_str().is_some_and(|value| Proxy::new(value).is_ok()) {
+        return Ok(());
+    }
+    Err(RemoteFault::Refused {
+        what: format!("the variable {variable} does not hold the address of a proxy"),
+        fix: format!("set {variable} to something like http://proxy.example:3128, or unset it"),
+    })
 }
 
 /// `stall` is how long a silent connection is kept.

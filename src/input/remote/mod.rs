@@ -84,11 +84,7 @@ impl Network {
         settings: NetworkSettings,
         listener: impl Fn(String) + Send + 'static,
     ) -> Result<Arc<Self>, InputError> {
-        let headers = match &settings.header_file {
-            None => Headers::default(),
-            Some(path) => Headers::read(path)
-                .map_err(|problem| InputError::HeaderFile { name: path_text(path), problem })?,
-        };
+        let headers = headers_of(&settings)?;
         let client = Arc::new(Client::new(headers, settings.stall));
         Ok(Arc::new(Self {
             settings,
@@ -128,6 +124,20 @@ impl Network {
             self.tell(format!("waiting for {name}: {what}; up to {left} (--input-wait)"));
         })
     }
+}
+
+fn headers_of(settings: &NetworkSettings) -> Result<Headers, InputError> {
+    match &settings.header_file {
+        None => Ok(Headers::default()),
+        Some(path) => {
+            Headers::read(path).map_err(|problem| InputError::HeaderFile { name: path_text(path), problem })
+        }
+    }
+}
+
+/// Refuses a file of headers that can't be used, though no input asks for it.
+pub(super) fn refuse_unusable_headers(settings: &NetworkSettings) -> Result<(), InputError> {
+    headers_of(settings).map(drop)
 }
 
 impl fmt::Debug for Remote {

@@ -7,6 +7,7 @@ use crate::{
     documents::mixed,
     folder::Folder,
     http_server::{HttpServer, ServedFile, Treat},
+    process::run,
 };
 
 fn with_token(mode: u32) -> Folder {
@@ -62,6 +63,35 @@ fn a_redirect_that_expires_is_followed_anew() {
     let output = validate(&folder, &first, "");
     assert_eq!((output.code, second.faults()), (Some(1), 2), "{}", output.stderr);
     assert!((3..=9).contains(&first.requests().len()), "{}", first.requests().len());
+}
+
+/// A misspelt one would be passed over, and the way taken that was not meant.
+#[test]
+fn a_proxy_that_is_none_is_refused() {
+    let folder = Folder::new();
+    for (variable, value) in [
+        ("HTTPS_PROXY", "htp://u:s3cret@proxy:3128"),
+        ("https_proxy", "http://"),
+        ("ALL_PROXY", "http://pro xy:3128"),
+    ] {
+        let mut command = folder.command("validate https://files.invalid/a.ndjson --input-wait 0");
+        for other in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+            command.env_remove(other);
+        }
+        let output = run(command.env(variable, value));
+        assert_eq!(output.code, Some(2), "{value}: {}", output.stderr);
+        let words = format!("the variable {variable} does not hold the address of a proxy");
+        assert!(output.stderr.contains(&words), "{value}: {}", output.stderr);
+        assert_secret(&folder, &output);
+    }
+}
+
+#[test]
+fn a_file_of_headers_has_to_be_there_whatever_the_inputs_are() {
+    let folder = Folder::with("in.ndjson", documents());
+    let output = folder.run("validate in.ndjson --header-file tokn");
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("the file tokn of --header-file can't be read"), "{}", output.stderr);
 }
 
 #[test]
