@@ -97,7 +97,8 @@ pub(crate) async fn look_at_tables(
     }
     tables.are_there = match &status {
         Some(status) => status.migrations.iter().all(|one| one.state != State::Pending),
-        None => missing_of(client, db_schema).await?.is_empty(),
+        // Where the ledger can't be read, whatever has the name of a table is taken for one.
+        None => is_any_there(client, db_schema).await?,
     };
     let are_bearable =
         !tables.are_there || look_at_differences(client, wanted, &mut tables, findings).await?;
@@ -105,6 +106,14 @@ pub(crate) async fn look_at_tables(
         look_at_ddl(client, wanted, &status, &mut tables, findings).await?;
     }
     Ok(are_bearable.then_some(tables))
+}
+
+async fn is_any_there(client: &Client, db_schema: &str) -> Result<bool, Failure> {
+    let names: &[&str] = &Table::ALL.map(Table::name);
+    let relations =
+        client.query(include_str!("../../../sql/catalog/relations.sql"), &[&db_schema, &names]).await;
+    let failed = |error| Failure::of_database("looking for the tables failed", error);
+    Ok(!relations.map_err(failed)?.is_empty())
 }
 
 /// Where migrations and ledger stand.
