@@ -75,6 +75,16 @@ fn names_that_change_how_others_are_read() {
         assert!(is_plain(&page) && !page.contains('\0') && page.contains(r"a\u{0}\u{202e}"), "{place}");
     }
 
+    let mut edited = edited;
+    for part in ["texts", "lists", "choices"] {
+        let fields = edited["fields"][part].as_array_mut().expect("a list");
+        *fields = fields.iter().cycle().take(3000).cloned().collect();
+    }
+    folder.write("edited.json", edited.to_string());
+    let output = folder.run("report edited.json --html page.html");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(folder.read("page.html").len() < 500_000);
+
     folder.write("x\u{202e}.json", "{}");
     for words in [
         "validate no\u{202e}.ndjson",

@@ -1,11 +1,15 @@
 //! What the properties look like, and ids that come more than once.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::shown::{FEW, count_or_few, documents, percent, shown};
 use crate::report::{
     ChoiceField, Exactness, FieldProfile, Lengths, ListField, RunReport, TextField, grouped,
 };
+
+/// There are fewer properties, unless somebody has edited the report.
+const FIELDS_MAX: usize = 30;
+const CHOICES_BYTES_MAX: usize = 60_000;
 
 /// Rows of a distribution.
 const VALUES_MAX: usize = 40;
@@ -21,9 +25,22 @@ pub(super) fn profile(report: &RunReport) -> Markup {
             }
             (texts(fields))
             (lists(fields))
-            @for choice in &fields.choices { (distribution(choice)) }
+            (PreEscaped(distributions(fields)))
         }
     }
+}
+
+/// As far as the page has room.
+fn distributions(fields: &FieldProfile) -> String {
+    let mut all = String::new();
+    for choice in &fields.choices {
+        let part = distribution(choice).into_string();
+        if all.len() + part.len() > CHOICES_BYTES_MAX {
+            break;
+        }
+        all.push_str(&part);
+    }
+    all
 }
 
 fn texts(fields: &FieldProfile) -> Markup {
@@ -52,7 +69,7 @@ fn texts(fields: &FieldProfile) -> Markup {
                             @for _ in 0..6 { td.number { "–" } }
                         }
                     }
-                    @for field in &fields.texts { (text_row(field)) }
+                    @for field in fields.texts.iter().take(FIELDS_MAX) { (text_row(field)) }
                 }
             }
         }
@@ -88,7 +105,7 @@ fn lists(fields: &FieldProfile) -> Markup {
                         th.number scope="col" { "Maximum" }
                     }
                 }
-                tbody { @for field in &fields.lists { (row(field)) } }
+                tbody { @for field in fields.lists.iter().take(FIELDS_MAX) { (row(field)) } }
             }
         }
     }

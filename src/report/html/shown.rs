@@ -12,9 +12,10 @@ pub(super) const FEW: u64 = 5;
 
 /// A text of the schema, of a file name or of a setting: cut, and without characters that change how others are read.
 pub(super) fn shown(text: &str) -> String {
+    let text = visible(text);
     match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{}…", visible(&text[..end])),
-        None => visible(text).into_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
     }
 }
 
