@@ -83,6 +83,8 @@ impl Documents {
             return self.documents_so_far(filled);
         }
         match self.splitter.open_value() {
+            // Less than is looked at once is no piece.
+            _ if self.long.is_some() && self.splitter.looked_at() == 0 => None,
             _ if self.long.is_some() => Some(self.long_piece(filled, self.splitter.looked_at(), false)),
             Some(start) if filled.len() - start <= LINE_BYTES_MAX => None,
             Some(0) => Some(self.long_piece(filled, self.splitter.looked_at(), false)),

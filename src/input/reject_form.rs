@@ -37,3 +37,30 @@ pub(crate) fn end_of_own_record(rest: &[u8], is_behind_line_feed: bool) -> Optio
     }
     memchr::memmem::find(rest, &[b'\n', SEPARATOR]).map(|line_end| line_end + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        input::framing_tests::{check, read},
+        settings::{Framing, FramingRequest},
+    };
+
+    /// As reject files have them: what else has to be escaped stands in them as it is.
+    #[test]
+    fn marked_records_end_where_a_separator_begins_a_line() {
+        check(
+            "\u{1e}\u{1e}\u{1e}{}\n\u{1e}\u{1e}{}\r\n\u{1e}\u{feff}[{}]\n",
+            &["{}", "\u{1e}{}", "\u{feff}[{}]"],
+        );
+        check(
+            "\u{feff}\u{1e}\u{1e}\u{1e}{\n\"a\":\"\u{1e}\"}\n\n\u{1e}\u{1e}\n\u{1e} \n",
+            &["{\n\"a\":\"\u{1e}\"}", "\u{1e}"],
+        );
+        check("\u{1e}\u{1e}\u{1e}\u{1e}\u{1e}\u{1e}", &["\u{1e}\u{1e}\u{1e}"]);
+        check("\u{1e}\u{1e}\u{1e}\u{c}{}", &["\u{c}{}"]);
+        for framing in [FramingRequest::Auto, FramingRequest::Only(Framing::Ndjson)] {
+            let (chunks, error) = read(b"\x1e\x1e\x1e{}\n\x1e<html>\x1e\n", framing, 1 << 20);
+            assert!(error.is_none() && chunks[0].framing == Framing::Json && chunks[0].documents.len() == 2);
+        }
+    }
+}

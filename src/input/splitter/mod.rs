@@ -46,6 +46,8 @@ pub(super) struct Splitter {
     /// How far it was looked through for separators, in the buffer.
     has_no_separator: usize,
     began: Option<Place>,
+    /// What is odd about it, if that was taken from the buffer.
+    odd: Option<Place>,
     documents: Vec<Span>,
     ends_with_record: bool,
     counter: LineCounter,
@@ -104,6 +106,7 @@ impl Splitter {
             handed_out: 0,
             has_no_separator: 0,
             began: None,
+            odd: None,
             documents: Vec::new(),
             ends_with_record: false,
             counter: LineCounter::new(Place { line: 1, byte_offset }),
@@ -147,6 +150,10 @@ impl Splitter {
                 if self.handed_out == 0 {
                     nesting.look_at_text(&bytes[self.start..]);
                 }
+                let odd = nesting.odd_at().map(|at| (self.start + at).saturating_sub(self.handed_out));
+                if let (None, Some(at)) = (self.odd, odd.filter(|at| *at < length)) {
+                    self.odd = Some(self.counter.place(bytes, at));
+                }
                 nesting.hand_out(&bytes[self.start..length]);
             }
             self.handed_out += length - self.start;
@@ -178,7 +185,7 @@ impl Splitter {
                 Err((found, at)) => return Split::Stopped(self.stop(found, bytes, at)),
             }
             if self.handed_out > 0 && self.is_between() {
-                (self.handed_out, self.began) = (0, None);
+                (self.handed_out, self.began, self.odd) = (0, None, None);
                 return Split::LongEnd(self.at);
             }
         }
@@ -322,7 +329,9 @@ impl Splitter {
 
     fn stop(&mut self, found: &'static str, bytes: &[u8], at: usize) -> Stop {
         let document = matches!(self.state, State::Nested(_)).then(|| self.began(bytes));
-        Stop { found, document, place: self.counter.place(bytes, at) }
+        let place =
+            self.odd.filter(|_| found == nesting::TEXT).unwrap_or_else(|| self.counter.place(bytes, at));
+        Stop { found, place, document }
     }
 }
 

@@ -40,11 +40,16 @@ pub(super) enum Found {
 
 const MISMATCH: &str = "a bracket closes what another kind of bracket has opened";
 const NO_PLACE: &str = "an object or array begins where none can stand";
-const TEXT: &str = "a quote of a string seems to be missing or not escaped";
+pub(super) const TEXT: &str = "a quote of a string seems to be missing or not escaped";
 
 impl Nesting {
     pub(super) fn scanned(&self) -> usize {
         self.scanned
+    }
+
+    /// Where something odd was first seen, counted from the value's start.
+    pub(super) fn odd_at(&self) -> Option<usize> {
+        self.odd_at
     }
 
     /// Goes on over `value`, whose first `handed_out` bytes are there no more; `is_all` where nothing will follow.
