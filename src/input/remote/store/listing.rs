@@ -125,7 +125,7 @@ impl Listing<'_> {
         let mut paths = Vec::new();
         let mut next = None;
         loop {
-            let (objects, token) = self.page(next)?;
+            let (objects, token) = self.page(next.as_deref())?;
             // Of an empty object nothing would be read: it marks a folder, which can't be asked for, or the end of a job.
             let wanted = objects.into_iter().filter(|object| object.size > 0 && is_wanted(object));
             paths.extend(wanted.map(|object| object.location));
@@ -154,13 +154,13 @@ impl Listing<'_> {
     }
 
     /// Waits for the store.
-    fn page(&self, token: Option<String>) -> Result<(Vec<ObjectMeta>, Option<String>), InputError> {
+    fn page(&self, token: Option<&str>) -> Result<(Vec<ObjectMeta>, Option<String>), InputError> {
         let mut patience = self.network.patience();
         loop {
             let options = PaginatedListOptions {
                 delimiter: self.is_flat.then_some("/".into()),
                 max_keys: Some(PAGE_KEYS),
-                page_token: token.clone(),
+                page_token: token.map(str::to_owned),
                 extensions: of_listing(),
                 ..PaginatedListOptions::default()
             };
