@@ -1,9 +1,10 @@
 //! A place in the text of a document, and the steps over JSON's tokens from there.
 //!
-//! `None` is "not sure", never "wrong". Strings are looked at in blocks, by a loop without branches that becomes
-//! vector instructions on every machine.
+//! `None` is "not sure", never "wrong". Strings are looked at in blocks, by vector instructions that every machine has.
 
 use std::mem;
+
+use wide::u8x16;
 
 pub(super) struct Cursor<'a> {
     text: &'a str,
@@ -254,23 +255,18 @@ fn hex_digit(byte: u8) -> Option<u8> {
 const BLOCK_BYTES: usize = 32;
 
 /// Where the first byte of a block is that ends a run.
+#[inline]
 fn first_end(block: &[u8; BLOCK_BYTES]) -> Option<usize> {
-    let mut ends = [0_u8; BLOCK_BYTES];
-    for (end, byte) in ends.iter_mut().zip(block) {
-        *end = u8::from(*byte == b'"') | u8::from(*byte == b'\\') | u8::from(*byte < b' ');
-    }
-    let (words, _) = ends.as_chunks();
-    let words = [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]));
-    let within = |words: [u64; 2]| match words {
-        [0, word] => 64 + word.trailing_zeros(),
-        [word, _] => word.trailing_zeros(),
-    };
-    let bits = match words {
-        [0, 0, 0, 0] => return None,
-        [0, 0, c, d] => 128 + within([c, d]),
-        [a, b, ..] => within([a, b]),
-    };
-    usize::try_from(bits / 8).ok()
+    let (lanes, _) = block.as_chunks();
+    let bits = [0, 1].map(|at| {
+        let lane = u8x16::new(lanes[at]);
+        // What is below the blank is itself the smaller of both.
+        let controls = lane.simd_eq(lane.min(u8x16::splat(b' ' - 1)));
+        let ends = lane.simd_eq(u8x16::splat(b'"')) | lane.simd_eq(u8x16::splat(b'\\')) | controls;
+        ends.to_bitmask()
+    });
+    let bits = bits[0] | bits[1] << 16;
+    if bits == 0 { None } else { usize::try_from(bits.trailing_zeros()).ok() }
 }
 
 #[cfg(test)]

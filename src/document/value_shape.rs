@@ -62,12 +62,28 @@ pub(super) fn text_shape(text: &str) -> Cow<'static, str> {
 /// Room for most shapes.
 const SHAPE_BYTES: usize = 64;
 
+static ASCII_CLASSES: [u8; 128] = ascii_classes();
+
+const fn ascii_classes() -> [u8; 128] {
+    let mut classes = [b'?'; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'A'..=b'Z' => b'A',
+            b'a'..=b'z' => b'a',
+            b'0'..=b'9' => b'9',
+            b'!'..=b'~' => byte,
+            b' ' | b'\t'..=b'\r' => b' ',
+            _ => b'?',
+        };
+        byte += 1;
+    }
+    classes
+}
+
 fn class_of(char: char) -> char {
     match char {
-        'A'..='Z' => 'A',
-        'a'..='z' => 'a',
-        '0'..='9' => '9',
-        '!'..='~' => char,
+        '\0'..='\x7f' => u8::try_from(char).map_or(char, |byte| char::from(ASCII_CLASSES[usize::from(byte)])),
         _ if char.is_uppercase() => 'A',
         _ if char.is_alphabetic() => 'a',
         _ if char.is_numeric() => '9',

@@ -7,6 +7,9 @@ use foldhash::fast::FixedState;
 /// How many sets are kept, the first ones in input order.
 const SETS_MAX: usize = 4096;
 
+/// So many sets are looked at before one is hashed, which takes longer.
+const LOOKED_AT_MAX: usize = 8;
+
 /// Rejected documents by the set of the kinds of faults that they have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FaultSets {
@@ -24,7 +27,8 @@ impl FaultSets {
             self.other_documents += documents;
             return;
         };
-        if let Some(&at) = self.index.get(&set) {
+        let of_first = self.sets.iter().take(LOOKED_AT_MAX).position(|(other, _)| *other == set);
+        if let Some(at) = of_first.or_else(|| self.index.get(&set).copied()) {
             self.sets[at].1 += documents;
         } else if self.sets.len() < SETS_MAX {
             self.index.insert(set.clone(), self.sets.len());
