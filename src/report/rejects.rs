@@ -166,10 +166,11 @@ impl RejectFiles {
 
     /// Writes the rejects of a chunk; `bytes` are the chunk's.
     pub(crate) fn write(&mut self, bytes: &[u8], rejects: &ChunkRejects) -> Result<(), RejectsError> {
+        let takes_records = self.framing == FramingRequest::Only(Framing::Json);
+        let are_lines = rejects.framing == Framing::Ndjson && !takes_records;
         let mut lines = &rejects.lines[..];
         while let [line, rest @ ..] = lines {
-            if self.form == RejectForm::Lines && rejects.framing == Framing::Ndjson && self.part_of.is_none()
-            {
+            if are_lines && self.form == RejectForm::Lines && self.part_of.is_none() {
                 let side_by_side = side_by_side(bytes, lines);
                 if !side_by_side.is_empty() {
                     self.write_lines(bytes, side_by_side, rejects)?;
@@ -182,7 +183,6 @@ impl RejectFiles {
             let is_part = line.record.is_none();
             let has_line_break =
                 || rejects.framing == Framing::Json && (is_part || memchr::memchr(b'\n', raw).is_some());
-            let takes_records = self.framing == FramingRequest::Only(Framing::Json);
             if self.form == RejectForm::Lines && (takes_records || has_line_break()) {
                 self.turn_into_records()?;
             }
