@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
 
 use super::{
@@ -63,6 +63,9 @@ impl RunReport {
         let path = || path.to_owned();
         let format: Format = serde_json::from_slice(text)
             .map_err(|source| ReadReportError::NotAReport { path: path(), source })?;
+        if format.splits.is_some() {
+            return Err(ReadReportError::Plan { path: path() });
+        }
         if format.format != Self::FORMAT {
             return Err(ReadReportError::Format { path: path(), format: format.format });
         }
@@ -91,6 +94,8 @@ pub(crate) fn read_plan_share(path: &Path) -> Option<PlanShare> {
 #[derive(Deserialize)]
 struct Format {
     format: u32,
+    /// Only plans have any.
+    splits: Option<IgnoredAny>,
 }
 
 /// Why a report can't be read.
@@ -100,6 +105,11 @@ pub enum ReadReportError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is not a JSON report of profile-loader", crate::path_text::path_text(path))]
     NotAReport { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "{} is a plan, not a report; name the reports of its splits alone",
+        crate::path_text::path_text(path)
+    )]
+    Plan { path: PathBuf },
     #[error(
         "the report {} has format {format}, and this release reads format {}; make it anew",
         crate::path_text::path_text(path),

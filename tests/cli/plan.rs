@@ -280,6 +280,9 @@ fn reports_say_what_they_are_of() {
     let twice = folder.run("report merge some.json 1.json");
     assert_eq!(twice.code, Some(2));
     assert!(twice.stderr.contains("split 1 is in two of the reports"), "{}", twice.stderr);
+    let plan = folder.run("report merge plan.json some.json");
+    assert_eq!(plan.code, Some(2));
+    assert!(plan.stderr.contains("plan.json is a plan, not a report"), "{}", plan.stderr);
     // Of two plans each adds up by itself, in whatever order their reports come.
     folder.run("plan b.ndjson -o other.json --split-size 1KiB");
     for split in 0..2 {
