@@ -175,8 +175,9 @@ impl RunReport {
         documents.rejected += later.documents.rejected;
         documents.dropped += later.documents.dropped;
         documents.blank += later.documents.blank;
-        let bytes =
-            self.throughput.bytes(self.elapsed_seconds) + later.throughput.bytes(later.elapsed_seconds);
+        // What an edited report has may be more than can be counted.
+        let bytes = self.throughput.bytes(self.elapsed_seconds);
+        let bytes = bytes.saturating_add(later.throughput.bytes(later.elapsed_seconds));
         self.elapsed_seconds += later.elapsed_seconds;
         self.throughput = Throughput::of(documents.read, bytes, self.elapsed_seconds);
         (self.run_id, self.rejects, self.timeline, self.baseline) = (None, None, None, None);
