@@ -136,6 +136,19 @@ fn what_is_no_report_is_refused() {
     assert_eq!(folder.run("report r.json --html page.txt").code, Some(2));
 }
 
+/// A throughput and a time that are possible each say more bytes than can be counted.
+#[test]
+fn edited_throughputs_add_up() {
+    let folder = Folder::with("in.ndjson", crate::documents::valid(1));
+    folder.run("validate in.ndjson --report r.json");
+    let mut report: Value = serde_json::from_slice(&folder.read("r.json")).expect("it is JSON");
+    report["elapsed_seconds"] = 1e15.into();
+    report["throughput"]["bytes_per_second"] = 1e15.into();
+    folder.write("edited.json", report.to_string());
+    let merged = folder.run("report merge edited.json edited.json --output json");
+    assert_eq!(merged.code, Some(0), "{}", merged.stderr);
+}
+
 /// The page has a bound, asks for nothing, and runs nothing, whatever names a schema and files have.
 #[test]
 fn a_page_is_bounded_and_harmless() {
