@@ -1,8 +1,9 @@
 //! Threads, queues, order, and how a run stops: the only place where rayon and tokio meet.
 //!
-//! One reader thread cuts chunks (several do of several compressed sources that are only checked), rayon workers check them,
-//! the calling thread collects in input order and hands rows to the lanes, which are tokio tasks. Everything between them is bounded by the window: each
-//! queue holds a window's worth, so no send ever waits, and a full window stops the reader.
+//! One reader thread cuts chunks (several do of several compressed sources that are only checked), rayon workers check them, and
+//! so does the reader where it is ahead; the calling thread collects in input order and hands rows to the lanes, which are tokio
+//! tasks. Everything between them is bounded by the window: each queue holds a window's worth, so no send ever waits, and a full
+//! window stops the reader.
 
 mod check;
 mod checked;
@@ -147,7 +148,8 @@ pub(crate) fn run(
         stop: stop_lanes,
     });
     let checker = Arc::new(settings.checker);
-    let reading = Reading::new(settings.jobs, Arc::clone(&checker), Arc::clone(&window), events);
+    let reading =
+        Reading::new(settings.jobs, apart.is_none(), Arc::clone(&checker), Arc::clone(&window), events);
     let order = InputOrder::new(apart.as_ref().map(SourcesApart::len));
     let mut collector =
         Collector::new(&checker, &window, order, progress, settings.max_rejects, settings.files, handles);

@@ -1,6 +1,7 @@
-//! Reading the input and having it checked. One thread reads one source after another; where several are compressed, and
-//! checking is all there is to do, as many are read at the same time as there are workers, for a stream is inflated by one
-//! thread only.
+//! Reading the input and having it checked. One thread reads one source after another, and is one of those that check: when
+//! it is ahead of the others it checks a chunk itself, so there are no more threads than processors to run them. Where several
+//! sources are compressed, and checking is all there is to do, as many are read at the same time as there are workers, for a
+//! stream is inflated by one thread only.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,6 +28,9 @@ use crate::{
     map,
 };
 
+/// One that is being checked and one that comes next.
+const CHUNKS_PER_WORKER: usize = 2;
+
 /// What threads that read share.
 #[derive(Clone)]
 pub(super) struct Reading {
@@ -34,24 +38,31 @@ pub(super) struct Reading {
     pub(super) window: Arc<Window>,
     pub(super) events: SyncSender<Event>,
     workers: Arc<rayon::ThreadPool>,
+    /// So many chunks that are not checked keep the workers busy: who reads checks any further one. `None` where it never does.
+    ahead: Option<usize>,
     /// Whether the text of a checked chunk is let go of as far as nobody needs it.
     shrinks: bool,
 }
 
 impl Reading {
+    /// With so many threads that check, of which the one that reads is one if it has the time.
     pub(super) fn new(
         jobs: usize,
+        reader_checks: bool,
         checker: Arc<Checker>,
         window: Arc<Window>,
         events: SyncSender<Event>,
     ) -> Self {
+        // One thread alone would not check what it has read while it waits for more.
+        let others = if reader_checks { jobs.saturating_sub(1).max(1) } else { jobs };
+        let ahead = (others < jobs).then_some(CHUNKS_PER_WORKER * others);
         let mut workers =
-            rayon::ThreadPoolBuilder::new().num_threads(jobs).thread_name(|index| format!("check-{index}"));
+            rayon::ThreadPoolBuilder::new().num_threads(others).thread_name(|index| format!("check-{index}"));
         if checker.rules.map.is_some() {
             workers = workers.stack_size(map::STACK_BYTES);
         }
         let workers = Arc::new(workers.build().expect("threads can be started"));
-        Self { checker, window, events, workers, shrinks: false }
+        Self { checker, window, events, workers, ahead, shrinks: false }
     }
 
     /// Reads one source after another. The thread is not joined: at a stop it may be waiting for standard input, which nothing
@@ -139,8 +150,9 @@ impl Reading {
     }
 
     fn check(&self, source: usize, chunk: Chunk, charge: usize) {
+        let is_ahead = self.ahead.is_some_and(|ahead| self.window.unchecked() > ahead);
         let Self { checker, window, events, shrinks, .. } = self.clone();
-        self.workers.spawn(move || {
+        let check = move || {
             let event = match catch_unwind(AssertUnwindSafe(|| checker.check(chunk))) {
                 Ok(mut checked) => {
                     if shrinks && let Some(text) = checked.shrink() {
@@ -152,17 +164,23 @@ impl Reading {
                 Err(_) => Event::Panicked,
             };
             let _ = events.send(event);
-        });
+        };
+        if is_ahead { check() } else { self.workers.spawn(check) }
     }
 }
 
 fn spawn(reading: Reading, read: impl FnOnce(&Reading) + Send + 'static) {
+    let applies_map = reading.ahead.is_some() && reading.checker.rules.map.is_some();
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| read(&reading))).is_err() {
             let _ = reading.events.send(Event::Panicked);
         }
     };
-    thread::Builder::new().name("read".to_owned()).spawn(guarded).expect("a thread can be started");
+    let mut thread = thread::Builder::new().name("read".to_owned());
+    if applies_map {
+        thread = thread.stack_size(map::STACK_BYTES);
+    }
+    thread.spawn(guarded).expect("a thread can be started");
 }
 
 /// An error in place of what is cut off: such a document comes in a chunk of its own.

@@ -119,6 +119,11 @@ impl Window {
         !state.closed
     }
 
+    /// How many chunks are in and not checked yet.
+    pub(super) fn unchecked(&self) -> usize {
+        self.lock().unchecked
+    }
+
     /// Charges a chunk that was checked with what it holds, in place of what it entered with.
     pub(super) fn recharge(&self, source: usize, entered_with: usize, holds: usize) {
         let mut state = self.lock();
