@@ -133,6 +133,22 @@ pub fn check_with<T>(
     check_text(as_text(line)?, schema, scratch, accept, reject)
 }
 
+/// The same for a line that is known to be UTF-8.
+pub fn check_line<T>(
+    line: &str,
+    schema: &DocumentSchema,
+    scratch: &mut Scratch,
+    accept: impl FnOnce(&Profile<'_>) -> T,
+    reject: impl FnOnce(Node<'_>),
+) -> Result<T, Vec<Fault>> {
+    let text = line.strip_suffix('\n').unwrap_or(line);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.len() > LINE_BYTES_MAX {
+        return Err(vec![Fault::line_too_long()]);
+    }
+    check_text(text, schema, scratch, accept, reject)
+}
+
 /// The same for a text.
 pub fn check_text<T>(
     text: &str,

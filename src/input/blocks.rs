@@ -295,7 +295,7 @@ impl BlockStream {
             bytes.extend_from_slice(&text[..length]);
             // The line end is no part of what it says, and a document with a line break is told apart in another way.
             let line_end = usize::from(text[..length].ends_with(b"\n"));
-            documents.push(Span::new(start, bytes.len() - line_end));
+            documents.push(Span::new(start..bytes.len() - line_end, documents.len()));
             origins.push(Origin { source, line: large(8), byte_offset: large(16) });
             rest = &text[length..];
         }

@@ -26,7 +26,7 @@ pub struct Chunk {
     pub lines: usize,
     pub framing: Framing,
     pub piece: Piece,
-    /// Where its documents are in `bytes`, in order; of NDJSON none, for they are its lines.
+    /// Where its documents are in `bytes`, in order; of NDJSON its lines, each with its line end, blank ones too. None of a piece.
     pub documents: Vec<Span>,
     /// Of each of the documents where it stands in a source of its own, where these are not what is read.
     pub origins: Vec<Origin>,
@@ -57,13 +57,19 @@ impl Chunk {
         }
     }
 
-    /// Where the document that begins at `start` stands in its own source, where that is not what is read.
-    pub(crate) fn origin(&self, start: usize) -> Option<Origin> {
-        if self.origins.is_empty() {
-            return None;
-        }
+    /// The document that begins at this byte of the chunk.
+    pub(crate) fn document_at(&self, start: usize) -> Span {
+        self.documents[self.index_of(start)]
+    }
+
+    /// Where a document stands in its own source, where that is not what is read.
+    pub(crate) fn origin(&self, document: Span) -> Option<Origin> {
+        (!self.origins.is_empty()).then(|| self.origins[self.index_of(document.range().start)])
+    }
+
+    fn index_of(&self, start: usize) -> usize {
         let index = self.documents.binary_search_by_key(&start, |document| document.range().start);
-        Some(self.origins[index.expect("a document begins there")])
+        index.expect("a document begins there")
     }
 
     /// The document of a chunk that has one only, or what may be the beginning of one.
@@ -77,10 +83,12 @@ impl Chunk {
 
     /// Its line, and where that document begins in the source.
     pub(crate) fn place_of_last_document(&self) -> (u64, u64) {
-        let start = self.documents.last().map_or(0, |document| document.range().start);
-        let lines = memchr::memchr_iter(b'\n', &self.bytes[..start]).count();
-        let to_u64 = |count| u64::try_from(count).expect("a length has 64 bits");
-        (self.first_line + to_u64(lines), self.byte_offset + to_u64(start))
+        let (start, lines) = match self.documents.last() {
+            Some(last) => (last.range().start, last.lines_before()),
+            None => (0, 0),
+        };
+        let start = u64::try_from(start).expect("a length has 64 bits");
+        (self.first_line + lines, self.byte_offset + start)
     }
 
     /// The last line of which some is here.
@@ -95,18 +103,25 @@ impl Chunk {
 pub struct Span {
     start: u32,
     end: u32,
+    lines_before: u32,
 }
 
 impl Span {
-    pub(super) fn new(start: usize, end: usize) -> Self {
+    /// Before which so many lines end in the chunk.
+    pub(crate) fn new(range: Range<usize>, lines_before: usize) -> Self {
         let offset = |at| u32::try_from(at).expect("an offset in a chunk");
-        Self { start: offset(start), end: offset(end) }
+        Self { start: offset(range.start), end: offset(range.end), lines_before: offset(lines_before) }
     }
 
-    /// The same without the first `count` bytes of the chunk.
-    pub(super) fn without_front(self, count: usize) -> Self {
-        let Range { start, end } = self.range();
-        Self::new(start - count, end - count)
+    /// The same without the first `count` bytes of the chunk, in which so many lines end.
+    pub(super) fn without_front(self, count: usize, lines: usize) -> Self {
+        let less = |at: u32, count| usize::try_from(at).expect("usize has 32 bits") - count;
+        Self::new(less(self.start, count)..less(self.end, count), less(self.lines_before, lines))
+    }
+
+    /// How many lines end in the chunk before it.
+    pub fn lines_before(self) -> u64 {
+        u64::from(self.lines_before)
     }
 
     pub fn range(self) -> Range<usize> {

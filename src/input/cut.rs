@@ -6,6 +6,9 @@ use crate::bound::bound;
 /// Most lines of a chunk: a line of two bytes that is rejected takes a thousand times as much in its record.
 pub(super) const LINES_MAX: usize = bound(4 * 1024, 8);
 
+/// Of a document that has all properties that it needs.
+const SHORT_LINE_BYTES: usize = 200;
+
 /// From the front of a buffer.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -13,15 +16,26 @@ pub(super) struct Cut {
     /// How many of its bytes are line ends.
     pub(super) lines: usize,
     pub(super) piece: Piece,
-    /// Of other framings than NDJSON.
+    /// None of a piece.
     pub(super) documents: Vec<Span>,
     /// The last document may lack its end: nothing stands behind it.
     pub(super) is_unterminated: bool,
 }
 
 impl Cut {
-    pub(super) fn of_lines(length: usize, lines: usize, piece: Piece) -> Self {
+    /// A piece of a line or document, in which so many lines end.
+    pub(super) fn of_piece(length: usize, lines: usize, piece: Piece) -> Self {
         Self { length, lines, piece, documents: Vec::new(), is_unterminated: false }
+    }
+
+    fn of_lines(length: usize, documents: Vec<Span>) -> Self {
+        Self { length, lines: documents.len(), piece: Piece::Whole, documents, is_unterminated: false }
+    }
+
+    /// All of a buffer, a line that has no end.
+    pub(super) fn of_unended_line(length: usize) -> Self {
+        let documents = vec![Span::new(0..length, 0)];
+        Self { length, lines: 0, piece: Piece::Whole, documents, is_unterminated: true }
     }
 }
 
@@ -29,17 +43,17 @@ impl Cut {
 /// the last line that a chunk takes, else up to the first one that follows.
 pub(super) fn after_line_end(filled: &[u8], chunk_bytes: usize) -> Option<Cut> {
     let (head, tail) = filled.split_at(filled.len().min(chunk_bytes));
-    let Some(end) = memchr::memrchr(b'\n', head) else {
-        let end = head.len() + memchr::memchr(b'\n', tail)?;
-        return Some(Cut::of_lines(end + 1, 1, Piece::Whole));
-    };
-    let lines = memchr::memchr_iter(b'\n', head).count();
-    // Counting is much faster than to look for the line ends one by one.
-    let end = match lines {
-        ..=LINES_MAX => end,
-        _ => memchr::memchr_iter(b'\n', head).nth(LINES_MAX - 1).expect("there are more"),
-    };
-    Some(Cut::of_lines(end + 1, lines.min(LINES_MAX), Piece::Whole))
+    let mut ends = memchr::memchr_iter(b'\n', head).take(LINES_MAX).peekable();
+    if ends.peek().is_none() {
+        let length = head.len() + memchr::memchr(b'\n', tail)? + 1;
+        return Some(Cut::of_lines(length, vec![Span::new(0..length, 0)]));
+    }
+    let (mut documents, mut length) = (Vec::with_capacity(LINES_MAX.min(head.len() / SHORT_LINE_BYTES)), 0);
+    for end in ends {
+        documents.push(Span::new(length..end + 1, documents.len()));
+        length = end + 1;
+    }
+    Some(Cut::of_lines(length, documents))
 }
 
 /// Whether the beginning of a line or document above the limit has a hole.

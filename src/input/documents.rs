@@ -119,7 +119,7 @@ impl Documents {
 
     fn whole(&mut self, filled: &[u8], length: usize) -> Cut {
         let (documents, lines) = self.splitter.cut(filled, length);
-        Cut { documents, ..Cut::of_lines(length, lines, Piece::Whole) }
+        Cut { documents, ..Cut::of_piece(length, lines, Piece::Whole) }
     }
 
     fn long_piece(&mut self, filled: &[u8], length: usize, ends: bool) -> Cut {
@@ -130,6 +130,6 @@ impl Documents {
         self.long = (!ends).then_some(long);
         let LongDocument { began: Place { line, byte_offset: starts_at }, has_hole } = long;
         let (_, lines) = self.splitter.cut(filled, length);
-        Cut::of_lines(length, lines, Piece::Long { line, starts_at, ends, has_hole })
+        Cut::of_piece(length, lines, Piece::Long { line, starts_at, ends, has_hole })
     }
 }

@@ -54,9 +54,11 @@ fn places(text: &[u8], chunks: &[Chunk]) -> Places {
         assert_eq!((chunk.first_line, chunk.byte_offset, chunk.framing), (line, byte_offset, Framing::Json));
         let start = usize::try_from(byte_offset).unwrap();
         assert!(text[start..].starts_with(&chunk.bytes));
-        for range in chunk.documents.iter().map(|document| document.range()) {
+        for document in &chunk.documents {
+            let range = document.range();
             let at = byte_offset + range.start as u64;
             let lines = memchr::memchr_iter(b'\n', &chunk.bytes[..range.start]).count() as u64;
+            assert_eq!(document.lines_before(), lines);
             places.push((line + lines, at, String::from_utf8_lossy(&chunk.bytes[range]).into_owned()));
         }
         line += chunk.lines as u64;

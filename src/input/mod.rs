@@ -38,7 +38,7 @@ use thiserror::Error;
 pub(crate) use apart::SourcesApart;
 pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_header};
 pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
-pub(crate) use chunk::{Origin, Position, SourceDigest};
+pub(crate) use chunk::{Origin, Position, SourceDigest, Span};
 pub use reader::ChunkReader;
 pub(crate) use reject_form::{FORM_BYTES, MARK, SEPARATOR, end_of_own_record, reads_as_lines};
 pub use remote::RemoteFault;

@@ -162,7 +162,7 @@ impl OpenSource {
             }
             let length = end.map_or(buffer.filled().len(), |end| end + 1);
             let piece = Piece::Long { line: self.line, starts_at, ends, has_hole };
-            return Some(Cut::of_lines(length, usize::from(end.is_some()), piece));
+            return Some(Cut::of_piece(length, usize::from(end.is_some()), piece));
         }
         loop {
             let filled = buffer.filled();
@@ -171,8 +171,7 @@ impl OpenSource {
             }
             if self.ended {
                 let whole = self.failed.is_none() && !filled.is_empty();
-                let cut = Cut { is_unterminated: true, ..Cut::of_lines(filled.len(), 0, Piece::Whole) };
-                return whole.then_some(cut);
+                return whole.then(|| Cut::of_unended_line(filled.len()));
             }
             // One byte more than the limit may still be the line's carriage return.
             if filled.len() > LINE_BYTES_MAX + 1 {
@@ -180,7 +179,7 @@ impl OpenSource {
                 let has_hole = has_hole(filled);
                 self.long_line = Some(LongLine { starts_at, has_hole });
                 let piece = Piece::Long { line: self.line, starts_at, ends: false, has_hole };
-                return Some(Cut::of_lines(filled.len(), 0, piece));
+                return Some(Cut::of_piece(filled.len(), 0, piece));
             }
             let target = filled.len() + chunk_bytes;
             self.fill(buffer, target);

@@ -8,11 +8,13 @@ use std::{
 
 use super::{
     checked::CheckedChunk,
-    lines::{Lines, as_one_line, to_u64},
+    lines::{self, Texts, as_one_line},
     parts::PlacedDocument,
 };
 use crate::{
-    document::{DocumentSchema, Fault, Node, Profile, check_text, check_with, is_blank, sound_text},
+    document::{
+        DocumentSchema, Fault, Node, Profile, check_line, check_text, check_with, is_blank, sound_text,
+    },
     input::{Chunk, Piece},
     map::{DocumentMap, MapScratch},
     report::{ChunkRejects, Rejection, RejectsError, SourceLocation, Tally},
@@ -93,14 +95,11 @@ impl Checker {
         let mut tally = Tally::with_details(self.has_details);
         let mut rejects = ChunkRejects::of(chunk.framing, self.rules.map.is_some());
         let mut accepted = Vec::new();
-        match (chunk.piece, chunk.framing) {
-            (Piece::Whole, Framing::Ndjson) => {
-                self.check_lines(&chunk, &mut parts, &mut tally, &mut rejects, &mut accepted);
-            }
-            (Piece::Whole, Framing::Json) => {
+        match chunk.piece {
+            Piece::Whole => {
                 self.check_documents(&chunk, &mut parts, &mut tally, &mut rejects, &mut accepted);
             }
-            (Piece::Long { line, starts_at, ends, has_hole }, _) => {
+            Piece::Long { line, starts_at, ends, has_hole } => {
                 let bytes = 0..chunk.bytes.len();
                 if ends {
                     let faults =
@@ -115,42 +114,6 @@ impl Checker {
         CheckedChunk::of(chunk, tally, rejects, parts, accepted)
     }
 
-    fn check_lines(
-        &self,
-        chunk: &Chunk,
-        parts: &mut [LanePart],
-        tally: &mut Tally,
-        rejects: &mut ChunkRejects,
-        accepted: &mut Vec<PlacedDocument>,
-    ) {
-        let (mut start, mut line) = (0, chunk.first_line);
-        let mut scratch = Scratch::default();
-        while start < chunk.bytes.len() {
-            let rest = &chunk.bytes[start..];
-            let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            let bytes = &chunk.bytes[start..end];
-            if is_blank(bytes) {
-                tally.blank += 1;
-            } else {
-                match self.check_document(chunk, start..end, &mut scratch, parts, tally) {
-                    Ok(Checked::Accepted(part)) => {
-                        tally.accept(chunk.source, line);
-                        if self.parts > 0 {
-                            accepted.push(PlacedDocument::of(chunk, start..end, line, part));
-                        }
-                    }
-                    Ok(Checked::Dropped) => tally.drop(chunk.source, line),
-                    Err(faults) => {
-                        let byte_offset = chunk.byte_offset + to_u64(start);
-                        let rejection = Rejection { line, byte_offset, faults };
-                        self.reject(chunk.source, start..end, rejection, tally, rejects);
-                    }
-                }
-            }
-            (start, line) = (end, line + 1);
-        }
-    }
-
     fn check_documents(
         &self,
         chunk: &Chunk,
@@ -160,10 +123,15 @@ impl Checker {
         accepted: &mut Vec<PlacedDocument>,
     ) {
         let mut scratch = Scratch::default();
-        let mut lines = Lines::of(chunk);
-        for bytes in chunk.documents.iter().map(|document| document.range()) {
-            let SourceLocation { source, line, byte_offset } = lines.place(bytes.start);
-            match self.check_document(chunk, bytes.clone(), &mut scratch, parts, tally) {
+        let mut texts = Texts::of(chunk);
+        for document in &chunk.documents {
+            let bytes = document.range();
+            if chunk.framing == Framing::Ndjson && is_blank(&chunk.bytes[bytes.clone()]) {
+                tally.blank += 1;
+                continue;
+            }
+            let SourceLocation { source, line, byte_offset } = lines::place(chunk, *document);
+            match self.check_document(chunk, bytes.clone(), &mut texts, &mut scratch, parts, tally) {
                 Ok(Checked::Accepted(part)) => {
                     tally.accept(source, line);
                     if self.parts > 0 {
@@ -171,8 +139,10 @@ impl Checker {
                     }
                 }
                 Ok(Checked::Dropped) => tally.drop(source, line),
-                Err(faults) => {
-                    let faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
+                Err(mut faults) => {
+                    if chunk.framing == Framing::Json {
+                        faults = self.in_bytes_of_document(&chunk.bytes[bytes.clone()], faults, &mut scratch);
+                    }
                     let rejection = Rejection { line, byte_offset, faults };
                     self.reject(source, bytes, rejection, tally, rejects);
                 }
@@ -201,11 +171,12 @@ impl Checker {
         &self,
         chunk: &Chunk,
         place: Range<usize>,
+        texts: &mut Texts<'_>,
         scratch: &mut Scratch,
         parts: &mut [LanePart],
         tally: &mut Tally,
     ) -> Result<Checked, Vec<Fault>> {
-        let (start, bytes) = (place.start, &chunk.bytes[place]);
+        let (start, bytes) = (place.start, &chunk.bytes[place.clone()]);
         let Rules { schema, map } = &self.rules;
         let _alone = (bytes.len() > ALONE_BYTES)
             .then(|| self.long_line.lock().unwrap_or_else(PoisonError::into_inner));
@@ -242,7 +213,10 @@ impl Checker {
         };
         let scratch = &mut scratch.document;
         match mapped {
-            None => check_with(bytes, schema, scratch, accept, reject),
+            None => match texts.get(place) {
+                Some(line) => check_line(line, schema, scratch, accept, reject),
+                None => check_with(bytes, schema, scratch, accept, reject),
+            },
             Some(text) => check_text(text, schema, scratch, accept, reject),
         }
         .map(|()| Checked::Accepted(part.get()))
@@ -271,9 +245,8 @@ impl Checker {
         refused: Vec<(u32, Fault)>,
         mut locate: impl FnMut(SourceLocation) -> Result<SourceLocation, RejectsError>,
     ) -> Result<(), RejectsError> {
-        let mut lines = Lines::of(&checked.chunk);
         for (offset, fault) in refused {
-            let (bytes, place) = lines.at(offset);
+            let (bytes, place) = lines::document_at(&checked.chunk, offset);
             let place = locate(place)?;
             let SourceLocation { source, line, byte_offset } = place;
             let rejection = Rejection { line, byte_offset, faults: vec![fault] };
@@ -290,10 +263,15 @@ impl Checker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::Watermark;
+    use crate::input::{Span, Watermark};
 
     fn chunk(text: &str) -> Chunk {
         let bytes = text.as_bytes().to_vec();
+        let (mut documents, mut start) = (Vec::new(), 0);
+        for line in text.split_inclusive('\n') {
+            documents.push(Span::new(start..start + line.len(), documents.len()));
+            start += line.len();
+        }
         Chunk {
             sequence: 3,
             source: 0,
@@ -302,7 +280,7 @@ mod tests {
             lines: 6,
             framing: Framing::Ndjson,
             piece: Piece::Whole,
-            documents: Vec::new(),
+            documents,
             origins: Vec::new(),
             consumed: 0,
             end: Watermark::default(),

@@ -5,7 +5,7 @@ use std::mem;
 use super::parts::PlacedDocument;
 use crate::{
     document::record_bytes_max,
-    input::{Chunk, Origin, Piece},
+    input::{Chunk, Origin, Piece, Span},
     report::{ChunkRejects, Tally},
     rows::LanePart,
     settings::Framing,
@@ -63,8 +63,9 @@ impl CheckedChunk {
     fn charge_after(&self) -> usize {
         let rows: usize = self.parts.iter().map(LanePart::bytes).sum();
         let accepted = self.accepted.capacity() * size_of::<PlacedDocument>();
-        let origins = self.chunk.origins.capacity() * size_of::<Origin>();
-        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted + origins;
+        let places = self.chunk.documents.capacity() * size_of::<Span>()
+            + self.chunk.origins.capacity() * size_of::<Origin>();
+        let holds = self.chunk.bytes.capacity() + self.rejects.bytes() + rows + accepted + places;
         // What is freed of large pieces of memory is not all given back to the system.
         let share = if self.chunk.bytes.len() > LONG_LINE_BYTES { 2 * holds } else { holds / 3 * 2 };
         self.chunk.cost_bytes().max(share)
@@ -88,6 +89,7 @@ impl CheckedChunk {
             line.bytes = start..text.len();
         }
         self.charge = self.tally.bytes() + 2 * (text.len() + self.rejects.bytes());
+        self.chunk.documents = Vec::new();
         Some(mem::replace(&mut self.chunk.bytes, text))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{check::Checker, checked::CheckedChunk, lines::Lines};
+use super::{check::Checker, checked::CheckedChunk, lines::document_at};
 use crate::{
     document::Fault,
     plan::BlockWriter,
@@ -59,9 +59,8 @@ impl Deferral {
         if deferred.is_empty() {
             return Ok(());
         }
-        let mut lines = Lines::of(&checked.chunk);
         for &offset in deferred {
-            let (bytes, place) = lines.at(offset);
+            let (bytes, place) = document_at(&checked.chunk, offset);
             let document = &checked.chunk.bytes[bytes];
             match self {
                 Self::Writing(files) => files.push(document, place)?,

@@ -1,61 +1,66 @@
-//! Where lines and documents are in a chunk.
+//! Where the lines or documents of a chunk stand, and their text.
 
 use std::ops::Range;
 
 use crate::{
-    input::{Chunk, Origin},
+    input::{Chunk, Origin, Span},
     report::SourceLocation,
-    settings::Framing,
 };
 
-/// The lines or documents of a chunk by their offsets in it, which have to rise.
-pub(super) struct Lines<'c> {
-    chunk: &'c Chunk,
-    counted: usize,
-    line: u64,
+/// The place of a document: in its own source, where that is not what is read.
+pub(super) fn place(chunk: &Chunk, document: Span) -> SourceLocation {
+    if let Some(Origin { source, line, byte_offset }) = chunk.origin(document) {
+        return SourceLocation { source, line, byte_offset };
+    }
+    SourceLocation {
+        source: chunk.source,
+        line: chunk.first_line + document.lines_before(),
+        byte_offset: chunk.byte_offset + to_u64(document.range().start),
+    }
 }
 
-impl<'c> Lines<'c> {
+/// The document that begins at an offset of the chunk, of NDJSON all of its line, and its place.
+pub(super) fn document_at(chunk: &Chunk, offset: u32) -> (Range<usize>, SourceLocation) {
+    let start = usize::try_from(offset).expect("an offset in a chunk");
+    let document = chunk.document_at(start);
+    (document.range(), place(chunk, document))
+}
+
+/// So many bytes, which stay in a processor's cache until they are read again, are held against UTF-8 at once: it is quicker
+/// than to begin anew with each document.
+const TEXT_BYTES: usize = 32 << 10;
+
+/// The text of one document of a chunk after another.
+pub(super) struct Texts<'c> {
+    bytes: &'c [u8],
+    /// What was looked at last, and its text, if it is UTF-8.
+    part: Range<usize>,
+    text: Option<&'c str>,
+}
+
+impl<'c> Texts<'c> {
     pub(super) fn of(chunk: &'c Chunk) -> Self {
-        Self { chunk, counted: 0, line: chunk.first_line }
+        Self { bytes: &chunk.bytes, part: 0..0, text: None }
     }
 
-    /// Where the document's bytes are in the chunk, of NDJSON all of its line, and its place.
-    pub(super) fn at(&mut self, offset: u32) -> (Range<usize>, SourceLocation) {
-        let chunk = self.chunk;
-        let start = usize::try_from(offset).expect("an offset in a chunk");
-        let end = match chunk.framing {
-            Framing::Ndjson => {
-                let rest = &chunk.bytes[start..];
-                start + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)
-            }
-            Framing::Json => {
-                let index = chunk.documents.binary_search_by_key(&start, |document| document.range().start);
-                chunk.documents[index.expect("a document begins at the offset")].range().end
-            }
-        };
-        (start..end, self.place(start))
-    }
-
-    /// The place of the document that begins at an offset: in its own source, where that is not what is read.
-    pub(super) fn place(&mut self, start: usize) -> SourceLocation {
-        let chunk = self.chunk;
-        if let Some(Origin { source, line, byte_offset }) = chunk.origin(start) {
-            return SourceLocation { source, line, byte_offset };
+    /// The text of a place that is behind those that were asked for before; `None` where it may be no UTF-8.
+    pub(super) fn get(&mut self, place: Range<usize>) -> Option<&'c str> {
+        if self.part.end < place.end {
+            self.look_at(&place);
         }
-        self.line += line_ends(&chunk.bytes[self.counted..start]);
-        self.counted = start;
-        let byte_offset = chunk.byte_offset + to_u64(start);
-        SourceLocation { source: chunk.source, line: self.line, byte_offset }
+        self.text?.get(place.start - self.part.start..place.end - self.part.start)
     }
-}
 
-/// Counts the line ends of a document, which is short: a search, however quick, costs more to begin.
-fn line_ends(bytes: &[u8]) -> u64 {
-    /// As many as a byte can count.
-    const COUNTED_AT_ONCE: usize = 255;
-    let of_few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();
-    bytes.chunks(COUNTED_AT_ONCE).map(|bytes| u64::from(of_few(bytes))).sum()
+    fn look_at(&mut self, place: &Range<usize>) {
+        let mut end = self.bytes.len().min(place.end.max(place.start + TEXT_BYTES));
+        // Not in the middle of a character, if it is one.
+        let is_inside = |end: usize| self.bytes.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+        while place.end < end && is_inside(end) {
+            end -= 1;
+        }
+        self.part = place.start..end;
+        self.text = simdutf8::basic::from_utf8(&self.bytes[self.part.clone()]).ok();
+    }
 }
 
 pub(super) fn to_u64(length: usize) -> u64 {

@@ -166,8 +166,12 @@ impl Splitter {
         self.has_no_separator = self.has_no_separator.saturating_sub(length);
         self.at = self.at.saturating_sub(length);
         let rest = self.documents.partition_point(|span| span.range().end <= length);
-        let rest =
-            self.documents.split_off(rest).into_iter().map(|span| span.without_front(length)).collect();
+        let rest = self
+            .documents
+            .split_off(rest)
+            .into_iter()
+            .map(|span| span.without_front(length, lines))
+            .collect();
         (mem::replace(&mut self.documents, rest), lines)
     }
 
@@ -322,7 +326,8 @@ impl Splitter {
         self.at = end;
         self.state = if is_top { State::Top } else { State::Behind };
         if self.handed_out == 0 && start < end_of_value {
-            self.documents.push(Span::new(start, end_of_value));
+            let lines = self.counter.lines_before(bytes, start);
+            self.documents.push(Span::new(start..end_of_value, lines));
         }
         Ok(())
     }
