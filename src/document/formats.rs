@@ -1,5 +1,7 @@
 //! The forms of texts that the validator accepts for certain. Each accepts less than the schema's own format.
 
+use wide::u8x16;
+
 /// How long the parts of an address may be (RFC 5321 section 4.5.3.1, RFC 1035 section 2.3.4). An address that is no longer
 /// than the shortest of them keeps all.
 const LOCAL_BYTES_MAX: usize = 64;
@@ -47,9 +49,44 @@ const fn email_steps() -> [u64; 256] {
 
 /// Whether a text is an ASCII address without quotes, comments, literals or doubled hyphens (as of A-labels).
 pub(super) fn is_plain_email(text: &str) -> bool {
+    if is_plainest_email(text.as_bytes()) == Some(true) {
+        return true;
+    }
     let step = |state: u64, byte: &u8| EMAIL_STEPS[usize::from(*byte)] >> (state & 63);
     let last = text.as_bytes().iter().fold(ATOM_STARTS, step);
     last & 63 == LABEL && (text.len() <= LABEL_BYTES_MAX || has_short_parts(text))
+}
+
+/// The same of an address of letters, digits, dots and hyphens that is as long as most are, looked at as bits: bit n is about
+/// byte n. `None` of any other text.
+fn is_plainest_email(text: &[u8]) -> Option<bool> {
+    const LANES: usize = 16;
+    let last = text.len().checked_sub(LANES).filter(|_| text.len() <= LABEL_BYTES_MAX)?;
+    let (mut ats, mut dots, mut hyphens, mut others) = (0, 0, 0, 0);
+    // The last block overlaps the one before.
+    for start in (0..last).step_by(LANES).chain([last]) {
+        let block = u8x16::new(*text[start..].first_chunk()?);
+        let is_in = |lanes: u8x16, first: u8, count: u8| {
+            let from_first = lanes - u8x16::splat(first);
+            from_first.min(u8x16::splat(count - 1)).simd_eq(from_first)
+        };
+        let alphanumeric = is_in(block | u8x16::splat(b' '), b'a', 26) | is_in(block, b'0', 10);
+        let bits = |lanes: u8x16| u64::from(lanes.to_bitmask()) << start;
+        ats |= bits(block.simd_eq(u8x16::splat(b'@')));
+        dots |= bits(block.simd_eq(u8x16::splat(b'.')));
+        hyphens |= bits(block.simd_eq(u8x16::splat(b'-')));
+        others |= bits(alphanumeric);
+    }
+    let all = u64::MAX >> (u64::BITS as usize - text.len());
+    if ats | dots | hyphens | others != all || !ats.is_power_of_two() {
+        return None;
+    }
+    let (first, last) = (1, 1 << (text.len() - 1));
+    let separators = ats | dots;
+    let has_labels = separators & (separators << 1 | first | last) == 0;
+    let in_domain = hyphens & !(ats | (ats - 1));
+    let around = (separators | in_domain) << 1 | (separators | in_domain) >> 1 | last;
+    Some(has_labels && in_domain & around == 0)
 }
 
 #[cold]
@@ -75,8 +112,62 @@ pub(super) fn is_phone_type(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::limits::PHONE_TYPES;
+
+    proptest! {
+        /// Most are turned into a domain behind an at, so that many of them are addresses.
+        #[test]
+        fn plainest_emails_are_those_found_byte_by_byte(
+            local in "[a-zA-Z09.-]{0,24}",
+            at in "@{1,2}|",
+            labels in proptest::collection::vec("[a-zA-Z09][a-zA-Z09-]{0,12}|[é@.-]{1,2}", 1..6),
+        ) {
+            let text = format!("{local}{at}{}", labels.join("."));
+            let step = |state: u64, byte: &u8| EMAIL_STEPS[usize::from(*byte)] >> (state & 63);
+            let is_address = text.as_bytes().iter().fold(ATOM_STARTS, step) & 63 == LABEL;
+            if let Some(found) = is_plainest_email(text.as_bytes()) {
+                prop_assert_eq!(found, is_address, "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn plainest_emails_are_of_letters_digits_dots_and_hyphens() {
+        for good in [
+            "anna.lindqvist@example.com",
+            "-A-b.9-c@mail-2.ex-ample.co",
+            &"x@y".repeat(1).replace('y', &"y".repeat(40)),
+        ] {
+            assert_eq!(is_plainest_email(good.as_bytes()), Some(true), "{good}");
+        }
+        for bad in [
+            ".anna.lindqvist@example.com",
+            "anna..lindqvist@example.com",
+            "anna.lindqvist@example.com.",
+            "anna.lindqvist@-example.com",
+            "anna.lindqvist@example-.com",
+            "anna.lindqvist@ex--ample.com",
+            "anna.lindqvist@example.com-",
+            "anna.lindqvist.@example.com",
+            "anna.lindqvist@.example.com",
+            "anna.lindqvist.01@",
+        ] {
+            assert_eq!(is_plainest_email(bad.as_bytes()), Some(false), "{bad}");
+        }
+        for other in [
+            "a@example.com",
+            "anna+lindqvist@example.com",
+            "anna.lindqvist.example.com",
+            "anna@lindqvist@example.com",
+            "änna.lindqvist@example.com",
+            &format!("anna@{}", "x".repeat(60)),
+        ] {
+            assert_eq!(is_plainest_email(other.as_bytes()), None, "{other}");
+        }
+    }
 
     #[test]
     fn plain_emails_have_one_at_and_whole_labels() {

@@ -134,7 +134,12 @@ enum Form {
 impl TextRule {
     #[inline]
     pub(super) fn accepts(&self, text: &str) -> bool {
-        self.has_length(text) && (self.forms.is_empty() || self.forms.iter().all(|form| form.accepts(text)))
+        self.has_length(text) && (self.forms.is_empty() || self.has_forms(text))
+    }
+
+    #[inline(never)]
+    fn has_forms(&self, text: &str) -> bool {
+        self.forms.iter().all(|form| form.accepts(text))
     }
 
     /// A character takes one to four bytes.
@@ -142,7 +147,12 @@ impl TextRule {
     fn has_length(&self, text: &str) -> bool {
         let bytes = text.len() as u64;
         let is_sure = bytes.div_ceil(4) >= self.least && bytes <= self.most;
-        is_sure || (self.least..=self.most).contains(&(text.chars().count() as u64))
+        is_sure || self.has_characters(text)
+    }
+
+    #[inline(never)]
+    fn has_characters(&self, text: &str) -> bool {
+        (self.least..=self.most).contains(&(text.chars().count() as u64))
     }
 }
 
