@@ -2,39 +2,60 @@
 
 /// A UUID in its hyphenated form (8-4-4-4-12 hexadecimal digits), in any letter case.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    /// Where the two digits of each byte stand.
-    const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let (mut id, mut seen) = ([0; 16], 0);
-    for (byte, at) in id.iter_mut().zip(DIGITS_AT) {
-        let (high, low) = (HEX[usize::from(text[at])], HEX[usize::from(text[at + 1])]);
-        seen |= high | low;
-        *byte = high << 4 | low & 0xf;
+    if [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
+        return None;
     }
-    let has_hyphens = [8, 13, 18, 23].iter().all(|&at| text[at] == b'-');
-    (has_hyphens && seen & NO_DIGIT == 0).then_some(id)
+    let four = |at: usize| text[at..].first_chunk::<4>().copied().unwrap_or_default();
+    let mut id = [0; 16];
+    let (parts, _) = id.as_chunks_mut();
+    for (part, [left, right]) in parts.iter_mut().zip([[0, 4], [9, 14], [19, 24], [28, 32]]) {
+        let eight =
+            u64::from(u32::from_le_bytes(four(left))) | u64::from(u32::from_le_bytes(four(right))) << 32;
+        *part = hex(eight)?;
+    }
+    Some(id)
 }
 
-/// The value of a hexadecimal digit, or more than 15.
-static HEX: [u8; 256] = hex();
-
-const NO_DIGIT: u8 = 0x10;
-
-const fn hex() -> [u8; 256] {
-    let mut values = [NO_DIGIT; 256];
-    let mut value = 0_u8;
-    while value < 16 {
-        let digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
-        values[digit as usize] = value;
-        values[digit.to_ascii_uppercase() as usize] = value;
-        value += 1;
+/// Four bytes of eight hexadecimal digits, the first in the lowest byte, all of them at once.
+fn hex(digits: u64) -> Option<[u8; 4]> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // Of bytes below 0x80, the highest bit of a sum says whether a byte is at least so large.
+    let at_least = |bytes: u64, least: u8| bytes + EACH * u64::from(0x80 - least);
+    let is_in = |bytes: u64, first: u8, last: u8| at_least(bytes, first) & !at_least(bytes, last + 1);
+    let ascii = digits & !HIGH;
+    let lower = ascii | EACH * 0x20;
+    let (decimals, letters) = (is_in(ascii, b'0', b'9'), is_in(lower, b'a', b'f'));
+    if (decimals | letters) & !digits & HIGH != HIGH {
+        return None;
     }
-    values
+    let values = (ascii & EACH * 0xf) + ((letters & HIGH) >> 7) * 9;
+    let bytes = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    let [a, b, c, d, ..] = (pairs | pairs >> 16).to_le_bytes();
+    Some([a, b, c, d])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut digits = *b"0a9F3cDe";
+                digits[at] = byte;
+                let expected = std::str::from_utf8(&digits)
+                    .ok()
+                    .filter(|_| byte != b'+')
+                    .and_then(|text| u32::from_str_radix(text, 16).ok())
+                    .map(u32::to_be_bytes);
+                assert_eq!(hex(u64::from_le_bytes(digits)), expected, "{byte} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn uuids_are_hyphenated_in_any_case() {
