@@ -5,6 +5,8 @@
 //! quote were missing and brackets stand in strings: then what follows may be other documents. Few documents have
 //! brackets in strings, so quotes are not looked at before one is found; then the value is gone over once more.
 
+use std::mem;
+
 use super::block::{BLOCK_BYTES, Brackets, Carry, Marks};
 
 /// Brackets of so many levels are told apart; deeper ones are counted. A document has fewer.
@@ -54,16 +56,19 @@ impl Nesting {
 
     /// Goes on over `value`, whose first `handed_out` bytes are there no more; `is_all` where nothing will follow.
     pub(super) fn advance(&mut self, value: &[u8], handed_out: usize, is_all: bool) -> Found {
+        // Of its own while blocks are gone over, so that it stays in registers.
+        let mut nesting = mem::take(self);
         loop {
-            let found = if self.looks_at_text {
-                self.blocks::<true>(value, handed_out, is_all)
+            let found = if nesting.looks_at_text {
+                nesting.blocks::<true>(value, handed_out, is_all)
             } else {
-                self.blocks::<false>(value, handed_out, is_all)
+                nesting.blocks::<false>(value, handed_out, is_all)
             };
             if let Some(found) = found {
+                *self = nesting;
                 return found;
             }
-            *self = Self { looks_at_text: true, ..Self::default() };
+            nesting = Self { looks_at_text: true, ..Self::default() };
         }
     }
 
@@ -89,15 +94,17 @@ impl Nesting {
         is_all: bool,
     ) -> Option<Found> {
         while let Some(rest) = value.get(self.scanned - handed_out..).filter(|rest| !rest.is_empty()) {
-            let found = if let Some(block) = rest.first_chunk() {
-                self.block::<LOOKS_AT_TEXT>(value, handed_out, block, BLOCK_BYTES)
+            let padded;
+            let (block, length) = if let Some(block) = rest.first_chunk() {
+                (block, BLOCK_BYTES)
             } else if is_all {
-                let mut block = [b' '; BLOCK_BYTES];
-                block[..rest.len()].copy_from_slice(rest);
-                self.block::<LOOKS_AT_TEXT>(value, handed_out, &block, rest.len())
+                padded = padded_with_blanks(rest);
+                (&padded, rest.len())
             } else {
                 return Some(Found::Open);
             };
+            // The one call, which is compiled into this loop.
+            let found = self.block::<LOOKS_AT_TEXT>(value, handed_out, block, length);
             if self.has_bracket_in_text && !LOOKS_AT_TEXT {
                 return None;
             }
@@ -181,6 +188,13 @@ impl Nesting {
     fn doubt(&self) -> Option<Found> {
         self.odd_at.filter(|_| self.has_bracket_in_text).map(|at| Found::Doubt(TEXT, at))
     }
+}
+
+#[cold]
+fn padded_with_blanks(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
+    let mut block = [b' '; BLOCK_BYTES];
+    block[..bytes.len()].copy_from_slice(bytes);
+    block
 }
 
 fn last_visible(bytes: &[u8]) -> Option<u8> {
