@@ -75,8 +75,19 @@ class Cluster:
             self.port = free.getsockname()[1]
         self.url = f"spark://127.0.0.1:{self.port}"
         self.start("master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", "0")
+        self.wait_for_master()
         for number in range(1, EXECUTORS + 1):
             self.start("worker.Worker", "--host", f"127.0.0.{number}", "--cores", "1", "--memory", "1g", "--webui-port", "0", self.url)
+
+    def wait_for_master(self):
+        """Who finds it missing tries again after 20 seconds."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with socket.socket() as connection:
+                if connection.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError("the master does not listen")
 
     def start(self, name, *words):
         command = ["spark-class", f"org.apache.spark.deploy.{name}", *words]
