@@ -199,7 +199,7 @@ pub struct DocumentSettings {
     pub json_schema: Option<PathBuf>,
     /// A jq filter that makes the document out of each of the input's.
     pub map: Option<PathBuf>,
-    /// CPU workers, at least 1.
+    /// Threads that check, at least 1; of several, one reads as well.
     pub jobs: usize,
     /// About how long a chunk is; at least 1.
     pub chunk_bytes: usize,

@@ -146,22 +146,21 @@ fn take_documents(chunk: &Chunk, long: &mut Option<Document>, documents: &mut Ve
         return;
     }
     assert!(long.is_none(), "a document in pieces has an end");
-    let mut add = |start: usize, end: usize| {
+    if chunk.framing == Framing::Ndjson {
+        let lines = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
+        assert!(
+            lines.eq(chunk.documents.iter().map(|span| &chunk.bytes[span.range()])),
+            "its documents are its lines"
+        );
+    }
+    for span in &chunk.documents {
+        let range = span.range();
+        assert_eq!(span.lines_before(), line_ends(&chunk.bytes[..range.start]));
         documents.push(Document {
-            line: chunk.first_line + line_ends(&chunk.bytes[..start]),
-            byte_offset: chunk.byte_offset + start as u64,
-            text: chunk.bytes[start..end].to_vec(),
+            line: chunk.first_line + span.lines_before(),
+            byte_offset: chunk.byte_offset + range.start as u64,
+            text: chunk.bytes[range].to_vec(),
         });
-    };
-    match chunk.framing {
-        Framing::Ndjson => {
-            let mut start = 0;
-            for line in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
-                add(start, start + line.len());
-                start += line.len();
-            }
-        }
-        Framing::Json => chunk.documents.iter().for_each(|span| add(span.range().start, span.range().end)),
     }
 }
 

@@ -160,27 +160,8 @@ fn verdict(
 
 /// The documents of a chunk with their lines.
 fn documents(chunk: &Chunk) -> Vec<(u64, Range<usize>)> {
-    let mut found = Vec::new();
-    match chunk.framing {
-        Framing::Ndjson => {
-            let (mut start, mut line) = (0, chunk.first_line);
-            for bytes in chunk.bytes.split_inclusive(|&byte| byte == b'\n') {
-                let end = start + bytes.len();
-                if !is_blank(bytes) {
-                    found.push((line, start..end));
-                }
-                (start, line) = (end, line + 1);
-            }
-        }
-        Framing::Json => {
-            let (mut counted, mut line) = (0, chunk.first_line);
-            for range in chunk.documents.iter().map(|document| document.range()) {
-                let ends = memchr::memchr_iter(b'\n', &chunk.bytes[counted..range.start]).count();
-                line += u64::try_from(ends).expect("a length has 64 bits");
-                counted = range.start;
-                found.push((line, range));
-            }
-        }
-    }
-    found
+    let documents = chunk.documents.iter().map(|span| (chunk.first_line + span.lines_before(), span.range()));
+    documents
+        .filter(|(_, range)| chunk.framing == Framing::Json || !is_blank(&chunk.bytes[range.clone()]))
+        .collect()
 }

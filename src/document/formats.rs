@@ -49,12 +49,14 @@ const fn email_steps() -> [u64; 256] {
 
 /// Whether a text is an ASCII address without quotes, comments, literals or doubled hyphens (as of A-labels).
 pub(super) fn is_plain_email(text: &str) -> bool {
-    if is_plainest_email(text.as_bytes()) == Some(true) {
-        return true;
-    }
+    is_plainest_email(text.as_bytes())
+        .unwrap_or_else(|| ends_in_label(text) && (text.len() <= LABEL_BYTES_MAX || has_short_parts(text)))
+}
+
+/// The same but for how long its parts are, a byte after another.
+fn ends_in_label(text: &str) -> bool {
     let step = |state: u64, byte: &u8| EMAIL_STEPS[usize::from(*byte)] >> (state & 63);
-    let last = text.as_bytes().iter().fold(ATOM_STARTS, step);
-    last & 63 == LABEL && (text.len() <= LABEL_BYTES_MAX || has_short_parts(text))
+    text.as_bytes().iter().fold(ATOM_STARTS, step) & 63 == LABEL
 }
 
 /// The same of an address of letters, digits, dots and hyphens that is as long as most are, looked at as bits: bit n is about
@@ -126,21 +128,17 @@ mod tests {
             labels in proptest::collection::vec("[a-zA-Z09][a-zA-Z09-]{0,12}|[é@.-]{1,2}", 1..6),
         ) {
             let text = format!("{local}{at}{}", labels.join("."));
-            let step = |state: u64, byte: &u8| EMAIL_STEPS[usize::from(*byte)] >> (state & 63);
-            let is_address = text.as_bytes().iter().fold(ATOM_STARTS, step) & 63 == LABEL;
             if let Some(found) = is_plainest_email(text.as_bytes()) {
-                prop_assert_eq!(found, is_address, "{}", text);
+                prop_assert_eq!(found, ends_in_label(&text), "{}", text);
             }
         }
     }
 
     #[test]
     fn plainest_emails_are_of_letters_digits_dots_and_hyphens() {
-        for good in [
-            "anna.lindqvist@example.com",
-            "-A-b.9-c@mail-2.ex-ample.co",
-            &"x@y".repeat(1).replace('y', &"y".repeat(40)),
-        ] {
+        for good in
+            ["anna.lindqvist@example.com", "-A-b.9-c@mail-2.ex-ample.co", &format!("x@{}", "y".repeat(40))]
+        {
             assert_eq!(is_plainest_email(good.as_bytes()), Some(true), "{good}");
         }
         for bad in [

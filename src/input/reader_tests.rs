@@ -172,6 +172,10 @@ proptest! {
             let before = &text.as_bytes()[..usize::try_from(chunk.byte_offset).unwrap()];
             let line = memchr::memchr_iter(b'\n', before).count() as u64 + 1;
             prop_assert_eq!(chunk.first_line, line);
+            let lines = chunk.bytes.split_inclusive(|&byte| byte == b'\n').collect::<Vec<_>>();
+            let documents = chunk.documents.iter().map(|span| &chunk.bytes[span.range()]);
+            prop_assert_eq!(documents.collect::<Vec<_>>(), lines);
+            prop_assert!(chunk.documents.iter().zip(0..).all(|(span, before)| span.lines_before() == before));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a worker.
+//! A chunk to what is in it: rows for the lanes, rejects, and a tally. CPU work only, one chunk a thread.
 
 use std::{
     cell::{Cell, RefCell},
@@ -237,7 +237,7 @@ impl Checker {
         tally.reject(SourceLocation { source, line, byte_offset }, faults);
     }
 
-    /// Adds accepted documents that the server refused: (line offset in the chunk, fault), rising. `locate` says
+    /// Adds accepted documents that the server refused: (line offset in the chunk, fault). `locate` says
     /// where a document really stands that the chunk has at a place.
     pub(super) fn reject_accepted(
         &self,

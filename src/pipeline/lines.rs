@@ -31,6 +31,7 @@ pub(super) fn document_at(chunk: &Chunk, offset: u32) -> (Range<usize>, SourceLo
 const TEXT_BYTES: usize = 32 << 10;
 
 /// The text of one document of a chunk after another.
+#[derive(Debug)]
 pub(super) struct Texts<'c> {
     bytes: &'c [u8],
     /// What was looked at last, and its text, if it is UTF-8.
@@ -40,7 +41,11 @@ pub(super) struct Texts<'c> {
 
 impl<'c> Texts<'c> {
     pub(super) fn of(chunk: &'c Chunk) -> Self {
-        Self { bytes: &chunk.bytes, part: 0..0, text: None }
+        Self::of_bytes(&chunk.bytes)
+    }
+
+    fn of_bytes(bytes: &'c [u8]) -> Self {
+        Self { bytes, part: 0..0, text: None }
     }
 
     /// The text of a place that is behind those that were asked for before; `None` where it may be no UTF-8.
@@ -81,4 +86,50 @@ pub(super) fn as_one_line(bytes: &[u8]) -> Vec<u8> {
         }
     };
     bytes.iter().map(in_place_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts of lines that are asked for one after another, and of every second one.
+    fn texts<'c>(lines: &[&'c [u8]], bytes: &'c [u8]) -> [Vec<Option<&'c str>>; 2] {
+        let starts = lines.iter().scan(0, |start, line| {
+            *start += line.len();
+            Some(*start - line.len())
+        });
+        let places: Vec<_> = starts.zip(lines).map(|(start, line)| start..start + line.len()).collect();
+        [1, 2].map(|step| {
+            let mut texts = Texts::of_bytes(bytes);
+            places.iter().step_by(step).map(|place| texts.get(place.clone())).collect()
+        })
+    }
+
+    #[test]
+    fn characters_may_stand_across_the_end_of_a_part() {
+        for length in TEXT_BYTES - 12..TEXT_BYTES + 4 {
+            let long = "x".repeat(length - 9);
+            let lines = ["{\"a\":1}\n", &long, "\n", "é€😀é€😀\n", "b\n", "é\n"].map(str::as_bytes);
+            let bytes = lines.concat();
+            let [all, some] = texts(&lines, &bytes);
+            assert_eq!(all, lines.map(|line| std::str::from_utf8(line).ok()), "{length}");
+            assert_eq!(some, [all[0], all[2], all[4]], "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_gives_no_text_and_others_none_that_is_wrong() {
+        for bad in [&b"\xff\n"[..], b"\xc3\n", b"\xa9\xa9\xa9\xa9\xa9\n", b"\xf0\x9f\x98\n"] {
+            for length in TEXT_BYTES - 12..TEXT_BYTES + 4 {
+                let long = "x".repeat(length);
+                let lines = [long.as_bytes(), "é\n".as_bytes(), bad, b"a\n", "€\n".as_bytes()];
+                let bytes = lines.concat();
+                let [all, _] = texts(&lines, &bytes);
+                assert_eq!(all[2], None);
+                for (text, line) in all.iter().zip(lines) {
+                    assert!(text.is_none_or(|text| text.as_bytes() == line), "{length}");
+                }
+            }
+        }
+    }
 }

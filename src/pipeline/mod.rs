@@ -65,7 +65,7 @@ const TICK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct PipelineSettings {
     pub checker: Checker,
-    /// CPU workers.
+    /// Threads that check, of which one reads as well if there are several.
     pub jobs: usize,
     pub chunk_bytes: usize,
     pub max_rejects: RejectLimits,

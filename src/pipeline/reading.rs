@@ -1,5 +1,5 @@
 //! Reading the input and having it checked. One thread reads one source after another, and is one of those that check: when
-//! it is ahead of the others it checks a chunk itself, so there are no more threads than processors to run them. Where several
+//! it is ahead of the others it checks a chunk itself, so from two jobs on there are no more threads than jobs. Where several
 //! sources are compressed, and checking is all there is to do, as many are read at the same time as there are workers, for a
 //! stream is inflated by one thread only.
 
@@ -28,9 +28,6 @@ use crate::{
     map,
 };
 
-/// One that is being checked and one that comes next.
-const CHUNKS_PER_WORKER: usize = 2;
-
 /// What threads that read share.
 #[derive(Clone)]
 pub(super) struct Reading {
@@ -38,8 +35,8 @@ pub(super) struct Reading {
     pub(super) window: Arc<Window>,
     pub(super) events: SyncSender<Event>,
     workers: Arc<rayon::ThreadPool>,
-    /// So many chunks that are not checked keep the workers busy: who reads checks any further one. `None` where it never does.
-    ahead: Option<usize>,
+    /// Whether who reads checks a chunk that the workers don't need.
+    reader_checks: bool,
     /// Whether the text of a checked chunk is let go of as far as nobody needs it.
     shrinks: bool,
 }
@@ -54,15 +51,15 @@ impl Reading {
         events: SyncSender<Event>,
     ) -> Self {
         // One thread alone would not check what it has read while it waits for more.
-        let others = if reader_checks { jobs.saturating_sub(1).max(1) } else { jobs };
-        let ahead = (others < jobs).then_some(CHUNKS_PER_WORKER * others);
+        let reader_checks = reader_checks && jobs > 1;
+        let others = if reader_checks { jobs - 1 } else { jobs };
         let mut workers =
             rayon::ThreadPoolBuilder::new().num_threads(others).thread_name(|index| format!("check-{index}"));
         if checker.rules.map.is_some() {
             workers = workers.stack_size(map::STACK_BYTES);
         }
         let workers = Arc::new(workers.build().expect("threads can be started"));
-        Self { checker, window, events, workers, ahead, shrinks: false }
+        Self { checker, window, events, workers, reader_checks, shrinks: false }
     }
 
     /// Reads one source after another. The thread is not joined: at a stop it may be waiting for standard input, which nothing
@@ -150,7 +147,7 @@ impl Reading {
     }
 
     fn check(&self, source: usize, chunk: Chunk, charge: usize) {
-        let is_ahead = self.ahead.is_some_and(|ahead| self.window.unchecked() > ahead);
+        let checks = self.reader_checks && self.window.has_enough_for(self.workers.current_num_threads());
         let Self { checker, window, events, shrinks, .. } = self.clone();
         let check = move || {
             let event = match catch_unwind(AssertUnwindSafe(|| checker.check(chunk))) {
@@ -165,12 +162,12 @@ impl Reading {
             };
             let _ = events.send(event);
         };
-        if is_ahead { check() } else { self.workers.spawn(check) }
+        if checks { check() } else { self.workers.spawn(check) }
     }
 }
 
 fn spawn(reading: Reading, read: impl FnOnce(&Reading) + Send + 'static) {
-    let applies_map = reading.ahead.is_some() && reading.checker.rules.map.is_some();
+    let applies_map = reading.reader_checks && reading.checker.rules.map.is_some();
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| read(&reading))).is_err() {
             let _ = reading.events.send(Event::Panicked);

@@ -11,6 +11,9 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+/// One that is being checked and one that comes next.
+const CHUNKS_PER_WORKER: usize = 2;
+
 /// How many times less room there is for what is read ahead than for the first source.
 const AHEAD: usize = 2;
 
@@ -119,9 +122,12 @@ impl Window {
         !state.closed
     }
 
-    /// How many chunks are in and not checked yet.
-    pub(super) fn unchecked(&self) -> usize {
-        self.lock().unchecked
+    /// Whether so many workers have enough to do without the chunk that has just entered: each has another one to check next,
+    /// or there is no room for more, and whoever reads would wait for them.
+    pub(super) fn has_enough_for(&self, workers: usize) -> bool {
+        let state = self.lock();
+        let per_worker = if state.is_full(0, self.limits) { 1 } else { CHUNKS_PER_WORKER };
+        state.unchecked > per_worker * workers
     }
 
     /// Charges a chunk that was checked with what it holds, in place of what it entered with.
@@ -232,6 +238,22 @@ mod tests {
         window.leave(0, 30, Vec::new());
         window.leave(0, 2, Vec::new());
         assert_eq!(inside(&window), (0, 0));
+    }
+
+    #[test]
+    fn workers_have_enough_with_two_chunks_each_or_one_where_there_is_no_more_room() {
+        for (bytes, expected) in
+            [(1, [false, false, false, false, true]), (9, [false, false, true, true, true])]
+        {
+            let window = Window::new(WindowLimits { bytes: 20, chunks: 30, buffer_bytes: 8 });
+            let enough = expected.map(|_| {
+                assert!(window.enter(0, bytes));
+                window.has_enough_for(2)
+            });
+            assert_eq!(enough, expected);
+            window.recharge(0, bytes, bytes);
+            assert_eq!(window.has_enough_for(2), bytes > 1);
+        }
     }
 
     #[test]

@@ -252,14 +252,7 @@ fn read_back(path: &Path, framing: FramingRequest, chunk_bytes: usize) -> Vec<Ve
         crate::input::ChunkReader::open(vec![source], framing, chunk_bytes).expect("it can be read");
     let mut documents = Vec::new();
     while let Some(chunk) = reader.next_chunk(Vec::new()).expect("it can be read") {
-        match chunk.framing {
-            Framing::Ndjson => {
-                documents.extend(chunk.bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
-            }
-            Framing::Json => {
-                documents.extend(chunk.documents.iter().map(|span| chunk.bytes[span.range()].to_vec()));
-            }
-        }
+        documents.extend(chunk.documents.iter().map(|span| chunk.bytes[span.range()].to_vec()));
     }
     documents
 }

@@ -71,6 +71,13 @@ impl<F: Fn(LaneEvent) + Send + Sync> Lane<'_, F> {
             let rows = self.ask(include_str!("../../../sql/lanes/rejected.sql"), section).await?;
             pending.rejected = rows.iter().flat_map(|row| section.rejected(row)).collect();
             pending.rejected.sort_unstable_by_key(|(offset, _)| *offset);
+            let index_of =
+                |offset| pending.part.documents().binary_search_by_key(offset, |document| document.offset);
+            if pending.rejected.iter().any(|(offset, _)| index_of(offset).is_err()) {
+                return Err(RunError::Ledger(
+                    "it has a document as rejected that is not accepted any more".to_owned(),
+                ));
+            }
         }
         if first > 0 && self.state.has_refused {
             let rows = self.ask(include_str!("../../../sql/lanes/spilled.sql"), section).await?;
