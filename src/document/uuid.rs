@@ -25,12 +25,12 @@ fn hex(digits: u64) -> Option<[u8; 4]> {
     let at_least = |bytes: u64, least: u8| bytes + EACH * u64::from(0x80 - least);
     let is_in = |bytes: u64, first: u8, last: u8| at_least(bytes, first) & !at_least(bytes, last + 1);
     let ascii = digits & !HIGH;
-    let lower = ascii | EACH * 0x20;
+    let lower = ascii | (EACH * 0x20);
     let (decimals, letters) = (is_in(ascii, b'0', b'9'), is_in(lower, b'a', b'f'));
     if (decimals | letters) & !digits & HIGH != HIGH {
         return None;
     }
-    let values = (ascii & EACH * 0xf) + ((letters & HIGH) >> 7) * 9;
+    let values = (ascii & (EACH * 0xf)) + ((letters & HIGH) >> 7) * 9;
     let bytes = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
     let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
     let [a, b, c, d, ..] = (pairs | pairs >> 16).to_le_bytes();

@@ -10,18 +10,20 @@ import subprocess
 import sys
 import time
 
-from cluster import HERE, LONG, Cluster, Disturber, generate, rejected, report
+from cluster import EXECUTORS, HERE, LONG, Cluster, Disturber, generate, rejected, report
 
 JOB = str(HERE / "examples/spark/dry_run.py")
 FILES, DOCUMENTS = 8, 3000
 RUNS = 3
+# Tasks are handed out once all executors are there, so that their start is no part of the time that tasks take.
+STARTED = [f"spark.cores.max={EXECUTORS}", "spark.scheduler.minRegisteredResourcesRatio=1"]
 PROGRAM = os.path.abspath(sys.argv[1])
 
 
-def spark(cluster, program, plan, out, kills=0, freezes=False):
+def spark(cluster, program, plan, out, kills=0, freezes=False, more=()):
     """Runs the job; how often an executor was killed, whether a check was stopped, and how long all took."""
     shutil.rmtree(out, ignore_errors=True)
-    settings = ["spark.ui.enabled=false", "spark.task.maxFailures=20", "spark.driver.host=127.0.0.1", "spark.executor.memory=512m"]
+    settings = ["spark.ui.enabled=false", "spark.task.maxFailures=20", "spark.driver.host=127.0.0.1", "spark.executor.memory=512m", *more]
     if freezes:
         settings += [f"spark.speculation{more}" for more in ["=true", ".quantile=0.5", ".multiplier=1.5", ".interval=50ms"]]
     words = ["spark-submit", "--master", cluster.url]
@@ -69,7 +71,7 @@ def measure(cluster, program, inputs, plan, folder, documents):
     alone_seconds, spark_seconds, one, out = [], [], str(folder / "one"), str(folder / "measured")
     for number in range(1, RUNS + 1):
         alone_seconds.append(alone(program, inputs, one))
-        _, _, whole = spark(cluster, program, plan, out)
+        _, _, whole = spark(cluster, program, plan, out, more=STARTED)
         assert_equal("measured", out, one)
         log = pathlib.Path(out + ".log").read_text(errors="replace")
         spark_seconds.append(float(log.split(" splits checked in ")[1].split()[0]))
