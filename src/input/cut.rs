@@ -23,7 +23,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// A piece of a line or document, in which so many lines end.
+    /// So many bytes, in which so many lines end: a piece of a document, or documents that are told apart elsewhere.
     pub(super) fn of_piece(length: usize, lines: usize, piece: Piece) -> Self {
         Self { length, lines, piece, documents: Vec::new(), is_unterminated: false }
     }
