@@ -199,8 +199,8 @@ fn an_early_end_is_told_with_what_it_is_in() {
 fn a_document_above_the_limit_passes_in_pieces() {
     let inside = "{\"x\": [1,\n2]},".repeat((LINE_BYTES_MAX + (3 << 20)) / 14);
     let long = format!("{{\"a\":[{inside}{{}}]}}");
-    let record = format!("{{{}", "x\n".repeat(LINE_BYTES_MAX));
-    let marked = ["\u{1e}{", &"x\u{1e}\n".repeat(LINE_BYTES_MAX / 2)].concat();
+    let record = format!("{{{}", "x\n".repeat(LINE_BYTES_MAX / 2 + (3 << 20)));
+    let marked = ["\u{1e}{", &"x\u{1e}\n".repeat(LINE_BYTES_MAX / 3 + (1 << 20))].concat();
     for (before, long, behind, chunk_bytes) in [
         ("[{},\n", &long, ",{}]\n", 5 << 20),
         ("{}", &long, "{}", 1 << 20),
@@ -253,7 +253,7 @@ fn a_separator_in_a_document_above_the_limit_stops_whatever_the_chunks() {
 fn doubt_about_what_was_handed_out_stops_a_document_above_the_limit() {
     let long = "1,\n".repeat(LINE_BYTES_MAX / 3 + (1 << 20));
     let text = format!("[{{\"a\":\"b\"c,\"d\":[{long}0],\"e\":\"{{\"}}]");
-    for chunk_bytes in [40, 1 << 20, 5 << 20, 64 << 20] {
+    for chunk_bytes in [40, 5 << 20, 64 << 20] {
         let (_, error) = read(text.as_bytes(), JSON, chunk_bytes);
         let error = error.expect("it has no certain end").to_string();
         assert!(error.contains("(line 1, which starts at byte 1) whose end can't"), "{chunk_bytes}: {error}");

@@ -137,7 +137,8 @@ fn no_string_of_a_generated_document_is_told() {
         rejects.split('"').filter(|text| text.len() > 4 && text.contains(char::is_alphabetic)).collect();
     assert!(strings.len() > 1000, "{} strings", strings.len());
     for text in strings {
-        let is_told = told.contains(text) && !schema.contains(text);
+        let has = |all: &str| memchr::memmem::find(all.as_bytes(), text.as_bytes()).is_some();
+        let is_told = has(&told) && !has(&schema);
         assert!(!is_told, "{text:?} is told");
     }
 }

@@ -70,7 +70,8 @@ async fn the_result_is_that_of_one_after_another() {
                 if !stored.is_empty() && way.contains(&"bulk") {
                     continue;
                 }
-                for rule in ["SELECT", RULE] {
+                // With the rule one way, without it all.
+                for rule in [RULE, "SELECT"].into_iter().skip(usize::from(way != WAYS[0])) {
                     let options = [way, &["--on-existing", policy]].concat();
                     let (store, run) = load(rule, stored, &input, &options);
                     let client = store.connect().await;
@@ -80,7 +81,7 @@ async fn the_result_is_that_of_one_after_another() {
                     results.push((format!("{policy} {way:?} {rule}"), result));
                 }
             }
-            let (_, expected) = &results[1];
+            let (_, expected) = &results[0];
             for (what, result) in &results {
                 assert_eq!(result, expected, "{what}");
             }
