@@ -253,7 +253,7 @@ fn a_separator_in_a_document_above_the_limit_stops_whatever_the_chunks() {
 fn doubt_about_what_was_handed_out_stops_a_document_above_the_limit() {
     let long = "1,\n".repeat(LINE_BYTES_MAX / 3 + (1 << 20));
     let text = format!("[{{\"a\":\"b\"c,\"d\":[{long}0],\"e\":\"{{\"}}]");
-    for chunk_bytes in [40, 5 << 20, 64 << 20] {
+    for chunk_bytes in [40, 1 << 20, 5 << 20, 64 << 20] {
         let (_, error) = read(text.as_bytes(), JSON, chunk_bytes);
         let error = error.expect("it has no certain end").to_string();
         assert!(error.contains("(line 1, which starts at byte 1) whose end can't"), "{chunk_bytes}: {error}");

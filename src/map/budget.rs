@@ -44,8 +44,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn of_steps(steps: u32) -> Self {
-        Self { left: Cell::new(steps), base: stack_address(), exceeded: Cell::new(None) }
+    pub(super) fn new() -> Self {
+        Self { left: Cell::new(STEPS_MAX), base: stack_address(), exceeded: Cell::new(None) }
     }
 
     /// Pays for a step.

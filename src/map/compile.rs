@@ -7,12 +7,7 @@ use jaq_core::{
     load::{Arena, File, Lexer, Loader, Parser, lex::Token, parse::Def, span},
 };
 
-use super::{
-    DocumentMap, OneDocument,
-    budget::{STACK_BYTES, STEPS_MAX},
-    guard, natives,
-    plain::PlainMap,
-};
+use super::{DocumentMap, OneDocument, budget::STACK_BYTES, guard, natives, plain::PlainMap};
 use crate::{document::sha256_hex, read_file::read_text_at_most};
 
 /// A longer file is no map that somebody wrote; what is nested in it is looked at by calls that are nested as deep.
@@ -51,7 +46,7 @@ impl DocumentMap {
         let invalid =
             |((line, column), reason)| MapError::Invalid { name: name.to_owned(), line, column, reason };
         let (filter, plain) = compiled.map_err(invalid)?;
-        Ok(Self { source: name.to_owned(), sha256, filter, plain, steps_max: STEPS_MAX })
+        Ok(Self { source: name.to_owned(), sha256, filter, plain })
     }
 }
 

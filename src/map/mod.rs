@@ -37,8 +37,6 @@ pub(crate) struct DocumentMap {
     filter: jaq_core::Filter<OneDocument>,
     /// Most filters have one.
     plain: Option<PlainMap>,
-    /// For one document.
-    steps_max: u32,
 }
 
 /// Memory for one document after another: a worker has one.
@@ -130,7 +128,7 @@ impl DocumentMap {
     /// Whether there is a document.
     fn run(&self, text: &str, out: &mut Vec<u8>, regexes: &Regexes) -> Result<bool, Fault> {
         let input = jaq_json::read::parse_single(text.as_bytes()).map_err(|_| failed())?;
-        let running = Running { lut: &self.filter.lut, budget: Budget::of_steps(self.steps_max), regexes };
+        let running = Running { lut: &self.filter.lut, budget: Budget::new(), regexes };
         let mut outputs = self.filter.id.run((Ctx::<OneDocument>::new(&running, Vars::new([])), input));
         let verdict = |output: ValX<'_, Val>| match output {
             Ok(value) => Ok(value),

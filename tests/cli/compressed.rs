@@ -58,20 +58,20 @@ fn assert_is_the_same(folder: &Folder, words: &str, code: i32) {
 
 /// Documents in files of every kind, the first ones empty.
 fn files() -> Folder {
-    let text = generated(1600);
+    let text = generated(4000);
     let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let part = |from: usize, to: usize| lines[from..to].concat();
     let folder = Folder::new();
     folder.write("00.ndjson.gz", gzip(b""));
     folder.write("01.ndjson", "");
-    folder.write("02.ndjson.gz", gzip(&part(0, 600)));
-    folder.write("03.ndjson.zst", zstd(&part(600, 601), 17));
-    folder.write("04.ndjson", part(601, 800));
-    folder.write("05.ndjson.zst", zstd(&part(800, 960), 25));
-    folder.write("06.ndjson.gz", [gzip(&part(960, 1000)), gzip(b""), gzip(&part(1000, 1040))].concat());
+    folder.write("02.ndjson.gz", gzip(&part(0, 1500)));
+    folder.write("03.ndjson.zst", zstd(&part(1500, 1501), 17));
+    folder.write("04.ndjson", part(1501, 2000));
+    folder.write("05.ndjson.zst", zstd(&part(2000, 2400), 25));
+    folder.write("06.ndjson.gz", [gzip(&part(2400, 2500)), gzip(b""), gzip(&part(2500, 2600))].concat());
     folder.write("07.ndjson.gz", gzip(b""));
-    folder.write("08.ndjson.gz", gzip(&part(1040, 1599)));
-    folder.write("09.ndjson.zst", zstd(part(1599, 1600).trim_ascii_end(), 17));
+    folder.write("08.ndjson.gz", gzip(&part(2600, 3999)));
+    folder.write("09.ndjson.zst", zstd(part(3999, 4000).trim_ascii_end(), 17));
     folder
 }
 
@@ -88,7 +88,7 @@ fn documents_of_many_files() {
 #[test]
 fn a_limit_that_is_exceeded_between() {
     let folder = files();
-    for limit in [0, 1, 60, 80, 120] {
+    for limit in [0, 1, 150, 200, 300] {
         assert_is_the_same(&folder, &format!("--max-rejects {limit} --chunk-bytes 3000"), 3);
     }
 }

@@ -59,16 +59,16 @@ const WAYS: [[&str; 4]; 5] = [
 #[tokio::test]
 async fn the_earlier_in_the_input_wins() {
     for (rule, code) in [(ONE_EMAIL, "db:23505"), (NO_OTHER, "db:23P01")] {
-        let all = documents((0..500).map(|number| number % 100));
+        let all = documents((0..1000).map(|number| number % 200));
         let input = ndjson(&all);
         for way in WAYS {
             let store = store(rule);
             let run = store
                 .load(&[&way[..], &["--chunk-bytes", "4096", "--batch-bytes", "20000"]].concat(), &input);
-            assert_eq!((run.code, run.counts()), (Some(1), [100, 0, 0, 0, 400]), "{way:?}: {}", run.stderr);
-            assert_eq!(rejected(&run, code), (101..=500).collect::<Vec<_>>(), "{way:?}");
+            assert_eq!((run.code, run.counts()), (Some(1), [200, 0, 0, 0, 800]), "{way:?}: {}", run.stderr);
+            assert_eq!(rejected(&run, code), (201..=1000).collect::<Vec<_>>(), "{way:?}");
             assert!(run.stderr.contains("in input order"), "{}", run.stderr);
-            let kept: Vec<_> = all[..100].iter().map(Value::to_string).collect();
+            let kept: Vec<_> = all[..200].iter().map(Value::to_string).collect();
             assert_stored(&store.connect().await, kept.iter().map(String::as_bytes)).await;
         }
     }

@@ -108,17 +108,16 @@ enum Form {
 
 /// All ways lead to the same rows, reports and reject files, from the same stored profiles.
 async fn the_way_does_not_matter(on_existing: &str) {
-    let stored = generate(&["--count", "900", "--seed", "11", "--changed", "0.5"]);
-    let text = generate(&["--count", "3000", "--seed", "11", "--duplicates", "0.1", "--invalid", "0.05"]);
+    let stored = generate(&["--count", "1500", "--seed", "11", "--changed", "0.5"]);
+    let text = generate(&["--count", "5000", "--seed", "11", "--duplicates", "0.1", "--invalid", "0.05"]);
     let template = Store::new("ways", Tables::Foreign);
     assert_eq!(template.load(&[], &stored).code, Some(0));
 
     let chunks: [&[&str]; 3] = [&[], &["--chunk-bytes", "10000"], &["--chunk-bytes", "65536"]];
-    let plain = [("1", 0), ("1", 1), ("2", 2), ("4", 0), ("4", 1), ("4", 2)];
-    let plain = plain.map(|(connections, chunk)| (Form::Plain, connections, chunks[chunk]));
+    let plain = ["1", "2", "4"].iter().flat_map(|n| chunks.map(|chunk| (Form::Plain, *n, chunk)));
     let others = [Form::Gzip, Form::Zstd, Form::Stdin].map(|form| (form, "4", chunks[2]));
     let mut first = None;
-    for (form, connections, chunk) in plain.into_iter().chain(others) {
+    for (form, connections, chunk) in plain.chain(others) {
         let store = template.copy();
         let options = [&["--on-existing", on_existing, "--connections", connections], chunk].concat();
         let run = load_in(form, &store, &options, &text);

@@ -15,7 +15,7 @@ from cluster import EXECUTORS, HERE, LONG, Cluster, Disturber, generate, rejecte
 JOB, WARM_JOB = str(HERE / "examples/spark/dry_run.py"), str(HERE / "tests/spark/warm_dry_run.py")
 FILES, DOCUMENTS = 8, 3000
 RUNS = 3
-# Tasks are handed out once all executors are there; what WARM_JOB does first would meet some of them only.
+# Tasks are handed out once all executors are there: the first ones of WARM_JOB have to meet each of them.
 STARTED = [f"spark.cores.max={EXECUTORS}", "spark.scheduler.minRegisteredResourcesRatio=1"]
 PROGRAM = os.path.abspath(sys.argv[1])
 
