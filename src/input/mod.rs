@@ -36,7 +36,7 @@ use std::{io, ops::Range};
 use thiserror::Error;
 
 pub(crate) use apart::SourcesApart;
-pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockKey, PartBlocks, document_header};
+pub(crate) use blocks::{BLOCK_HEADER_BYTES, BlockChecksum, BlockKey, PartBlocks, document_header};
 pub use chunk::{Chunk, LINE_BYTES_MAX, Piece, Watermark};
 pub(crate) use chunk::{Origin, Position, SourceDigest, Span};
 pub use reader::ChunkReader;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    input::{BLOCK_HEADER_BYTES, BlockKey, document_header},
+    input::{BLOCK_HEADER_BYTES, BlockChecksum, BlockKey, document_header},
     report::SourceLocation,
 };
 
@@ -26,6 +26,9 @@ pub(crate) const DEFERRED: u32 = u32::MAX - 1;
 const BLOCK_BYTES_MAX: usize = 512 << 10;
 const BLOCK_BYTES_MIN: usize = 8 << 10;
 const ALL_BYTES: usize = 32 << 20;
+
+/// So many bytes of a block go into its checksum at once, while the processor still has them at hand.
+const SUMMED_BYTES: usize = 16 << 10;
 
 /// Writes the blocks of a split.
 pub(crate) struct BlockWriter {
@@ -46,9 +49,20 @@ pub(crate) struct BlockWriter {
 #[derive(Default)]
 struct OpenBlock {
     bytes: Vec<u8>,
+    /// Of the first `summed` of them.
+    checksum: BlockChecksum,
+    summed: usize,
     documents: u32,
     /// How many blocks were written before it.
     number: u32,
+}
+
+impl OpenBlock {
+    /// Takes what is new into the checksum.
+    fn add_up(&mut self) {
+        self.checksum.add(&self.bytes[self.summed..]);
+        self.summed = self.bytes.len();
+    }
 }
 
 impl fmt::Debug for BlockWriter {
@@ -92,7 +106,9 @@ impl BlockWriter {
             if self.open[at].documents > 0 {
                 self.write_open(at, false)?;
             }
-            return self.write(at, 1, false, &[&header, document]);
+            let mut checksum = BlockChecksum::default();
+            [&header[..], document].iter().for_each(|bytes| checksum.add(bytes));
+            return self.write(at, 1, false, &[&header, document], checksum);
         }
         let block = &mut self.open[at];
         if block.documents == 0 {
@@ -102,6 +118,9 @@ impl BlockWriter {
         block.bytes.extend_from_slice(&header);
         block.bytes.extend_from_slice(document);
         block.documents += 1;
+        if block.bytes.len() - block.summed >= SUMMED_BYTES {
+            block.add_up();
+        }
         let is_full = BLOCK_HEADER_BYTES + block.bytes.len() >= self.block_bytes;
         if is_full { self.write_open(at, false) } else { Ok(()) }
     }
@@ -114,25 +133,36 @@ impl BlockWriter {
         if self.first_part != DEFERRED {
             let (plan, split, number) = (self.plan, self.split, self.written);
             let key = BlockKey { plan, part: END, split, number, is_last: true, documents: 0 };
-            self.out.write_all(&key.header(&[]))?;
+            self.out.write_all(&key.header(0, BlockChecksum::default()))?;
         }
         self.out.flush()
     }
 
     fn write_open(&mut self, at: usize, is_last: bool) -> io::Result<()> {
         let block = &mut self.open[at];
+        block.add_up();
         let (mut bytes, documents) = (mem::take(&mut block.bytes), mem::take(&mut block.documents));
-        self.write(at, documents, is_last, &[&bytes])?;
+        let checksum = mem::take(&mut block.checksum);
+        block.summed = 0;
+        self.write(at, documents, is_last, &[&bytes], checksum)?;
         bytes.clear();
         self.open[at].bytes = bytes;
         Ok(())
     }
 
-    fn write(&mut self, at: usize, documents: u32, is_last: bool, pieces: &[&[u8]]) -> io::Result<()> {
+    fn write(
+        &mut self,
+        at: usize,
+        documents: u32,
+        is_last: bool,
+        pieces: &[&[u8]],
+        checksum: BlockChecksum,
+    ) -> io::Result<()> {
         let part = self.first_part + u32::try_from(at).expect("few parts");
         let number = self.open[at].number;
         let key = BlockKey { plan: self.plan, part, split: self.split, number, is_last, documents };
-        self.out.write_all(&key.header(pieces))?;
+        let length = pieces.iter().map(|bytes| bytes.len()).sum();
+        self.out.write_all(&key.header(length, checksum))?;
         pieces.iter().try_for_each(|bytes| self.out.write_all(bytes))?;
         self.open[at].number += 1;
         self.written += 1;
