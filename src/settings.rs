@@ -212,7 +212,7 @@ pub struct DocumentSettings {
     pub fail_on_new: bool,
     /// The folder of the reject files.
     pub rejects: Option<PathBuf>,
-    /// Whether the report tells what the properties look like, and which ids come more than once.
+    /// Whether the report tells what the properties look like, which ids come more than once, and the inputs' digests.
     pub has_details: bool,
     /// The file that some of this comes from, for the report.
     pub config: Option<ConfigIdentity>,

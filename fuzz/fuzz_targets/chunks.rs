@@ -80,7 +80,7 @@ fn sections(source: &Source, section_bytes: usize, chunk_bytes: usize) -> Vec<Do
             is_compressed: compression != "plain",
             framing,
             digest: Some(section.digest),
-            text_digest: (count > 1).then(|| digest.clone()),
+            file_digest: (count > 1).then(|| digest.clone()),
         };
         let mut reader =
             ChunkReader::open_section(source.clone(), section, chunk_bytes).expect("it was read before");

@@ -115,7 +115,7 @@ fn inputs(names: &[String], finished: &Finished) -> Vec<Input> {
             documents: finished.documents_of_sources[index],
             rejected: finished.tally.rejected_of.get(&index).copied().unwrap_or(0),
             lines: finished.lines_of_sources[index],
-            digest: digest.map(|digest| format!("blake3:{}", digest.digest)),
+            digest: digest.and_then(|digest| digest.digest.as_ref()).map(|digest| format!("blake3:{digest}")),
         }
     };
     names.iter().enumerate().map(input).collect()

@@ -65,10 +65,14 @@ pub(super) fn check_all(
     let CheckRequest { command, documents: settings, split, blocks, console } = request;
     let has_map = split.map_or(settings.map.is_some(), OpenedSplit::has_map);
     limits::refuse_tight(0, settings.jobs, settings.jobs, has_map)?;
-    let opened = match split {
+    let mut opened = match split {
         None => OpenedInputs::open(settings, console)?,
         Some(split) => split.open(settings, console)?,
     };
+    if !settings.has_details {
+        // No report that has them is given out.
+        opened.reader = opened.reader.without_digests();
+    }
     // Its end does not wait for the thread that reads standard input, nor for the task that waits for signals.
     let runtime = CommandRuntime::new()?;
     let mut signals = signals(runtime.handle())?;

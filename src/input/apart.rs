@@ -20,13 +20,19 @@ pub(crate) struct SourcesApart {
     sources: Vec<Source>,
     framing: FramingRequest,
     chunk_bytes: usize,
+    has_digests: bool,
     /// Stored bytes of those before each.
     stored_before: Vec<u64>,
 }
 
 impl SourcesApart {
     /// `None` where one of them is no file that can be opened anew.
-    pub(super) fn of(sources: &[Source], framing: FramingRequest, chunk_bytes: usize) -> Option<Self> {
+    pub(super) fn of(
+        sources: &[Source],
+        framing: FramingRequest,
+        chunk_bytes: usize,
+        has_digests: bool,
+    ) -> Option<Self> {
         let mut stored = 0;
         let mut stored_before = Vec::with_capacity(sources.len());
         for source in sources {
@@ -34,7 +40,7 @@ impl SourcesApart {
             stored_before.push(stored);
             stored += source.stored_bytes()?;
         }
-        Some(Self { sources: sources.to_vec(), framing, chunk_bytes, stored_before })
+        Some(Self { sources: sources.to_vec(), framing, chunk_bytes, has_digests, stored_before })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -56,7 +62,8 @@ impl SourcesApart {
     /// Reads a source from its beginning; it is the first and only one of its reader.
     pub(crate) fn open(&self, source: usize, patience: Patience) -> ChunkReader {
         let sources = vec![self.sources[source].clone()];
-        ChunkReader::new(sources, self.framing, None, self.chunk_bytes).with_patience(patience)
+        let reader = ChunkReader::new(sources, self.framing, None, self.chunk_bytes).with_patience(patience);
+        if self.has_digests { reader } else { reader.without_digests() }
     }
 }
 

@@ -176,6 +176,6 @@ pub struct Watermark {
 pub struct SourceDigest {
     /// Decompressed bytes.
     pub bytes: u64,
-    /// BLAKE3 of the decompressed stream, in hexadecimal.
-    pub digest: String,
+    /// BLAKE3 of the decompressed stream, in hexadecimal, where it was asked for.
+    pub digest: Option<String>,
 }

@@ -100,6 +100,9 @@ impl ChunkReader {
         let mut digest = StreamDigest::new();
         if let Some((section, _)) = &section {
             digest.begin_at(section.range.start);
+            if section.text_digest().is_some() {
+                digest.leave_out();
+            }
         }
         Self {
             sources,
@@ -122,6 +125,12 @@ impl ChunkReader {
         }
     }
 
+    /// For whoever asks for no digests.
+    pub(crate) fn without_digests(mut self) -> Self {
+        self.digest.leave_out();
+        self
+    }
+
     pub(super) fn with_patience(self, patience: Patience) -> Self {
         Self { patience: Some(patience), ..self }
     }
@@ -129,7 +138,8 @@ impl ChunkReader {
     /// The sources, to be read at the same time in place of this reader; `None` where that gains nothing or can't be done.
     pub(crate) fn apart(&self) -> Option<SourcesApart> {
         let gains = self.section.is_none() && self.compressed > 1;
-        gains.then(|| SourcesApart::of(&self.sources, self.framing, self.chunk_bytes)).flatten()
+        let of = || SourcesApart::of(&self.sources, self.framing, self.chunk_bytes, self.digest.is_wanted());
+        gains.then(of).flatten()
     }
 
     pub fn sources(&self) -> &[Source] {

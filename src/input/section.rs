@@ -25,7 +25,15 @@ pub struct Section {
     /// BLAKE3 of these bytes, in hexadecimal; none where a server's ETag says that they are the same.
     pub digest: Option<String>,
     /// BLAKE3 of the text of the whole file, in hexadecimal, where the section is a part of it.
-    pub text_digest: Option<String>,
+    pub file_digest: Option<String>,
+}
+
+impl Section {
+    /// BLAKE3 of the text of the whole file where it is known, once what is read was verified.
+    pub(super) fn text_digest(&self) -> Option<&str> {
+        let of_all_text = || self.digest.as_deref().filter(|_| !self.is_compressed);
+        self.file_digest.as_deref().or_else(of_all_text)
+    }
 }
 
 /// What was read of a section so far.

@@ -15,6 +15,8 @@ const LOOK_AHEAD_BYTES: usize = 64;
 
 /// The part of the stream that was handed out.
 pub(super) struct StreamDigest {
+    /// Whether anybody asks for digests.
+    is_wanted: bool,
     finished: Vec<SourceDigest>,
     /// Over the digests of the finished sources.
     earlier: blake3::Hasher,
@@ -30,6 +32,7 @@ pub(super) struct StreamDigest {
 impl StreamDigest {
     pub(super) fn new() -> Self {
         Self {
+            is_wanted: true,
             finished: Vec::new(),
             earlier: blake3::Hasher::new(),
             hasher: blake3::Hasher::new(),
@@ -44,7 +47,18 @@ impl StreamDigest {
         self.bytes = byte_offset;
     }
 
+    /// Nobody asks for digests: it costs an eighth of checking documents to know them.
+    pub(super) fn leave_out(&mut self) {
+        assert!(self.required.is_empty(), "watermarks are held against digests");
+        self.is_wanted = false;
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     pub(super) fn require_watermarks(&mut self, mut watermarks: Vec<Watermark>) {
+        assert!(self.is_wanted, "watermarks are held against digests");
         assert_eq!(self.cost_bytes, 0, "nothing of the stream was handed out yet");
         watermarks.sort_by_key(|watermark| watermark.position);
         self.required = watermarks.into();
@@ -62,6 +76,9 @@ impl StreamDigest {
     /// as the places still expected can't agree any more: who waits for them never waits for more input than
     /// there was before them.
     pub(super) fn pass(&mut self, chunk: &mut Chunk, sources: &[Source]) -> Result<(), InputError> {
+        if !self.is_wanted {
+            return Ok(());
+        }
         self.skip_to(chunk.byte_offset);
         let start = chunk.byte_offset;
         let end = start + to_u64(chunk.bytes.len());
@@ -108,10 +125,13 @@ impl StreamDigest {
 
     /// Takes in that the source at hand has ended after so many bytes.
     pub(super) fn finish_source(&mut self, bytes: u64) {
-        self.skip_to(bytes);
-        let digest = std::mem::take(&mut self.hasher).finalize();
-        self.earlier.update(digest.as_bytes());
-        self.finished.push(SourceDigest { bytes, digest: digest.to_hex().to_string() });
+        let digest = self.is_wanted.then(|| {
+            self.skip_to(bytes);
+            let digest = std::mem::take(&mut self.hasher).finalize();
+            self.earlier.update(digest.as_bytes());
+            digest.to_hex().to_string()
+        });
+        self.finished.push(SourceDigest { bytes, digest });
         self.bytes = 0;
     }
 
@@ -120,9 +140,7 @@ impl StreamDigest {
         self.finish_source(end);
         let finished = self.finished.last_mut().expect("it was just added");
         finished.bytes = end - section.range.start;
-        if let Some(digest) = &section.text_digest {
-            finished.digest.clone_from(digest);
-        }
+        finished.digest = section.text_digest().map(str::to_owned).or(finished.digest.take());
     }
 
     /// Takes in that there are no more sources.

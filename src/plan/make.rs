@@ -142,7 +142,7 @@ mod tests {
         assert_eq!((source.path(), section.framing), (Some(&*path("a.ndjson")), Framing::Ndjson));
         assert_eq!((section.range, section.first_line, section.file_bytes), (306..612, 35, 900));
         let (_, section) = made.section(3, &path("plan.json")).unwrap();
-        assert_eq!((section.range, section.framing, section.text_digest), (0..8, Framing::Json, None));
+        assert_eq!((section.range, section.framing, section.file_digest), (0..8, Framing::Json, None));
         assert!(matches!(made.section(4, &path("plan.json")), Err(PlanError::NoSplit { splits: 4, .. })));
 
         let read = |text: String| {

@@ -232,7 +232,7 @@ impl Plan {
             is_compressed: compression != PLAIN,
             framing: (*framing).into(),
             digest: planned.digest.clone(),
-            text_digest: digest.clone().filter(|_| !is_whole),
+            file_digest: digest.clone().filter(|_| !is_whole),
         };
         Ok((source, section))
     }
