@@ -31,8 +31,8 @@ impl LineCounter {
     /// How many lines end in the buffer before this byte.
     pub(super) fn lines_before(&mut self, bytes: &[u8], at: usize) -> usize {
         self.lines = match self.at {
-            counted if counted <= at => self.lines + line_ends(&bytes[counted..at]),
-            _ => line_ends(&bytes[..at]),
+            counted if counted <= at => self.lines + bytecount::count(&bytes[counted..at], b'\n'),
+            _ => bytecount::count(&bytes[..at], b'\n'),
         };
         self.at = at;
         self.lines
@@ -44,7 +44,7 @@ impl LineCounter {
         if self.at < length {
             self.lines_before(bytes, length);
         } else {
-            self.lines -= line_ends(&bytes[length..self.at]);
+            self.lines -= bytecount::count(&bytes[length..self.at], b'\n');
         }
         let lines = self.lines;
         self.start.line += to_u64(lines);
@@ -55,14 +55,6 @@ impl LineCounter {
         };
         lines
     }
-}
-
-/// Of a document, which is short: a search, however quick, costs more to begin.
-fn line_ends(bytes: &[u8]) -> usize {
-    /// As many as a byte can count.
-    const COUNTED_AT_ONCE: usize = 255;
-    let of_few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();
-    bytes.chunks(COUNTED_AT_ONCE).map(|bytes| usize::from(of_few(bytes))).sum()
 }
 
 fn to_u64(length: usize) -> u64 {
