@@ -33,21 +33,17 @@ impl Loader {
         let file = file.to_string_lossy();
         let exit_code = i32::from(faulty != Faulty::None);
         let (finished, report) = self.run(&[&["validate", &*file][..], options].concat(), exit_code)?;
-        let rejected = number(&report, "/documents/rejected");
-        let as_expected = match faulty {
-            Faulty::None => rejected == Some(0),
-            Faulty::Some => rejected.is_some_and(|rejected| 0 < rejected && rejected < documents),
-            Faulty::AllButOne => rejected == Some(documents - 1),
-            Faulty::All => rejected == Some(documents),
-        };
-        if as_expected && number(&report, "/documents/read") == Some(documents) {
-            Ok(finished)
-        } else {
-            let found = &report["documents"];
-            Err(Failure::new(format!(
-                "validate of {file} with {documents} documents, {faulty:?} faulty, found {found}"
-            )))
-        }
+        let counts = ["/documents/read", "/documents/rejected"].map(|pointer| number(&report, pointer));
+        faulty.verify(&file, documents, counts).map(|()| finished)
+    }
+
+    /// The same with the summary in place of a report of data, as one types it.
+    pub(crate) fn summarize(&self, file: &Path, documents: u64, faulty: Faulty) -> Outcome<Finished> {
+        let mut command = process::command(&self.program, &self.home);
+        command.arg("validate").arg(file).arg("-q");
+        let finished = process::measure(&command, &[i32::from(faulty != Faulty::None)])?;
+        let counts = ["documents read", "rejected"].map(|words| counted(&finished.stdout, words));
+        faulty.verify(&file.to_string_lossy(), documents, counts).map(|()| finished)
     }
 
     /// Checks the file as somebody does who wants these reports, or none; faulty documents are none of its failures.
@@ -153,6 +149,25 @@ pub(crate) enum Faulty {
     All,
 }
 
+impl Faulty {
+    /// Whether so many documents of a file were read and rejected as have to be.
+    fn verify(self, file: &str, documents: u64, counts: [Option<u64>; 2]) -> Outcome<()> {
+        let [read, rejected] = counts;
+        let is_expected = |rejected: u64| match self {
+            Self::None => rejected == 0,
+            Self::Some => 0 < rejected && rejected < documents,
+            Self::AllButOne => rejected == documents - 1,
+            Self::All => rejected == documents,
+        };
+        if read == Some(documents) && rejected.is_some_and(is_expected) {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "validate of {file} with {documents} documents, {self:?} faulty, has read {read:?} and rejected {rejected:?}"
+        )))
+    }
+}
+
 /// What became of the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Loaded {
@@ -181,4 +196,12 @@ impl Loaded {
 
 fn number(report: &Value, pointer: &str) -> Option<u64> {
     report.pointer(pointer)?.as_u64()
+}
+
+/// The number before these words of a summary.
+fn counted(summary: &str, words: &str) -> Option<u64> {
+    summary.lines().find_map(|line| {
+        let (number, what) = line.trim_start().split_once("  ")?;
+        what.starts_with(words).then(|| number.replace(',', "").parse().ok())?
+    })
 }

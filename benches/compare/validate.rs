@@ -49,26 +49,29 @@ fn of_mix(bench: &Bench, mix: Mix, typed_bar: Bar) -> Outcome<Samples> {
 
     let name = mix.name();
     let mut ours = Samples::new(format!("validate, {name}"));
+    let mut ours_json = Samples::new(format!("validate --output json, {name}"));
     let mut ours_some = Samples::new(format!("validate, {name}, 1 % faulty"));
     let mut ours_all = Samples::new(format!("validate, {name}, all faulty"));
     let mut typed = Samples::new("DuckDB typed read");
     let mut counted = Samples::new("DuckDB count(*)");
     let (typed_read, count_only) = (bench.peers.typed_read(), bench.peers.count());
     for _ in 0..bench.options.runs {
-        ours.add(&bench.loader.validate(&valid, count, Faulty::None)?);
+        ours.add(&bench.loader.summarize(&valid, count, Faulty::None)?);
+        ours_json.add(&bench.loader.validate(&valid, count, Faulty::None)?);
         if let Some(peer) = &typed_read {
             typed.add(&peer.read(&valid, schema, count)?);
         }
         if let Some(peer) = &count_only {
             counted.add(&peer.read(&valid, schema, count)?);
         }
-        ours_some.add(&bench.loader.validate(&some, count, Faulty::Some)?);
-        ours_all.add(&bench.loader.validate(&all, count, Faulty::All)?);
+        ours_some.add(&bench.loader.summarize(&some, count, Faulty::Some)?);
+        ours_all.add(&bench.loader.summarize(&all, count, Faulty::All)?);
     }
 
     figures::title(&format!("validate: {count} documents, {name}"));
-    figures::table([&ours, &typed, &counted, &ours_some, &ours_all]);
+    figures::table([&ours, &ours_json, &typed, &counted, &ours_some, &ours_all]);
     figures::ratio(&ours, &typed, Some(typed_bar));
+    figures::ratio(&ours_json, &typed, None);
     figures::ratio(&ours, &counted, None);
     figures::ratio(&ours_some, &ours, Some(FAULTY_BAR));
     figures::rate(&ours_all, count, DOCUMENTS_A_SECOND_BAR);
