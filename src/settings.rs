@@ -212,7 +212,8 @@ pub struct DocumentSettings {
     pub fail_on_new: bool,
     /// The folder of the reject files.
     pub rejects: Option<PathBuf>,
-    /// Whether the report tells what the properties look like, which ids come more than once, and the inputs' digests.
+    /// Whether the report tells what the properties look like, which ids come more than once, and, where nothing is loaded,
+    /// the inputs' digests; a load has these in any case.
     pub has_details: bool,
     /// The file that some of this comes from, for the report.
     pub config: Option<ConfigIdentity>,

@@ -19,8 +19,8 @@
 //!
 //! Sorted by split and number, the blocks of a part hold its documents in input order. Each split has a last block for each
 //! part, so whoever reads a part knows, without asking anybody, whether it has all of it, and finds out that a block is
-//! missing before anything behind it is handed out. The checksum is against accidents on the way, at a tenth of what BLAKE3
-//! takes, and not against somebody who makes blocks up: who can write a part's blocks can write documents into them.
+//! missing before anything behind it is handed out. The checksum is against accidents on the way, and not against somebody
+//! who makes blocks up: who can write a part's blocks can write documents into them.
 
 use std::{
     hash::Hasher as _,
@@ -36,6 +36,7 @@ use super::{
 };
 use crate::settings::Framing;
 
+/// Up to the last byte, which is the version.
 const MAGIC: &[u8; 4] = b"PLB3";
 pub(crate) const BLOCK_HEADER_BYTES: usize = 44;
 /// Where the checksum is in the header.
@@ -96,14 +97,8 @@ impl BlockKey {
 }
 
 /// The checksum of a block while its documents come in.
-#[derive(Clone)]
+#[derive(Default)]
 pub(crate) struct BlockChecksum(XxHash3_64);
-
-impl Default for BlockChecksum {
-    fn default() -> Self {
-        Self(XxHash3_64::new())
-    }
-}
 
 impl BlockChecksum {
     pub(crate) fn add(&mut self, documents: &[u8]) {
@@ -219,7 +214,13 @@ impl BlockStream {
             return Err(self.cut_off(sources));
         }
         let Some((key, length)) = BlockKey::of(&header) else {
-            return Err(self.refuse(sources, "it holds something that is no block".to_owned()));
+            let is_other_version = header[..3] == MAGIC[..3] && header[3] != MAGIC[3];
+            let what = if is_other_version {
+                "it holds a block of another version of profile-loader, which has to load it"
+            } else {
+                "it holds something that is no block"
+            };
+            return Err(self.refuse(sources, what.to_owned()));
         };
         self.refuse_other(&key, sources)?;
         self.block.resize(length, 0);

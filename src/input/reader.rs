@@ -100,7 +100,7 @@ impl ChunkReader {
         let mut digest = StreamDigest::new();
         if let Some((section, _)) = &section {
             digest.begin_at(section.range.start);
-            if section.text_digest().is_some() {
+            if section.known_digest().is_some() {
                 digest.leave_out();
             }
         }

@@ -29,8 +29,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// BLAKE3 of the text of the whole file where it is known, once what is read was verified.
-    pub(super) fn text_digest(&self) -> Option<&str> {
+    /// The digest that reports have, where it needs not be computed: it is the file's if what is read is as planned.
+    pub(super) fn known_digest(&self) -> Option<&str> {
         let of_all_text = || self.digest.as_deref().filter(|_| !self.is_compressed);
         self.file_digest.as_deref().or_else(of_all_text)
     }

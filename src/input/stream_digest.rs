@@ -15,7 +15,7 @@ const LOOK_AHEAD_BYTES: usize = 64;
 
 /// The part of the stream that was handed out.
 pub(super) struct StreamDigest {
-    /// Whether anybody asks for digests.
+    /// Whether digests are asked for that are not known already.
     is_wanted: bool,
     finished: Vec<SourceDigest>,
     /// Over the digests of the finished sources.
@@ -47,10 +47,12 @@ impl StreamDigest {
         self.bytes = byte_offset;
     }
 
-    /// Nobody asks for digests: it costs an eighth of checking documents to know them.
+    /// Digests are not asked for, or known already: it costs much of what checking documents takes to know them.
     pub(super) fn leave_out(&mut self) {
         assert!(self.required.is_empty(), "watermarks are held against digests");
         self.is_wanted = false;
+        // Of sources that were empty.
+        self.finished.iter_mut().for_each(|source| source.digest = None);
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -140,7 +142,7 @@ impl StreamDigest {
         self.finish_source(end);
         let finished = self.finished.last_mut().expect("it was just added");
         finished.bytes = end - section.range.start;
-        finished.digest = section.text_digest().map(str::to_owned).or(finished.digest.take());
+        finished.digest = section.known_digest().map(str::to_owned).or(finished.digest.take());
     }
 
     /// Takes in that there are no more sources.

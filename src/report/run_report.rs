@@ -154,7 +154,7 @@ pub struct Input {
     pub rejected: u64,
     /// Documents and blank lines.
     pub lines: u64,
-    /// `blake3:` and the hash of the decompressed bytes, in hexadecimal.
+    /// `blake3:` and the hash of the decompressed bytes, in hexadecimal, where they were all read and it was asked for.
     pub digest: Option<String>,
 }
 

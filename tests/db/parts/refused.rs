@@ -30,10 +30,12 @@ async fn a_stream_that_is_not_the_part_is_refused() {
     let joined = |blocks: &[&[Vec<u8>]]| blocks.concat().concat();
     let mut damaged = whole.clone();
     damaged[HEADER_BYTES + 60] ^= 1;
+    let older = [b"PLB2", &whole[4..]].concat();
     for (fed, code, words) in [
         (lake.read("part-2"), 2, "it holds a block of part 2"),
         (other.read("part-1"), 2, "it holds a block of another plan"),
         (b"{}\n".repeat(30), 2, "it holds something that is no block"),
+        (older, 2, "it holds a block of another version of profile-loader"),
         (joined(&[&of_part[1..]]), 2, "where block 0 of split 0 comes next"),
         (joined(&[&of_part[..3], &of_part[4..]]), 2, "so blocks are missing, come twice, or are not sorted"),
         (joined(&[&of_part[..3], &of_part[2..]]), 2, "so blocks are missing, come twice, or are not sorted"),
